@@ -1,0 +1,179 @@
+//! The calls of the library: composition only. What they are made of lives in the modules that they name.
+
+use std::fmt;
+
+use crate::event::Event;
+use crate::http::{Body, Http, Method, Request};
+use crate::multipart::Form;
+use crate::request::{Encoding, Extension};
+use crate::{Error, Job, Settings, random};
+
+const EXTENSIONS: &str = "/videos/extensions";
+
+/// A blocking client of one server. Cheap to make; connections are opened when needed and kept.
+pub struct Client {
+    http: Http,
+}
+
+impl Client {
+    /// Checks the settings. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// As [`Settings::check`].
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        Self::with_events(settings, |_| {})
+    }
+
+    /// A client that reports what it does to `report` while a call runs, on the calling thread.
+    ///
+    /// # Errors
+    /// As [`Settings::check`].
+    pub fn with_events(
+        settings: Settings,
+        report: impl Fn(&Event<'_>) + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        settings.check()?;
+        Ok(Self {
+            http: Http::new(settings, Box::new(report)),
+        })
+    }
+
+    /// Asks for an extension of a completed video: `POST /videos/extensions` (`CreateVideoExtend`). Blocks until the
+    /// server has answered, which may take minutes after an upload, but does not wait for the video.
+    ///
+    /// # Errors
+    /// - [`Error::Invalid`], [`Error::File`], [`Error::Changed`]: the upload cannot be read, or changed under way.
+    /// - [`Error::Connect`]: nothing was sent, however often it was tried.
+    /// - [`Error::Api`]: the server refused (4xx), or could not take it (429, 503) after the retries.
+    /// - [`Error::Redirect`]: the API is somewhere else.
+    /// - [`Error::Unknown`]: the request was sent and no readable answer came: a job may exist.
+    pub fn extend(&self, extension: &Extension) -> Result<Job, Error> {
+        let key = match &extension.idempotency_key {
+            Some(key) => key.clone(),
+            None => random::token()?,
+        };
+        if !extension.wants_form() {
+            match self.post(Body::Json(&extension.to_json()), &key) {
+                Err(Error::Api(error))
+                    if error.status == 415 && extension.encoding == Encoding::Auto =>
+                {
+                    (self.http.report)(&Event::FormInstead);
+                }
+                result => return result,
+            }
+        }
+        let form = Form::new(&extension.to_parts(), extension.upload(), random::token()?)?;
+        self.post(Body::Form(&form), &key)
+    }
+
+    fn post(&self, body: Body<'_>, idempotency_key: &str) -> Result<Job, Error> {
+        let request = Request {
+            method: Method::Post,
+            path: EXTENSIONS,
+            body,
+            idempotency_key: Some(idempotency_key),
+        };
+        let text = self.http.text(&request)?;
+        Job::parse(text).ok_or_else(|| {
+            self.http
+                .cut(&request, "the answer names no job".to_owned())
+        })
+    }
+
+    /// What [`Client::extend`] would send, with nothing sent and the secrets hidden.
+    ///
+    /// # Errors
+    /// As [`Client::extend`], for a file that cannot be uploaded.
+    pub fn preview(&self, extension: &Extension) -> Result<Preview, Error> {
+        let key = extension.idempotency_key.as_deref().unwrap_or("[random]");
+        let json = extension.to_json();
+        let form = match extension.wants_form() {
+            true => Some(Form::new(
+                &extension.to_parts(),
+                extension.upload(),
+                "[random]".to_owned(),
+            )?),
+            false => None,
+        };
+        let (body, content) = match &form {
+            None => (Body::Json(&json), PreviewBody::Json(json.clone())),
+            Some(form) => (
+                Body::Form(form),
+                PreviewBody::Form {
+                    parts: extension.to_parts(),
+                    file: form.file_part().map(|(name, kind, size)| FilePart {
+                        name,
+                        content_type: kind,
+                        size,
+                    }),
+                },
+            ),
+        };
+        let request = Request {
+            method: Method::Post,
+            path: EXTENSIONS,
+            body,
+            idempotency_key: Some(key),
+        };
+        Ok(Preview {
+            method: request.method.name(),
+            url: self.http.url(EXTENSIONS),
+            headers: self.http.shown_headers(&request),
+            body: content,
+        })
+    }
+
+    /// The settings that this client was made with.
+    pub fn settings(&self) -> &Settings {
+        self.http.settings()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("settings", self.settings())
+            .finish()
+    }
+}
+
+/// A request that is only shown.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Preview {
+    /// `POST`.
+    pub method: &'static str,
+    /// The whole URL.
+    pub url: String,
+    /// Names and values; a value that may be secret is `[hidden]`.
+    pub headers: Vec<(String, String)>,
+    /// What follows the headers.
+    pub body: PreviewBody,
+}
+
+/// The body of a [`Preview`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum PreviewBody {
+    /// A JSON text.
+    Json(String),
+    /// A form.
+    Form {
+        /// Names and contents of the text parts, in order.
+        parts: Vec<(String, String)>,
+        /// The part `video`, which comes last.
+        file: Option<FilePart>,
+    },
+}
+
+/// The file part of a form.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FilePart {
+    /// The file name that the server sees, before escaping.
+    pub name: String,
+    /// The `Content-Type` of the part.
+    pub content_type: &'static str,
+    /// In bytes; `None` for a stream.
+    pub size: Option<u64>,
+}

@@ -1,0 +1,292 @@
+//! What can go wrong, said so that a person can act on it. The variants are as fine as a caller's reactions to
+//! them; they carry no exit codes, which belong to the front end.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::json::{self, Object};
+
+/// How much of a server's error text is shown, in characters.
+const SHOWN: usize = 512;
+
+/// Any failure of this library. The text is one line, lower case, without a full stop, and never holds the key.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value that cannot be used. Nothing was sent.
+    Invalid {
+        /// What is wrong, with the offending value quoted.
+        what: String,
+        /// What to do instead, where that is known.
+        hint: Option<String>,
+    },
+    /// The default base URL needs an API key and none was given. Nothing was sent.
+    NoKey,
+    /// No connection: name lookup, TCP, proxy or TLS failed. Nothing of the request was sent.
+    Connect {
+        /// `host:port` of the server.
+        host: String,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A request that changes nothing (GET, DELETE) got no readable answer: cut off, timed out or garbled.
+    Cut {
+        /// `GET /videos/video_123`, say.
+        request: String,
+        /// The reason.
+        why: String,
+    },
+    /// A POST was sent and its outcome is not known: a job may exist and may be paid for.
+    Unknown {
+        /// What came instead of a readable answer.
+        why: String,
+        /// The URL that lists recent jobs, to look before sending again.
+        list_url: String,
+    },
+    /// The server answered with an error status.
+    Api(Box<ApiError>),
+    /// The server sent the request elsewhere. A POST does not follow, as the other place would be paid twice.
+    Redirect {
+        /// The status, 300 to 399.
+        status: u16,
+        /// The `Location` header, or an empty string.
+        target: String,
+    },
+    /// A local file or stream could not be read or written.
+    File {
+        /// The action and the path: `cannot read 'clip.mp4'`, say.
+        what: String,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A file changed its size while it was being uploaded; the upload was broken off.
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes when the request was made.
+        expected: u64,
+    },
+}
+
+impl Error {
+    /// An [`Error::Invalid`] without a hint.
+    pub fn invalid(what: impl Into<String>) -> Self {
+        Error::Invalid {
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    /// An [`Error::Invalid`] that says what to do instead.
+    pub fn invalid_with(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Invalid {
+            what: what.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// An [`Error::File`]; `what` names the action and the path.
+    pub fn file(what: impl Into<String>, source: std::io::Error) -> Self {
+        Error::File {
+            what: what.into(),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Invalid { what, .. } => f.write_str(what),
+            Error::NoKey => f.write_str("no API key"),
+            Error::Connect { host, source } => write!(f, "no connection to {host}: {source}"),
+            Error::Cut { request, why } => write!(f, "no readable answer to {request}: {why}"),
+            Error::Unknown { why, .. } => {
+                write!(f, "the request was sent, but its outcome is unknown: {why}")
+            }
+            Error::Api(error) => write!(f, "{error}"),
+            Error::Redirect { status, target } => {
+                write!(
+                    f,
+                    "the server redirects the request (HTTP {status}) to '{target}'"
+                )
+            }
+            Error::File { what, source } => write!(f, "{what}: {source}"),
+            Error::Changed { path, expected } => write!(
+                f,
+                "'{}' changed while it was uploaded: it had {expected} bytes, so the upload was broken off",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Connect { source, .. } => Some(&**source),
+            Error::File { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// An error status of the server with what its body says: `Error` and `ErrorResponse` of the API's description,
+/// or any of the shapes that gateways use instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiError {
+    /// The HTTP status, 400 to 599.
+    pub status: u16,
+    /// The server's message, or the start of its text; empty if it sent none.
+    pub message: String,
+    /// `error.type`.
+    pub kind: Option<String>,
+    /// `error.code`.
+    pub code: Option<String>,
+    /// `error.param`: the request field at fault.
+    pub param: Option<String>,
+    /// The `x-request-id` header: what a provider's support asks for.
+    pub request_id: Option<String>,
+    /// How long the server asks to wait, if that is longer than this client waits.
+    pub retry_after: Option<std::time::Duration>,
+}
+
+impl ApiError {
+    /// Reads an error body: `{"error": {message, type, param, code}}`, `{"error": "..."}`, `{"detail": ...}`,
+    /// `{"message": ...}` or any text.
+    pub(crate) fn read(status: u16, body: &str) -> Self {
+        let mut error = ApiError {
+            status,
+            message: String::new(),
+            kind: None,
+            code: None,
+            param: None,
+            request_id: None,
+            retry_after: None,
+        };
+        let text = match Object::parse(body) {
+            Ok(object) => match object
+                .get("error")
+                .map(|raw| (raw, Object::parse(raw.get())))
+            {
+                Some((_, Ok(inner))) => {
+                    error.kind = inner.scalar("type");
+                    error.code = inner.scalar("code");
+                    error.param = inner.scalar("param");
+                    inner.scalar("message")
+                }
+                Some((raw, Err(_))) => json::scalar(raw),
+                None => None,
+            }
+            .or_else(|| object.scalar("message"))
+            .or_else(|| {
+                object
+                    .get("detail")
+                    .map(|raw| json::scalar(raw).unwrap_or_else(|| raw.get().to_owned()))
+            }),
+            Err(_) => None,
+        };
+        error.message = shorten(text.as_deref().unwrap_or(body));
+        error
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server answered HTTP {}", self.status)?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        let details = [
+            ("type", &self.kind),
+            ("code", &self.code),
+            ("param", &self.param),
+            ("request id", &self.request_id),
+        ];
+        let mut open = false;
+        for (name, value) in details {
+            if let Some(value) = value {
+                write!(
+                    f,
+                    "{}{name}: {}",
+                    if open { ", " } else { " (" },
+                    shorten(value)
+                )?;
+                open = true;
+            }
+        }
+        if open { f.write_str(")") } else { Ok(()) }
+    }
+}
+
+/// One line of at most [`SHOWN`] characters: white space is folded, so that an HTML page stays readable.
+pub(crate) fn shorten(text: &str) -> String {
+    let mut short = String::new();
+    for (count, character) in text
+        .split_whitespace()
+        .flat_map(|word| [" ", word])
+        .flat_map(str::chars)
+        .skip(1)
+        .enumerate()
+    {
+        if count == SHOWN {
+            short.push_str("...");
+            break;
+        }
+        short.push(character);
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_apis_error_object_is_read_whole() {
+        let error = ApiError::read(
+            400,
+            r#"{"error": {"message": "bad seconds", "type": "invalid_request_error", "param": "seconds", "code": null}}"#,
+        );
+        assert_eq!(
+            error.to_string(),
+            "the server answered HTTP 400: bad seconds (type: invalid_request_error, param: seconds)"
+        );
+    }
+
+    #[test]
+    fn other_shapes_of_error_are_shown_by_their_message() {
+        for (body, message) in [
+            (r#"{"error": "no such video"}"#, "no such video"),
+            (r#"{"error": {"code": 7}, "message": "outer"}"#, "outer"),
+            (r#"{"detail": "Not Found"}"#, "Not Found"),
+            (
+                r#"{"detail": [{"loc": ["body"]}]}"#,
+                r#"[{"loc": ["body"]}]"#,
+            ),
+            ("<html>\n  <b>502</b>\n</html>", "<html> <b>502</b> </html>"),
+            ("", ""),
+            (r#"{"unknown": 1}"#, r#"{"unknown": 1}"#),
+        ] {
+            assert_eq!(ApiError::read(500, body).message, message, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_numeric_code_is_kept() {
+        assert_eq!(
+            ApiError::read(400, r#"{"error":{"message":"m","code":1113}}"#)
+                .code
+                .as_deref(),
+            Some("1113")
+        );
+    }
+
+    #[test]
+    fn long_text_is_cut_at_512_characters() {
+        let shown = ApiError::read(502, &"é ".repeat(5000)).message;
+        assert_eq!(shown.chars().count(), SHOWN + 3);
+        assert!(shown.ends_with("..."));
+    }
+}

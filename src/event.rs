@@ -1,0 +1,47 @@
+//! What a caller may want to show while a call runs. The library prints nothing itself.
+
+use std::time::Duration;
+
+use crate::Error;
+
+/// A report from inside a call. Header values that may be secret come as `[hidden]`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A request is about to be sent.
+    Sending {
+        /// `POST`, say.
+        method: &'static str,
+        /// The whole URL.
+        url: &'a str,
+        /// Names and values in order.
+        headers: &'a [(String, String)],
+    },
+    /// More of the request body was handed to the network.
+    Upload {
+        /// Bytes so far.
+        sent: u64,
+        /// Bytes in all, unless the body is a stream.
+        total: Option<u64>,
+    },
+    /// The head of an answer came.
+    Answer {
+        /// The HTTP status.
+        status: u16,
+        /// Names and values in order.
+        headers: &'a [(String, String)],
+    },
+    /// An attempt failed and another follows.
+    Retry {
+        /// The delay before it.
+        after: Duration,
+        /// 1 for the first retry.
+        number: u32,
+        /// How many there may be.
+        of: u32,
+        /// Why.
+        why: &'a Error,
+    },
+    /// The server takes no JSON here (415): the reference is sent as a form.
+    FormInstead,
+}

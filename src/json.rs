@@ -1,0 +1,105 @@
+//! Reading JSON without giving up what the server wrote: member order, number literals and unknown members stay
+//! as they came, because values are kept as raw text and looked at only where the program needs one.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The members of a JSON object in their order, duplicates included.
+pub(crate) struct Object<'a>(pub(crate) Vec<(String, &'a RawValue)>);
+
+impl<'a> Object<'a> {
+    /// Reads `text` as one JSON object. The error is serde_json's, with line and column.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// The last member with this name: what JavaScript and Python take when a name comes twice.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| *value)
+    }
+
+    /// A string or number member as text; `None` for a missing, null, empty or structured one.
+    pub(crate) fn scalar(&self, name: &str) -> Option<String> {
+        self.get(name)
+            .and_then(scalar)
+            .filter(|text| !text.is_empty())
+    }
+}
+
+/// The text of a string, or the literal of a number, as the server wrote it.
+pub(crate) fn scalar(value: &RawValue) -> Option<String> {
+    match value.get().as_bytes().first()? {
+        b'"' => serde_json::from_str(value.get()).ok(),
+        b'-' | b'0'..=b'9' => Some(value.get().to_owned()),
+        _ => None,
+    }
+}
+
+/// A JSON string literal for `text`.
+pub(crate) fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_keep_their_order_and_literals_and_the_last_of_two_counts() {
+        let object =
+            Object::parse(r#"{"b": 1.50, "a": "x", "b": 10000000000000000000001}"#).unwrap();
+        let names: Vec<&str> = object.0.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["b", "a", "b"]);
+        assert_eq!(object.0[0].1.get(), "1.50");
+        assert_eq!(
+            object.scalar("b").as_deref(),
+            Some("10000000000000000000001")
+        );
+    }
+
+    #[test]
+    fn only_strings_and_numbers_with_text_are_scalars() {
+        let object =
+            Object::parse(r#"{"n":null,"t":true,"o":{},"e":"","s":"a\u00e9","i":-3}"#).unwrap();
+        for name in ["n", "t", "o", "e", "missing"] {
+            assert_eq!(object.scalar(name), None, "{name}");
+        }
+        assert_eq!(object.scalar("s").as_deref(), Some("aé"));
+        assert_eq!(object.scalar("i").as_deref(), Some("-3"));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in ["", "[]", "\"x\"", "{", "{} {}", "null"] {
+            assert!(Object::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A blocking client for extending videos through the OpenAI Videos API, for programs that must stay small.
+//!
+//! ```no_run
+//! use openai_videos::{ApiKey, BaseUrl, Client, Extension, Settings, Video};
+//!
+//! let mut settings = Settings::new(BaseUrl::new("https://gateway.example.com/v1")?);
+//! settings.api_key = Some(ApiKey::new("sk-...")?);
+//! let client = Client::new(settings)?;
+//!
+//! let extension = Extension::new("The camera pulls back", "8", Video::Id("video_123".into()))?;
+//! let job = client.extend(&extension)?;
+//! println!("{} is {:?}", job.id(), job.status());
+//! # Ok::<(), openai_videos::Error>(())
+//! ```
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! Settings ----------------.
+//! Extension -> multipart -> Client -> http <-> retry      (http is the only user of ureq)
+//!                             `-> Job or Error
+//! ```
+//!
+//! A request that creates a job is sent again only where that cannot create a second one; where that is not known,
+//! [`Error::Unknown`] says so. Nothing here reads the environment, prints or exits: that is the front end's part.
+
+mod client;
+mod error;
+mod event;
+mod http;
+mod job;
+mod json;
+mod multipart;
+mod random;
+mod request;
+mod retry;
+mod settings;
+mod shorthand;
+
+pub use client::{Client, FilePart, Preview, PreviewBody};
+pub use error::{ApiError, Error};
+pub use event::Event;
+pub use job::{Job, Status};
+pub use request::{
+    Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, Video, check_seconds,
+};
+pub use settings::{ApiKey, BaseUrl, DEFAULT_BASE_URL, Header, Settings};

@@ -1,0 +1,507 @@
+//! Validated values that a [`Client`](crate::Client) is made of: where to send, as whom, how long to wait. Checked
+//! here once, so that what follows cannot meet a URL without a host or a key that breaks out of its header.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::Error;
+
+/// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
+pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+
+/// A secret that is sent as `Authorization: Bearer` and shown nowhere: its Debug output hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    /// Takes a key of printable ASCII characters, spaces inside included, without changing it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is empty or could not stand in an HTTP header. The message does not show the key.
+    pub fn new(key: impl Into<String>) -> Result<Self, Error> {
+        let key = key.into();
+        if key.is_empty() {
+            return Err(Error::invalid("the API key is empty"));
+        }
+        match key.chars().position(|c| !(' '..='~').contains(&c)) {
+            None => Ok(Self(key)),
+            Some(at) => Err(Error::invalid_with(
+                format!(
+                    "the API key cannot be sent as a header: its character {} is not printable ASCII",
+                    at + 1
+                ),
+                "look for a line break, a quotation mark or an invisible character that was copied with the key",
+            )),
+        }
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// `text` with the key, should a server have sent it back, replaced by `[key]`. Keys under 8 characters are
+    /// left alone: words like `string` stand in honest answers, and no server gives out keys that short.
+    pub fn hide_in(&self, text: String) -> String {
+        if self.0.len() >= 8 && text.contains(&self.0) {
+            text.replace(&self.0, "[key]")
+        } else {
+            text
+        }
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey([key])")
+    }
+}
+
+/// An `http` or `https` URL that the API's paths are appended to, such as `https://api.openai.com/v1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Without a slash at its end.
+    url: String,
+    https: bool,
+    host: String,
+}
+
+impl BaseUrl {
+    /// Checks scheme, host and port; a slash at the end is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], quoting the URL, if it has another scheme or none, no host, a bad port, credentials, a
+    /// query, a fragment, or characters that a URL cannot hold.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        let refuse = |why: &str, hint: &str| {
+            Err(Error::invalid_with(
+                format!("the base URL '{url}' {why}"),
+                hint,
+            ))
+        };
+        let example = "write it like https://gateway.example.com/v1";
+        let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+        if after_scheme
+            .split(['/', '?', '#'])
+            .next()
+            .unwrap_or_default()
+            .contains('@')
+        {
+            // Checked first, and not quoted: it holds a password.
+            return Err(Error::invalid_with(
+                "the base URL holds credentials",
+                "leave them out and send them with a header, such as 'Authorization: Basic ...'",
+            ));
+        }
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return refuse(
+                "has no scheme",
+                &format!("write https://{url}, or http:// for a server on this machine"),
+            );
+        };
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "https" => true,
+            "http" => false,
+            _ => return refuse("is neither http:// nor https://", example),
+        };
+        if let Some(bad) = rest
+            .chars()
+            .find(|c| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c))
+        {
+            let bad = bad.escape_debug();
+            return refuse(
+                &format!("holds the character '{bad}'"),
+                "percent-encode it; a host name in punycode",
+            );
+        }
+        if rest.contains(['?', '#']) {
+            return refuse("has a query or a fragment", example);
+        }
+        let rest = rest.trim_end_matches('/');
+        let authority = rest.split('/').next().unwrap_or_default();
+        let (host, port) = match authority
+            .strip_prefix('[')
+            .and_then(|v6| v6.split_once(']'))
+        {
+            Some((host, "")) => (host, None),
+            Some((host, port)) => (host, Some(port.strip_prefix(':').unwrap_or("bad"))),
+            None => match authority.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (authority, None),
+            },
+        };
+        if host.is_empty() {
+            return refuse("has no host", example);
+        }
+        if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
+            return refuse("has no usable port", "a port is a number from 1 to 65535");
+        }
+        let url = format!("{}://{rest}", if https { "https" } else { "http" });
+        Ok(Self {
+            https,
+            host: host.to_ascii_lowercase(),
+            url,
+        })
+    }
+
+    /// The URL without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.url
+    }
+
+    /// `host:port`, or the host alone.
+    pub(crate) fn authority(&self) -> &str {
+        self.url
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split('/').next())
+            .unwrap_or_default()
+    }
+
+    /// Whether this is OpenAI's own endpoint.
+    pub fn is_default(&self) -> bool {
+        self.url == DEFAULT_BASE_URL
+    }
+
+    /// Whether what is sent can be read on the way: plain http to anything but this machine.
+    pub fn is_exposed(&self) -> bool {
+        let loopback = self.host == "localhost"
+            || self.host.ends_with(".localhost")
+            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        !self.https && !loopback
+    }
+}
+
+/// One request header of the user's own. It replaces a default one of its name; with an empty value it removes it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    /// A header name as RFC 9110 defines it.
+    pub(crate) name: String,
+    /// Without line breaks or other control characters.
+    pub(crate) value: String,
+}
+
+impl Header {
+    /// The body decides these; another value would break the framing of the request.
+    const OWNED: [&str; 4] = [
+        "content-length",
+        "content-type",
+        "transfer-encoding",
+        "connection",
+    ];
+
+    /// Reads `Name: value`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] without a colon, with a name that is no header name or is owned by the request body, or
+    /// with a control character in the value. The message shows the name only: the value may be a secret.
+    pub fn parse(line: &str) -> Result<Self, Error> {
+        let Some((name, value)) = line.split_once(':') else {
+            return Err(Error::invalid_with(
+                "a header has no colon",
+                "write it as 'Name: value'",
+            ));
+        };
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        if name.is_empty() || !name.chars().all(token) {
+            return Err(Error::invalid_with(
+                format!("'{}' is no header name", name.escape_debug()),
+                "write the header as 'Name: value'",
+            ));
+        }
+        if Self::OWNED.contains(&name.to_ascii_lowercase().as_str()) {
+            return Err(Error::invalid(format!(
+                "the header '{name}' follows from the request body and cannot be set"
+            )));
+        }
+        let value = value.trim_matches([' ', '\t']);
+        if value.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(Error::invalid(format!(
+                "the value of the header '{name}' holds a control character"
+            )));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Header({}: [hidden])", self.name)
+    }
+}
+
+/// Everything a [`Client`](crate::Client) needs to know. Make one with [`Settings::new`] and set what differs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Where the API is.
+    pub base_url: BaseUrl,
+    /// Sent as `Authorization: Bearer`. Default: none.
+    pub api_key: Option<ApiKey>,
+    /// Sent as `OpenAI-Organization`. Default: none.
+    pub organization: Option<String>,
+    /// Sent as `OpenAI-Project`. Default: none.
+    pub project: Option<String>,
+    /// More headers, each replacing a default one of its name. Default: none.
+    pub headers: Vec<Header>,
+    /// Lets a key go over plain http to another machine. Default: false.
+    pub allow_http: bool,
+    /// Longest time for name lookup, and again for connecting to all addresses with TLS. Default: 10 s.
+    pub connect_timeout: Duration,
+    /// Longest wait for the head of an answer, and for the rest of a JSON answer. Default: 10 min.
+    pub timeout: Duration,
+    /// Longest time without a byte moving while a body is on its way. Default: 60 s.
+    pub stall_timeout: Duration,
+    /// How often a request is sent again where that cannot pay twice. Default: 2.
+    pub max_retries: u32,
+    /// Whether a POST of unknown outcome is sent again, at the risk of a second job. Default: false.
+    pub retry_unsafe: bool,
+}
+
+impl Settings {
+    /// Default of [`Settings::connect_timeout`].
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Default of [`Settings::timeout`].
+    pub const TIMEOUT: Duration = Duration::from_secs(600);
+    /// Default of [`Settings::stall_timeout`].
+    pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+    /// Default of [`Settings::max_retries`].
+    pub const MAX_RETRIES: u32 = 2;
+
+    /// The defaults, for this server.
+    pub fn new(base_url: BaseUrl) -> Self {
+        Self {
+            base_url,
+            api_key: None,
+            organization: None,
+            project: None,
+            headers: Vec::new(),
+            allow_http: false,
+            connect_timeout: Self::CONNECT_TIMEOUT,
+            timeout: Self::TIMEOUT,
+            stall_timeout: Self::STALL_TIMEOUT,
+            max_retries: Self::MAX_RETRIES,
+            retry_unsafe: false,
+        }
+    }
+
+    /// What must hold before anything is sent.
+    ///
+    /// # Errors
+    /// [`Error::NoKey`] for the default base URL without a key; [`Error::Invalid`] for a key that would cross a
+    /// network in the clear, or an organization or project that cannot be a header.
+    pub fn check(&self) -> Result<(), Error> {
+        let has_key =
+            self.api_key.is_some() || self.headers.iter().any(|header| header.is("authorization"));
+        if self.base_url.is_default() && !has_key {
+            return Err(Error::NoKey);
+        }
+        if has_key && self.base_url.is_exposed() && !self.allow_http {
+            return Err(Error::invalid_with(
+                format!(
+                    "the key would cross the network unencrypted to '{}'",
+                    self.base_url.as_str()
+                ),
+                "use https://, or allow it with --allow-http or OPENAI_ALLOW_HTTP=1",
+            ));
+        }
+        for (name, value) in [
+            ("organization", &self.organization),
+            ("project", &self.project),
+        ] {
+            if value
+                .as_ref()
+                .is_some_and(|value| !value.chars().all(|c| (' '..='~').contains(&c)))
+            {
+                let value = value.as_deref().unwrap_or_default().escape_debug();
+                return Err(Error::invalid(format!(
+                    "the {name} '{value}' cannot be sent as a header"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// `text` without the secrets of these settings, should a server have sent them back.
+    pub fn hide_secrets(&self, text: String) -> String {
+        match &self.api_key {
+            Some(key) => key.hide_in(text),
+            None => text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_are_normalised() {
+        for (given, kept) in [
+            ("https://api.openai.com/v1/", "https://api.openai.com/v1"),
+            ("HTTP://127.0.0.1:4010", "http://127.0.0.1:4010"),
+            ("http://[::1]:80//", "http://[::1]:80"),
+            (
+                "https://gateway.example/a/b%20c",
+                "https://gateway.example/a/b%20c",
+            ),
+        ] {
+            assert_eq!(BaseUrl::new(given).unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn unusable_base_urls_are_refused_with_their_text() {
+        for (given, what) in [
+            (
+                "localhost:4010/v1",
+                "the base URL 'localhost:4010/v1' has no scheme",
+            ),
+            (
+                "ftp://x/v1",
+                "the base URL 'ftp://x/v1' is neither http:// nor https://",
+            ),
+            ("https://", "the base URL 'https://' has no host"),
+            ("https:///v1", "the base URL 'https:///v1' has no host"),
+            (
+                "https://x:0",
+                "the base URL 'https://x:0' has no usable port",
+            ),
+            (
+                "https://x:99999",
+                "the base URL 'https://x:99999' has no usable port",
+            ),
+            (
+                "https://[::1]x",
+                "the base URL 'https://[::1]x' has no usable port",
+            ),
+            (
+                "https://x/v1?a=b",
+                "the base URL 'https://x/v1?a=b' has a query or a fragment",
+            ),
+            (
+                "https://a b/",
+                "the base URL 'https://a b/' holds the character ' '",
+            ),
+            (
+                "https://exämple.com",
+                "the base URL 'https://exämple.com' holds the character 'ä'",
+            ),
+            (
+                "https://user:secret@host/v1",
+                "the base URL holds credentials",
+            ),
+            ("user:sec ret@host", "the base URL holds credentials"),
+        ] {
+            assert_eq!(BaseUrl::new(given).unwrap_err().to_string(), what);
+        }
+    }
+
+    #[test]
+    fn only_plain_http_beyond_this_machine_is_exposed() {
+        for (url, exposed) in [
+            ("https://example.com", false),
+            ("http://localhost:1", false),
+            ("http://LOCALHOST", false),
+            ("http://a.localhost", false),
+            ("http://127.1.2.3:8080/v1", false),
+            ("http://[::1]", false),
+            ("http://localhost.example.com", true),
+            ("http://127.0.0.1.example.com", true),
+            ("http://10.0.0.1", true),
+            ("http://[fe80::1]", true),
+        ] {
+            assert_eq!(BaseUrl::new(url).unwrap().is_exposed(), exposed, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_a_header_is_refused_without_showing_it() {
+        for (key, at) in [
+            ("sk-secret\n", 10),
+            ("sk-\r\nX: y", 4),
+            ("schlüssel", 5),
+            ("\u{feff}sk", 1),
+        ] {
+            let message = ApiKey::new(key).unwrap_err().to_string();
+            let expected = format!(
+                "the API key cannot be sent as a header: its character {at} is not printable ASCII"
+            );
+            assert_eq!(message, expected);
+        }
+        assert!(ApiKey::new("My API Key").is_ok());
+    }
+
+    #[test]
+    fn debug_output_hides_every_secret() {
+        let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
+        settings.api_key = Some(ApiKey::new("sk-topsecret").unwrap());
+        settings
+            .headers
+            .push(Header::parse("X-Gateway-Key: topsecret").unwrap());
+        let debug = format!("{settings:?}");
+        assert!(!debug.contains("topsecret"), "{debug}");
+        assert!(debug.contains("X-Gateway-Key"));
+    }
+
+    #[test]
+    fn a_key_in_a_servers_text_is_hidden_unless_it_is_a_mere_word() {
+        let hide = |key: &str, text: &str| ApiKey::new(key).unwrap().hide_in(text.to_owned());
+        assert_eq!(
+            hide("sk-topsecret", "bad key sk-topsecret!"),
+            "bad key [key]!"
+        );
+        assert_eq!(hide("string", "no string"), "no string");
+    }
+
+    #[test]
+    fn headers_are_checked() {
+        let header = Header::parse("X-A:  b: c ").unwrap();
+        assert_eq!(
+            (header.name.as_str(), header.value.as_str()),
+            ("X-A", "b: c")
+        );
+        for (line, what) in [
+            ("X-A", "a header has no colon"),
+            (": b", "'' is no header name"),
+            ("X A: b", "'X A' is no header name"),
+            (
+                "X-A: b\r\nX-B: c",
+                "the value of the header 'X-A' holds a control character",
+            ),
+            (
+                "Content-Length: 0",
+                "the header 'Content-Length' follows from the request body and cannot be set",
+            ),
+        ] {
+            assert_eq!(Header::parse(line).unwrap_err().to_string(), what);
+        }
+    }
+
+    #[test]
+    fn a_key_crosses_no_network_in_the_clear_unless_allowed() {
+        let mut settings = Settings::new(BaseUrl::new("http://gateway.example/v1").unwrap());
+        assert!(settings.check().is_ok());
+        settings
+            .headers
+            .push(Header::parse("authorization: Basic x").unwrap());
+        assert!(matches!(settings.check(), Err(Error::Invalid { .. })));
+        settings.headers.clear();
+        settings.api_key = Some(ApiKey::new("k").unwrap());
+        assert!(matches!(settings.check(), Err(Error::Invalid { .. })));
+        settings.allow_http = true;
+        assert!(settings.check().is_ok());
+    }
+
+    #[test]
+    fn the_default_server_needs_a_key() {
+        let settings = Settings::new(BaseUrl::new("https://api.openai.com/v1/").unwrap());
+        assert!(matches!(settings.check(), Err(Error::NoKey)));
+    }
+}
