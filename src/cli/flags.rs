@@ -1,0 +1,378 @@
+//! The one table of flags. The parser, both helps and every document that lists flags are made from it.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// What stands on the command line, as it stands there: nothing is checked against anything else yet.
+#[derive(Debug, Default)]
+pub(crate) struct Args {
+    /// Everything that is no flag: the command words, then their arguments.
+    pub(crate) words: Vec<OsString>,
+    pub(crate) help: Option<Help>,
+    pub(crate) version: bool,
+
+    pub(crate) prompt: Option<OsString>,
+    pub(crate) seconds: Option<String>,
+    pub(crate) video: Option<OsString>,
+    pub(crate) body: Option<OsString>,
+    pub(crate) fields: Vec<String>,
+    pub(crate) encoding: Option<String>,
+    pub(crate) dry_run: bool,
+
+    pub(crate) api_key: Option<String>,
+    pub(crate) api_key_file: Option<OsString>,
+    pub(crate) base_url: Option<String>,
+    pub(crate) organization: Option<String>,
+    pub(crate) project: Option<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) allow_http: bool,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) stall_timeout: Option<Duration>,
+    pub(crate) max_retries: Option<u32>,
+    pub(crate) retry_unsafe: bool,
+
+    pub(crate) debug: bool,
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Help {
+    Short,
+    Whole,
+}
+
+/// One flag.
+pub(crate) struct Flag {
+    pub(crate) long: &'static str,
+    pub(crate) short: Option<char>,
+    /// What the help calls the value; empty for a switch.
+    pub(crate) value: &'static str,
+    /// The environment variable that stands in for it.
+    pub(crate) env: &'static str,
+    /// What is used without it, if that is worth saying.
+    pub(crate) default: &'static str,
+    pub(crate) group: Group,
+    /// One line for `-h`.
+    pub(crate) help: &'static str,
+    /// What `--help` adds.
+    pub(crate) more: &'static str,
+    pub(crate) set: Set,
+}
+
+/// The headings of the help, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Extend,
+    Server,
+    Output,
+    /// Accepted because existing scripts pass it; not in the help.
+    Unused,
+}
+
+impl Group {
+    pub(crate) const SHOWN: [(Group, &'static str); 3] = [
+        (Group::Extend, "The extension"),
+        (Group::Server, "The server"),
+        (Group::Output, "Output"),
+    ];
+}
+
+/// How a flag's value is read and where it goes.
+pub(crate) enum Set {
+    Switch(fn(&mut Args)),
+    Text(fn(&mut Args, String)),
+    /// Text that may be or hold a path, which need not be UTF-8.
+    Os(fn(&mut Args, OsString)),
+    Duration(fn(&mut Args, Duration)),
+    Number(fn(&mut Args, u32)),
+}
+
+const NONE: Flag = Flag {
+    long: "",
+    short: None,
+    value: "",
+    env: "",
+    default: "",
+    group: Group::Server,
+    help: "",
+    more: "",
+    set: Set::Switch(|_| {}),
+};
+
+/// Every flag, in the order of the help.
+pub(crate) const FLAGS: &[Flag] = &[
+    Flag {
+        long: "prompt",
+        value: "TEXT",
+        group: Group::Extend,
+        help: "What happens in the new segment, 1 to 32,000 characters",
+        more: "@FILE reads the text from a file and drops one line break at its end; @- reads standard input. \
+               @name that is no file, with no '.' or '/', is literal text; \\@ starts a literal @.",
+        set: Set::Os(|args, value| args.prompt = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "seconds",
+        value: "N",
+        group: Group::Extend,
+        help: "Length of the new segment: 4, 8, 12, 16 or 20",
+        more: "For a server that takes other lengths, use --field seconds=N instead.",
+        set: Set::Text(|args, value| args.seconds = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "video",
+        value: "REF",
+        group: Group::Extend,
+        help: "The completed video: its id, @FILE to upload one, or {id: ID}",
+        more: "@- uploads standard input, once and without retries. An object may be JSON or the short form; it is \
+               sent as it is.",
+        set: Set::Os(|args, value| args.video = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "body",
+        value: "FILE",
+        group: Group::Extend,
+        help: "Take the request's fields from a JSON object; flags win over it",
+        more: "'-' reads standard input. '@' inside it has no meaning.",
+        set: Set::Os(|args, value| args.body = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "field",
+        value: "NAME=TEXT",
+        group: Group::Extend,
+        help: "One more request field; NAME:=JSON for other than text",
+        more: "Repeatable, and wins over --body: model=sora-2, duration:=6, seconds=5. duration stands in for \
+               --seconds; video_id or video_url for --video.",
+        set: Set::Text(|args, value| args.fields.push(value)),
+        ..NONE
+    },
+    Flag {
+        long: "encoding",
+        value: "HOW",
+        default: "auto",
+        group: Group::Extend,
+        help: "auto, json or multipart",
+        more: "auto sends JSON for a reference and multipart for an upload, and falls back to the form field \
+               video[id] where a server takes no JSON (415).",
+        set: Set::Text(|args, value| args.encoding = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "dry-run",
+        group: Group::Extend,
+        help: "Print the request with the key hidden, and send nothing",
+        set: Set::Switch(|args| args.dry_run = true),
+        ..NONE
+    },
+    Flag {
+        long: "base-url",
+        value: "URL",
+        env: "OPENAI_BASE_URL",
+        default: "https://api.openai.com/v1",
+        help: "The server, with the API's path prefix",
+        more: "OpenAI's own endpoint was scheduled to shut down on 2026-09-24; name your gateway here.",
+        set: Set::Text(|args, value| args.base_url = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "api-key",
+        value: "KEY",
+        env: "OPENAI_API_KEY",
+        help: "The key; other users of the machine can see it here",
+        more: "Not both this and --api-key-file, and not both variables.",
+        set: Set::Text(|args, value| args.api_key = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "api-key-file",
+        value: "FILE",
+        env: "OPENAI_API_KEY_FILE",
+        help: "Read the key from a file, white space around it dropped",
+        set: Set::Os(|args, value| args.api_key_file = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "organization",
+        value: "ID",
+        env: "OPENAI_ORG_ID",
+        help: "Sent as OpenAI-Organization",
+        set: Set::Text(|args, value| args.organization = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "project",
+        value: "ID",
+        env: "OPENAI_PROJECT_ID",
+        help: "Sent as OpenAI-Project",
+        set: Set::Text(|args, value| args.project = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "header",
+        value: "'NAME: VALUE'",
+        help: "One more request header, or another value for one",
+        more: "Repeatable. An empty value removes a default header.",
+        set: Set::Text(|args, value| args.headers.push(value)),
+        ..NONE
+    },
+    Flag {
+        long: "allow-http",
+        env: "OPENAI_ALLOW_HTTP",
+        help: "Let the key go over plain http to another machine",
+        more: "OPENAI_ALLOW_HTTP=1 does the same.",
+        set: Set::Switch(|args| args.allow_http = true),
+        ..NONE
+    },
+    Flag {
+        long: "connect-timeout",
+        value: "DURATION",
+        default: "10s",
+        help: "Longest name lookup, and longest connecting, TLS included",
+        set: Set::Duration(|args, value| args.connect_timeout = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "timeout",
+        value: "DURATION",
+        default: "10m",
+        help: "Longest wait for an answer once the request is sent",
+        set: Set::Duration(|args, value| args.timeout = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "stall-timeout",
+        value: "DURATION",
+        default: "60s",
+        help: "Longest time without a byte moving, either direction",
+        set: Set::Duration(|args, value| args.stall_timeout = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "max-retries",
+        value: "N",
+        default: "2",
+        help: "How often to send again where that cannot pay twice",
+        set: Set::Number(|args, value| args.max_retries = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "retry-unsafe",
+        help: "Send again even where that may create a second job",
+        set: Set::Switch(|args| args.retry_unsafe = true),
+        ..NONE
+    },
+    Flag {
+        long: "debug",
+        group: Group::Output,
+        help: "Show requests and answers on standard error, secrets hidden",
+        set: Set::Switch(|args| args.debug = true),
+        ..NONE
+    },
+    Flag {
+        long: "quiet",
+        short: Some('q'),
+        group: Group::Output,
+        help: "No warnings",
+        set: Set::Switch(|args| args.quiet = true),
+        ..NONE
+    },
+    Flag {
+        long: "help",
+        short: Some('h'),
+        group: Group::Output,
+        help: "-h: this page; --help: everything",
+        set: Set::Switch(|args| args.help = Some(Help::Whole)),
+        ..NONE
+    },
+    Flag {
+        long: "version",
+        short: Some('v'),
+        group: Group::Output,
+        help: "Print the version",
+        set: Set::Switch(|args| args.version = true),
+        ..NONE
+    },
+    Flag {
+        long: "admin-api-key",
+        value: "KEY",
+        group: Group::Unused,
+        set: Set::Text(|_, _| {}),
+        ..NONE
+    },
+    Flag {
+        long: "webhook-secret",
+        value: "SECRET",
+        group: Group::Unused,
+        set: Set::Text(|_, _| {}),
+        ..NONE
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openai_videos::{DEFAULT_BASE_URL, Settings};
+
+    #[test]
+    fn names_are_unique_and_well_formed() {
+        for (at, flag) in FLAGS.iter().enumerate() {
+            let name = |c: char| c.is_ascii_lowercase() || c == '-';
+            assert!(
+                !flag.long.is_empty() && flag.long.chars().all(name),
+                "{}",
+                flag.long
+            );
+            for other in &FLAGS[at + 1..] {
+                assert_ne!(flag.long, other.long);
+                assert!(
+                    flag.short.is_none() || flag.short != other.short,
+                    "{}",
+                    flag.long
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_switch_has_no_value_and_everything_else_has_one() {
+        for flag in FLAGS {
+            assert_eq!(
+                flag.value.is_empty(),
+                matches!(flag.set, Set::Switch(_)),
+                "{}",
+                flag.long
+            );
+        }
+    }
+
+    #[test]
+    fn every_shown_flag_has_one_line_of_help() {
+        for flag in FLAGS.iter().filter(|flag| flag.group != Group::Unused) {
+            assert!(
+                !flag.help.is_empty() && !flag.help.contains('\n') && !flag.help.ends_with('.'),
+                "{}",
+                flag.long
+            );
+            assert!(
+                flag.more.is_empty() || flag.more.ends_with('.'),
+                "{}",
+                flag.long
+            );
+        }
+    }
+
+    #[test]
+    fn the_defaults_in_the_help_are_the_librarys() {
+        let default = |long: &str| FLAGS.iter().find(|flag| flag.long == long).unwrap().default;
+        let duration = |long: &str| crate::cli::parse::duration(default(long)).unwrap();
+        assert_eq!(default("base-url"), DEFAULT_BASE_URL);
+        assert_eq!(duration("connect-timeout"), Settings::CONNECT_TIMEOUT);
+        assert_eq!(duration("timeout"), Settings::TIMEOUT);
+        assert_eq!(duration("stall-timeout"), Settings::STALL_TIMEOUT);
+        assert_eq!(default("max-retries"), Settings::MAX_RETRIES.to_string());
+    }
+}

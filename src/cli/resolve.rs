@@ -1,0 +1,487 @@
+//! [`Args`] and the environment -> [`Plan`]: plain data, checked, with every file read that an argument names but
+//! the upload. The environment comes in as a function, so that tests need none.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+
+use openai_videos::{
+    ApiKey, BaseUrl, DEFAULT_BASE_URL, Encoding, Error, Extension, Fields, Header, Settings,
+    Stream, Upload, Value, Video, check_seconds,
+};
+
+use super::flags::Args;
+use super::parse::{bad, nearest, text};
+use super::{Env, input};
+
+/// What to do, with nothing left to look up.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) extension: Extension,
+    pub(crate) dry_run: bool,
+    pub(crate) debug: bool,
+    pub(crate) quiet: bool,
+}
+
+/// The commands: their words, and what each is for.
+pub(crate) const COMMANDS: [(&str, &str); 1] =
+    [("extend", "Create an extension of a completed video")];
+
+pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
+    command(&args.words)?;
+    check_standard_input(&args)?;
+    let extension = extension(&args)?;
+    let settings = settings(&args, env)?;
+    Ok(Plan {
+        settings,
+        extension,
+        dry_run: args.dry_run,
+        debug: args.debug,
+        quiet: args.quiet,
+    })
+}
+
+/// Finds the command that the words name.
+pub(crate) fn command(words: &[OsString]) -> Result<&'static str, Error> {
+    let hint = || {
+        "openai videos extend --prompt TEXT --seconds N --video REF; openai --help tells more"
+            .to_owned()
+    };
+    let did_you_mean =
+        |near: Option<&str>| near.map_or_else(hint, |near| format!("did you mean '{near}'?"));
+    let mut words = words.iter().map(|word| word.to_string_lossy());
+    match words.next().as_deref() {
+        Some("videos") => {}
+        None => return Err(Error::invalid_with("no command", hint())),
+        Some(word) => {
+            let what = format!("unknown command '{word}'");
+            return Err(Error::invalid_with(
+                what,
+                did_you_mean(nearest(word, ["videos"].into_iter())),
+            ));
+        }
+    }
+    let names = || COMMANDS.iter().map(|(name, _)| *name);
+    let command = match words.next() {
+        None => return Err(Error::invalid_with("no command after 'videos'", hint())),
+        Some(word) => names().find(|name| *name == word).ok_or_else(|| {
+            Error::invalid_with(
+                format!("unknown command 'videos {word}'"),
+                did_you_mean(nearest(&word, names())),
+            )
+        })?,
+    };
+    match words.next() {
+        None => Ok(command),
+        Some(word) => {
+            let hint = "put a text with spaces in quotation marks";
+            Err(Error::invalid_with(
+                format!("unexpected argument '{word}'"),
+                hint,
+            ))
+        }
+    }
+}
+
+/// Standard input can be read once.
+fn check_standard_input(args: &Args) -> Result<(), Error> {
+    let is = |value: &Option<OsString>, dash: &str| value.as_deref() == Some(OsStr::new(dash));
+    let readers: Vec<&str> = [
+        ("--prompt @-", is(&args.prompt, "@-")),
+        ("--video @-", is(&args.video, "@-")),
+        ("--body -", is(&args.body, "-")),
+    ]
+    .into_iter()
+    .filter_map(|(name, reads)| reads.then_some(name))
+    .collect();
+    match readers[..] {
+        [first, second, ..] => Err(Error::invalid(format!(
+            "{first} and {second} cannot both read standard input"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn extension(args: &Args) -> Result<Extension, Error> {
+    let mut fields = match &args.body {
+        Some(path) => Fields::from_json(&input::read(path, "--body")?)
+            .map_err(|error| bad("--body", error))?,
+        None => Fields::default(),
+    };
+    let mut seconds = args.seconds.as_deref();
+    if let Some(prompt) = &args.prompt {
+        fields.set("prompt", Value::Text(input::prompt(prompt)?));
+    }
+    for field in &args.fields {
+        let (name, value) = field_value(field)?;
+        match name {
+            "prompt" if args.prompt.is_some() => {
+                return Err(bad("--field", "the prompt is given by --prompt already"));
+            }
+            "video" if args.video.is_some() => {
+                return Err(bad("--field", "the video is given by --video already"));
+            }
+            "seconds" => seconds = None,
+            _ => {}
+        }
+        fields.set(name, value);
+    }
+    if let Some(seconds) = seconds {
+        check_seconds(seconds).map_err(|error| {
+            let hint = format!("for a server that takes other values: --field seconds={seconds}");
+            Error::invalid_with(format!("--seconds: {error}"), hint)
+        })?;
+        fields.set("seconds", Value::Text(seconds.to_owned()));
+    }
+    let video = args.video.as_deref().map(video).transpose()?;
+    Extension::from_fields(fields, video)
+        .map_err(missing)?
+        .encoding(encoding(args.encoding.as_deref())?)
+}
+
+/// The library knows no flags; here the missing part gets the name of its flag.
+fn missing(error: Error) -> Error {
+    let text = error.to_string();
+    match text.strip_prefix("the request has no ") {
+        Some(name) => {
+            let example = "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123";
+            Error::invalid_with(format!("--{name} is missing"), example)
+        }
+        None => error,
+    }
+}
+
+/// `NAME=TEXT` or `NAME:=JSON`.
+fn field_value(field: &str) -> Result<(&str, Value), Error> {
+    let Some((name, text)) = field.split_once('=') else {
+        return Err(bad(
+            "--field",
+            format!("'{field}' is neither NAME=TEXT nor NAME:=JSON"),
+        ));
+    };
+    let (name, value) = match name.strip_suffix(':') {
+        Some(name) => (
+            name,
+            Value::json(text).map_err(|error| bad("--field", format!("{name}: {error}")))?,
+        ),
+        None => (name, Value::Text(text.to_owned())),
+    };
+    match name.is_empty() {
+        true => Err(bad("--field", format!("'{field}' has no name"))),
+        false => Ok((name, value)),
+    }
+}
+
+fn video(value: &OsStr) -> Result<Video, Error> {
+    if let Some(path) = input::after_at(value) {
+        return match path.to_str() {
+            Some("") => Err(bad("--video", "no file name follows the @")),
+            Some("-") => Ok(Video::Upload(Upload::Stream(Stream::new(io::stdin())))),
+            _ => Ok(Video::file(path)),
+        };
+    }
+    let reference = text(value, "--video")?;
+    if reference.trim_start().starts_with('{') {
+        return Video::object(&reference);
+    }
+    if Path::new(&reference).is_file() {
+        return Err(Error::invalid_with(
+            format!("--video: '{reference}' is a file, and would be taken for the id of a video"),
+            format!("write '@{reference}' to upload it"),
+        ));
+    }
+    Ok(Video::Id(reference))
+}
+
+fn encoding(name: Option<&str>) -> Result<Encoding, Error> {
+    match name {
+        None | Some("auto") => Ok(Encoding::Auto),
+        Some("json") => Ok(Encoding::Json),
+        Some("multipart") => Ok(Encoding::Multipart),
+        Some(other) => Err(bad(
+            "--encoding",
+            format!("'{other}' is none of auto, json, multipart"),
+        )),
+    }
+}
+
+fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
+    let env_text = |name: &str| {
+        env_value(env, name)
+            .map(|value| text(&value, name))
+            .transpose()
+    };
+    let or_env = |flag: &Option<String>, name: &str| match flag {
+        Some(value) => Ok(Some(value.clone())),
+        None => env_text(name),
+    };
+    let base_url =
+        or_env(&args.base_url, "OPENAI_BASE_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+    let mut settings = Settings::new(BaseUrl::new(base_url.trim())?);
+    settings.api_key = api_key(args, env)?;
+    settings.organization = or_env(&args.organization, "OPENAI_ORG_ID")?;
+    settings.project = or_env(&args.project, "OPENAI_PROJECT_ID")?;
+    settings.headers = args
+        .headers
+        .iter()
+        .map(|line| Header::parse(line))
+        .collect::<Result<_, _>>()?;
+    settings.allow_http = args.allow_http || env_switch(env, "OPENAI_ALLOW_HTTP")?;
+    settings.retry_unsafe = args.retry_unsafe;
+    settings.max_retries = args.max_retries.unwrap_or(settings.max_retries);
+    settings.connect_timeout = args.connect_timeout.unwrap_or(settings.connect_timeout);
+    settings.timeout = args.timeout.unwrap_or(settings.timeout);
+    settings.stall_timeout = args.stall_timeout.unwrap_or(settings.stall_timeout);
+    Ok(settings)
+}
+
+/// From a flag, else from a variable; directly, or out of a file. Two of one rank contradict each other.
+fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
+    let direct = env_value(env, "OPENAI_API_KEY");
+    let file = env_value(env, "OPENAI_API_KEY_FILE");
+    let key = |text: &str, from: &str| {
+        ApiKey::new(text)
+            .map(Some)
+            .map_err(|error| named(from, error))
+    };
+    let from_file = |path: &OsStr, from: &str| key(input::read(path, from)?.trim(), from);
+    match (&args.api_key, &args.api_key_file, &direct, &file) {
+        (Some(_), Some(_), ..) => Err(Error::invalid(
+            "--api-key and --api-key-file cannot both be given",
+        )),
+        (Some(text), ..) => key(text, "--api-key"),
+        (_, Some(path), ..) => from_file(path, "--api-key-file"),
+        (.., Some(_), Some(_)) => Err(Error::invalid(
+            "the variables OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set",
+        )),
+        (.., Some(value), None) => match value.to_str() {
+            Some(text) => key(text, "OPENAI_API_KEY"),
+            // Not quoted: it is a secret.
+            None => Err(bad("OPENAI_API_KEY", "the key is not UTF-8")),
+        },
+        (.., None, Some(path)) => from_file(path, "OPENAI_API_KEY_FILE"),
+        _ => Ok(None),
+    }
+}
+
+/// The same error, with the flag or variable that it is about.
+fn named(from: &str, error: Error) -> Error {
+    match error {
+        Error::Invalid { what, hint } => Error::Invalid {
+            what: format!("{from}: {what}"),
+            hint,
+        },
+        other => other,
+    }
+}
+
+/// A variable that is set to something: an empty one counts as not set, as everywhere.
+fn env_value(env: Env<'_>, name: &str) -> Option<OsString> {
+    env(name).filter(|value| !value.is_empty())
+}
+
+fn env_switch(env: Env<'_>, name: &str) -> Result<bool, Error> {
+    match env_value(env, name)
+        .as_deref()
+        .map(OsStr::to_string_lossy)
+        .as_deref()
+    {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(other) => Err(bad(name, format!("'{other}' is neither 1 nor 0"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::parse::parse;
+
+    const CALL: [&str; 8] = [
+        "videos",
+        "extend",
+        "--prompt",
+        "p",
+        "--seconds",
+        "4",
+        "--video",
+        "v",
+    ];
+
+    fn plan(argv: &[&str], env: &[(&str, &str)]) -> Result<Plan, String> {
+        let args = parse(argv.iter().map(OsString::from)).unwrap();
+        resolve(args, &|name| {
+            env.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| OsString::from(value))
+        })
+        .map_err(|error| error.to_string())
+    }
+
+    fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        CALL.iter().chain(more).copied().collect()
+    }
+
+    #[test]
+    fn a_flag_wins_over_its_variable() {
+        let env = [
+            ("OPENAI_BASE_URL", "http://env.example"),
+            ("OPENAI_API_KEY", "env"),
+            ("OPENAI_ORG_ID", "org"),
+        ];
+        let from_env = plan(&CALL, &env).unwrap().settings;
+        assert_eq!(from_env.base_url.as_str(), "http://env.example");
+        assert_eq!(from_env.api_key, Some(ApiKey::new("env").unwrap()));
+        assert_eq!(from_env.organization.as_deref(), Some("org"));
+        let flags = with(&[
+            "--base-url",
+            "http://flag.example",
+            "--api-key",
+            "flag",
+            "--organization",
+            "o",
+        ]);
+        let from_flags = plan(&flags, &env).unwrap().settings;
+        assert_eq!(from_flags.base_url.as_str(), "http://flag.example");
+        assert_eq!(from_flags.api_key, Some(ApiKey::new("flag").unwrap()));
+        assert_eq!(from_flags.organization.as_deref(), Some("o"));
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set() {
+        let settings = plan(&CALL, &[("OPENAI_BASE_URL", ""), ("OPENAI_API_KEY", "")])
+            .unwrap()
+            .settings;
+        assert_eq!(
+            (settings.base_url.as_str(), settings.api_key),
+            (DEFAULT_BASE_URL, None)
+        );
+    }
+
+    #[test]
+    fn two_keys_of_one_rank_contradict_each_other() {
+        let flags = with(&["--api-key", "a", "--api-key-file", "b"]);
+        assert_eq!(
+            plan(&flags, &[]).unwrap_err(),
+            "--api-key and --api-key-file cannot both be given"
+        );
+        let env = [("OPENAI_API_KEY", "a"), ("OPENAI_API_KEY_FILE", "b")];
+        let what = "the variables OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set";
+        assert_eq!(plan(&CALL, &env).unwrap_err(), what);
+        assert!(plan(&with(&["--api-key", "c"]), &env).is_ok());
+    }
+
+    #[test]
+    fn a_field_stands_in_for_seconds_but_contradicts_prompt_and_video() {
+        assert!(plan(&with(&["--field", "seconds=5"]), &[]).is_ok());
+        let what = "--field: the prompt is given by --prompt already";
+        assert_eq!(
+            plan(&with(&["--field", "prompt=x"]), &[]).unwrap_err(),
+            what
+        );
+        let what = "--field: the video is given by --video already";
+        assert_eq!(
+            plan(&with(&["--field", "video:={}"]), &[]).unwrap_err(),
+            what
+        );
+        let what = "--seconds: seconds cannot be '5': it is one of 4, 8, 12, 16, 20";
+        assert_eq!(plan(&with(&["--seconds", "5"]), &[]).unwrap_err(), what);
+    }
+
+    #[test]
+    fn fields_are_read_as_text_or_json() {
+        for (field, what) in [
+            ("x", "--field: 'x' is neither NAME=TEXT nor NAME:=JSON"),
+            ("=x", "--field: '=x' has no name"),
+            (":=1", "--field: ':=1' has no name"),
+            (
+                "n:=1x",
+                "--field: n: '1x' is not JSON: trailing characters at line 1 column 2",
+            ),
+        ] {
+            assert_eq!(plan(&with(&["--field", field]), &[]).unwrap_err(), what);
+        }
+        for field in ["a=", "a=b=c", "a:=null", "a:={\"b\": 1}"] {
+            assert!(plan(&with(&["--field", field]), &[]).is_ok(), "{field}");
+        }
+    }
+
+    #[test]
+    fn commands_are_found_or_suggested() {
+        let what = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            match command(&words) {
+                Err(Error::Invalid { what, hint }) => (what, hint.unwrap_or_default()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            what(&["video", "extend"]),
+            (
+                "unknown command 'video'".into(),
+                "did you mean 'videos'?".into()
+            )
+        );
+        assert_eq!(
+            what(&["videos", "extnd"]),
+            (
+                "unknown command 'videos extnd'".into(),
+                "did you mean 'extend'?".into()
+            )
+        );
+        assert_eq!(
+            what(&["videos", "extend", "zoom"]).0,
+            "unexpected argument 'zoom'"
+        );
+        assert_eq!(what(&[]).0, "no command");
+        assert_eq!(what(&["videos"]).0, "no command after 'videos'");
+    }
+
+    #[test]
+    fn standard_input_is_read_once() {
+        let what = "--prompt @- and --body - cannot both read standard input";
+        assert_eq!(
+            plan(&with(&["--prompt", "@-", "--body", "-"]), &[]).unwrap_err(),
+            what
+        );
+    }
+
+    #[test]
+    fn missing_parts_are_named_by_their_flags() {
+        for (argv, what) in [
+            (&CALL[..6], "--video is missing"),
+            (
+                &["videos", "extend", "--prompt", "p", "--video", "v"][..],
+                "--seconds is missing",
+            ),
+            (&["videos", "extend"][..], "--prompt is missing"),
+        ] {
+            assert_eq!(plan(argv, &[]).unwrap_err(), what);
+        }
+        let other_server = [
+            "videos",
+            "extend",
+            "--prompt",
+            "p",
+            "--field",
+            "video_id=v",
+            "--field",
+            "duration:=6",
+        ];
+        assert!(plan(&other_server, &[]).is_ok());
+    }
+
+    #[test]
+    fn the_variable_that_allows_http_is_a_switch() {
+        for (value, allowed) in [("1", true), ("true", true), ("0", false), ("", false)] {
+            let plan = plan(&CALL, &[("OPENAI_ALLOW_HTTP", value)]).unwrap();
+            assert_eq!(plan.settings.allow_http, allowed);
+        }
+        let what = "OPENAI_ALLOW_HTTP: 'yes' is neither 1 nor 0";
+        assert_eq!(
+            plan(&CALL, &[("OPENAI_ALLOW_HTTP", "yes")]).unwrap_err(),
+            what
+        );
+    }
+}
