@@ -1,0 +1,22 @@
+//! What the integration tests share: the stand-in server that records requests and can break a conversation
+//! in every way a network can, and the builder that runs the built binary and compares what came of it.
+
+// Each test file compiles this module for itself and uses a part of it.
+#![allow(dead_code, unused_imports)]
+
+pub mod command;
+pub mod multipart;
+pub mod reply;
+pub mod request;
+pub mod server;
+pub mod temp;
+pub mod videos;
+pub mod wire;
+
+pub use command::{Outcome, Running, openai};
+pub use multipart::Part;
+pub use reply::Reply;
+pub use request::Request;
+pub use server::Server;
+pub use temp::TempDir;
+pub use videos::CLIP;

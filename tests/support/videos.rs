@@ -1,0 +1,355 @@
+//! A small Videos API, kept in memory. Each retrieval of a job moves it one step on, so that nothing in here
+//! depends on time: queued, in progress at 33 and 66 %, completed.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::reply::Reply;
+use super::request::Request;
+
+/// What every completed job turns out to be.
+pub const CLIP: &[u8] = include_bytes!("../media/clip.mp4");
+const ETAG: &str = "\"clip-1\"";
+const SECONDS: [&str; 5] = ["4", "8", "12", "16", "20"];
+/// The length that a source video is taken to have: an extension's `seconds` is the sum.
+const SOURCE_SECONDS: u32 = 4;
+const PROMPT_LIMIT: usize = 32_000;
+const DAY: u64 = 86_400;
+
+pub struct Videos {
+    key: Option<String>,
+    /// In the order of their creation.
+    jobs: Vec<Job>,
+    created: usize,
+    by_idempotency_key: HashMap<String, String>,
+}
+
+struct Job {
+    id: String,
+    prompt: String,
+    seconds: u32,
+    source: Option<String>,
+    created_at: u64,
+    retrieved: u32,
+}
+
+struct Extension {
+    prompt: String,
+    seconds: u32,
+    source: Option<String>,
+}
+
+impl Videos {
+    pub fn new(key: Option<&str>) -> Videos {
+        Videos {
+            key: key.map(str::to_owned),
+            jobs: Vec::new(),
+            created: 0,
+            by_idempotency_key: HashMap::new(),
+        }
+    }
+
+    pub fn answer(&mut self, request: &Request) -> Reply {
+        if let Some(key) = &self.key
+            && request.header("authorization") != Some(&format!("Bearer {key}"))
+        {
+            return error(
+                401,
+                "Incorrect API key provided.",
+                None,
+                Some("invalid_api_key"),
+            );
+        }
+        let segments: Vec<&str> = request.path().split('/').skip(1).collect();
+        match (request.method.as_str(), segments.as_slice()) {
+            ("POST", ["v1", "videos", "extensions"]) => self.extend(request),
+            (_, ["v1", "videos", "extensions"]) => not_allowed(request, "POST"),
+            ("GET", ["v1", "videos"]) => self.list(request),
+            (_, ["v1", "videos"]) => not_allowed(request, "GET"),
+            ("GET", ["v1", "videos", id]) => self.retrieve(id),
+            ("DELETE", ["v1", "videos", id]) => self.delete(id),
+            (_, ["v1", "videos", _]) => not_allowed(request, "GET, DELETE"),
+            ("GET", ["v1", "videos", id, "content"]) => self.content(id, request),
+            (_, ["v1", "videos", _, "content"]) => not_allowed(request, "GET"),
+            _ => {
+                let message = format!("Invalid URL ({} {})", request.method, request.path());
+                error(404, &message, None, None)
+            }
+        }
+    }
+
+    fn extend(&mut self, request: &Request) -> Reply {
+        let key = request.header("idempotency-key");
+        let known = key.and_then(|key| self.by_idempotency_key.get(key));
+        if let Some(job) = known.and_then(|id| self.job(id)) {
+            return job.answer();
+        }
+        let extension = match extension(request) {
+            Ok(extension) => extension,
+            Err(refusal) => return refusal,
+        };
+        self.created += 1;
+        let id = format!("video_{}", self.created);
+        if let Some(key) = key {
+            self.by_idempotency_key.insert(key.to_owned(), id.clone());
+        }
+        let job = Job {
+            id,
+            prompt: extension.prompt,
+            seconds: extension.seconds,
+            source: extension.source,
+            created_at: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |now| now.as_secs()),
+            retrieved: 0,
+        };
+        let answer = job.answer();
+        self.jobs.push(job);
+        answer
+    }
+
+    fn retrieve(&mut self, id: &str) -> Reply {
+        match self.jobs.iter_mut().find(|job| job.id == id) {
+            Some(job) => {
+                job.retrieved += 1;
+                job.answer()
+            }
+            None => not_found(id),
+        }
+    }
+
+    fn delete(&mut self, id: &str) -> Reply {
+        if self.job(id).is_none() {
+            return not_found(id);
+        }
+        self.jobs.retain(|job| job.id != id);
+        let gone = json!({"id": id, "object": "video.deleted", "deleted": true});
+        Reply::json(200, &gone.to_string())
+    }
+
+    fn list(&self, request: &Request) -> Reply {
+        let Ok(limit) = request.query("limit").unwrap_or("20").parse::<usize>() else {
+            return invalid("limit", "Expected an integer.");
+        };
+        let mut jobs: Vec<&Job> = self.jobs.iter().collect();
+        match request.query("order") {
+            None | Some("desc") => jobs.reverse(),
+            Some("asc") => {}
+            Some(_) => return invalid("order", "Expected 'asc' or 'desc'."),
+        }
+        if let Some(after) = request.query("after") {
+            let before = jobs.iter().position(|job| job.id == after);
+            jobs.drain(..before.map_or(0, |at| at + 1));
+        }
+        let has_more = jobs.len() > limit;
+        jobs.truncate(limit);
+        let quoted = |job: Option<&&Job>| json!(job.map(|job| &job.id));
+        let data: Vec<String> = jobs.iter().map(|job| job.json()).collect();
+        let text = format!(
+            r#"{{"object":"list","data":[{}],"first_id":{},"last_id":{},"has_more":{has_more}}}"#,
+            data.join(","),
+            quoted(jobs.first()),
+            quoted(jobs.last()),
+        );
+        Reply::json(200, &text)
+    }
+
+    fn content(&self, id: &str, request: &Request) -> Reply {
+        let Some(job) = self.job(id) else {
+            return not_found(id);
+        };
+        if !matches!(request.query("variant"), None | Some("video")) {
+            return error(
+                404,
+                "This video has no such variant.",
+                Some("variant"),
+                None,
+            );
+        }
+        if job.status() != "completed" {
+            let message = "Video is not ready yet, retrieve it to check its status.";
+            return error(404, message, None, Some("video_not_ready"));
+        }
+        clip(request)
+    }
+
+    fn job(&self, id: &str) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.id == id)
+    }
+}
+
+impl Job {
+    fn status(&self) -> &'static str {
+        match self.retrieved {
+            0 => "queued",
+            1 | 2 => "in_progress",
+            _ => "completed",
+        }
+    }
+
+    fn answer(&self) -> Reply {
+        let answer = Reply::json(200, &self.json());
+        match self.status() {
+            "completed" => answer,
+            _ => answer.header("openai-poll-after-ms", "100"),
+        }
+    }
+
+    /// Written by hand, as the order of the keys is the published one.
+    fn json(&self) -> String {
+        let completed = self.status() == "completed";
+        let at = |after: u64| json!(completed.then_some(self.created_at + after));
+        format!(
+            concat!(
+                r#"{{"id":{},"object":"video","model":"sora-2","status":{},"progress":{},"#,
+                r#""created_at":{},"completed_at":{},"expires_at":{},"prompt":{},"#,
+                r#""size":"1280x720","seconds":"{}","remixed_from_video_id":{},"error":null}}"#
+            ),
+            json!(self.id),
+            json!(self.status()),
+            [0, 33, 66, 100][self.retrieved.min(3) as usize],
+            self.created_at,
+            at(1),
+            at(DAY),
+            json!(self.prompt),
+            self.seconds,
+            json!(self.source),
+        )
+    }
+}
+
+fn extension(request: &Request) -> Result<Extension, Reply> {
+    let kind = request.header("content-type").unwrap_or_default();
+    let (prompt, seconds, source) = match kind.split(';').next().unwrap_or_default().trim() {
+        "application/json" => from_json(request)?,
+        "multipart/form-data" => from_form(request)?,
+        _ => {
+            return Err(error(
+                415,
+                &format!("Unsupported content type: '{kind}'."),
+                None,
+                None,
+            ));
+        }
+    };
+    if prompt.is_empty() || prompt.chars().count() > PROMPT_LIMIT {
+        return Err(invalid("prompt", "Expected 1 to 32000 characters."));
+    }
+    if !SECONDS.contains(&seconds.as_str()) {
+        let message = format!("Expected one of {SECONDS:?}, got '{seconds}'.");
+        return Err(invalid("seconds", &message));
+    }
+    let added: u32 = seconds.parse().expect("one of the allowed values");
+    Ok(Extension {
+        prompt,
+        seconds: SOURCE_SECONDS + added,
+        source,
+    })
+}
+
+type Fields = (String, String, Option<String>);
+
+fn from_json(request: &Request) -> Result<Fields, Reply> {
+    let broken = "We could not parse the JSON body of your request.";
+    let body: Value =
+        serde_json::from_slice(&request.body).map_err(|_| error(400, broken, None, None))?;
+    let text = |value: &Value, name: &str| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Null => Err(missing(name)),
+        _ => Err(invalid(name, "Expected a string.")),
+    };
+    let source = text(&body["video"]["id"], "video.id")?;
+    Ok((
+        text(&body["prompt"], "prompt")?,
+        text(&body["seconds"], "seconds")?,
+        Some(source),
+    ))
+}
+
+fn from_form(request: &Request) -> Result<Fields, Reply> {
+    let parts = request.form().map_err(|why| error(400, &why, None, None))?;
+    let part = |name: &str| parts.iter().find(|part| part.name == name);
+    let text = |name: &str| {
+        let body = part(name).map(|part| String::from_utf8_lossy(&part.body).into_owned());
+        body.ok_or_else(|| missing(name))
+    };
+    let source = match part("video") {
+        Some(part) if part.filename.is_none() || part.content_type.is_none() => {
+            return Err(invalid(
+                "video",
+                "Expected a file with a name and a content type.",
+            ));
+        }
+        Some(_) => None,
+        None => Some(text("video[id]").map_err(|_| missing("video"))?),
+    };
+    Ok((text("prompt")?, text("seconds")?, source))
+}
+
+fn clip(request: &Request) -> Reply {
+    let whole = Reply::status(200).body(CLIP);
+    let unchanged = request.header("if-range").is_none_or(|tag| tag == ETAG);
+    let reply = match request.header("range").filter(|_| unchanged).and_then(span) {
+        None => whole,
+        Some((first, last)) if first <= last => Reply::status(206)
+            .header(
+                "Content-Range",
+                &format!("bytes {first}-{last}/{}", CLIP.len()),
+            )
+            .body(&CLIP[first..=last]),
+        Some(_) => Reply::status(416).header("Content-Range", &format!("bytes */{}", CLIP.len())),
+    };
+    reply
+        .header("Content-Type", "video/mp4")
+        .header("Accept-Ranges", "bytes")
+        .header("ETag", ETAG)
+}
+
+/// The first and last byte of a single range, with first above last where the clip has no such byte.
+/// `None`: not understood, which a server answers with the whole.
+fn span(range: &str) -> Option<(usize, usize)> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let end = CLIP.len() - 1;
+    match (first, last) {
+        ("", suffix) => Some((CLIP.len().saturating_sub(suffix.parse().ok()?), end)),
+        (first, "") => Some((first.parse().ok()?, end)),
+        (first, last) => Some((first.parse().ok()?, last.parse::<usize>().ok()?.min(end))),
+    }
+}
+
+fn missing(name: &str) -> Reply {
+    let message = format!("Missing required parameter: '{name}'.");
+    error(
+        400,
+        &message,
+        Some(name),
+        Some("missing_required_parameter"),
+    )
+}
+
+fn invalid(name: &str, why: &str) -> Reply {
+    let message = format!("Invalid value for '{name}'. {why}");
+    error(400, &message, Some(name), Some("invalid_value"))
+}
+
+fn not_found(id: &str) -> Reply {
+    error(
+        404,
+        &format!("Video with id '{id}' not found."),
+        Some("video_id"),
+        None,
+    )
+}
+
+fn not_allowed(request: &Request, allowed: &str) -> Reply {
+    let message = format!("Not allowed to {} on {}.", request.method, request.path());
+    error(405, &message, None, None).header("Allow", allowed)
+}
+
+fn error(status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> Reply {
+    let kind = "invalid_request_error";
+    let error = json!({"message": message, "type": kind, "param": param, "code": code});
+    Reply::json(status, &json!({ "error": error }).to_string())
+}
