@@ -176,6 +176,8 @@ impl ApiError {
                     error.param = inner.scalar("param");
                     inner.scalar("message")
                 }
+                // A bare word with more beside it: the reason may be in the rest.
+                Some((_, Err(_))) if object.0.len() > 1 => Some(body.to_owned()),
                 Some((raw, Err(_))) => json::scalar(raw),
                 None => None,
             }
@@ -259,6 +261,10 @@ mod tests {
     fn other_shapes_of_error_are_shown_by_their_message() {
         for (body, message) in [
             (r#"{"error": "no such video"}"#, "no such video"),
+            (
+                r#"{"error": "invalid", "errors": ["seconds"]}"#,
+                r#"{"error": "invalid", "errors": ["seconds"]}"#,
+            ),
             (r#"{"error": {"code": 7}, "message": "outer"}"#, "outer"),
             (r#"{"detail": "Not Found"}"#, "Not Found"),
             (

@@ -1,0 +1,715 @@
+//! What `openai videos extend` sends for its arguments, and what it prints for an answer.
+
+mod support;
+
+use serde_json::json;
+use support::{CLIP, Reply, Request, Server, openai};
+
+/// All 13 fields of the API's description and one of a gateway's own, in an order that is not alphabetical.
+const JOB: &str = r#"{"id":"video_456","object":"video","model":"sora-2","status":"queued","progress":0,"created_at":1758941485,"completed_at":null,"expires_at":null,"prompt":"x","size":"720x1280","seconds":"12","remixed_from_video_id":"video_123","error":null,"usage":{"cost":0.50}}"#;
+const PRINTED: &str = r#"{
+  "id": "video_456",
+  "object": "video",
+  "model": "sora-2",
+  "status": "queued",
+  "progress": 0,
+  "created_at": 1758941485,
+  "completed_at": null,
+  "expires_at": null,
+  "prompt": "x",
+  "size": "720x1280",
+  "seconds": "12",
+  "remixed_from_video_id": "video_123",
+  "error": null,
+  "usage": {
+    "cost": 0.50
+  }
+}
+"#;
+const CALL: [&str; 6] = ["videos", "extend", "--prompt", "x", "--seconds", "4"];
+
+/// Runs a call that must succeed and gives what the server got.
+fn sent(
+    more: &[&str],
+    prepare: impl FnOnce(support::command::Openai) -> support::command::Openai,
+) -> Request {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    prepare(openai(&CALL).args(more).server(&server))
+        .run()
+        .is(0, PRINTED, "");
+    server.finish().remove(0)
+}
+
+/// Runs a call that must be refused before anything is sent.
+fn refused(args: &[&str], stderr: &str) {
+    let server = Server::script(vec![]);
+    openai(args).server(&server).run().is(2, "", stderr);
+    server.finish();
+}
+
+#[test]
+fn the_official_example_works_word_for_word() {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    openai(&[
+        "videos",
+        "extend",
+        "--api-key",
+        "My API Key",
+        "--prompt",
+        "x",
+        "--seconds",
+        "4",
+        "--video",
+        "Example data",
+    ])
+    .server(&server)
+    .run()
+    .is(0, PRINTED, "");
+    let request = server.finish().remove(0);
+    assert_eq!(
+        (request.method.as_str(), request.target.as_str()),
+        ("POST", "/v1/videos/extensions")
+    );
+    assert_eq!(
+        request.text(),
+        r#"{"prompt":"x","seconds":"4","video":{"id":"Example data"}}"#
+    );
+    assert_eq!(request.header("authorization"), Some("Bearer My API Key"));
+    assert_eq!(request.header("accept"), Some("application/json"));
+    assert_eq!(request.header("content-type"), Some("application/json"));
+    assert_eq!(
+        request.header("user-agent"),
+        Some(concat!("openai-videos/", env!("CARGO_PKG_VERSION")))
+    );
+    assert_eq!(request.header("idempotency-key").map(str::len), Some(32));
+    assert_eq!(
+        request.headers_named("content-length"),
+        [request.body_len.to_string()]
+    );
+    assert_eq!(request.header("expect"), None);
+}
+
+#[test]
+fn the_official_acceptance_call_works_with_its_options_in_front() {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    let url = server.base_url();
+    let front = [
+        "--base-url",
+        &url,
+        "--api-key",
+        "string",
+        "--admin-api-key",
+        "string",
+        "--webhook-secret=x",
+    ];
+    openai(&front)
+        .args(&CALL)
+        .args(&["--video", "Example data"])
+        .run()
+        .is(0, PRINTED, "");
+    assert_eq!(
+        server.finish()[0].header("authorization"),
+        Some("Bearer string")
+    );
+}
+
+#[test]
+fn a_video_is_an_id_an_object_or_a_short_object() {
+    for (video, expected) in [
+        ("video_123", json!({"id": "video_123"})),
+        (r#"{"id": "video_123"}"#, json!({"id": "video_123"})),
+        ("{id: video_123}", json!({"id": "video_123"})),
+        (
+            "{url: https://example.com/a.mp4}",
+            json!({"url": "https://example.com/a.mp4"}),
+        ),
+        ("dmlkZW8=", json!({"id": "dmlkZW8="})),
+    ] {
+        assert_eq!(
+            sent(&["--video", video], |call| call).json()["video"],
+            expected,
+            "{video}"
+        );
+    }
+}
+
+#[test]
+fn a_file_is_uploaded_as_the_last_part_of_a_form() {
+    let request = sent(&["--video", "@clip.mp4"], |call| {
+        call.file("clip.mp4", CLIP)
+    });
+    let names: Vec<String> = request.parts().into_iter().map(|part| part.name).collect();
+    assert_eq!(names, ["prompt", "seconds", "video"]);
+    let file = request.part("video");
+    assert_eq!(
+        (file.filename.as_deref(), file.content_type.as_deref()),
+        (Some("clip.mp4"), Some("video/mp4"))
+    );
+    assert_eq!(file.body, CLIP);
+    assert_eq!(request.part("prompt").text(), "x");
+    assert!(request.whole && !request.chunked);
+    assert_eq!(
+        request.headers_named("content-length"),
+        [request.body_len.to_string()]
+    );
+    assert_eq!(request.header("expect"), None);
+}
+
+#[test]
+fn standard_input_is_uploaded_as_a_stream() {
+    let request = sent(&["--video", "@-"], |call| call.stdin(CLIP));
+    assert!(request.chunked && request.whole);
+    assert_eq!(request.header("content-length"), None);
+    let file = request.part("video");
+    assert_eq!(
+        (file.filename.as_deref(), file.content_type.as_deref()),
+        (Some("video.mp4"), Some("video/mp4"))
+    );
+    assert_eq!(file.body, CLIP);
+}
+
+#[test]
+fn standard_input_is_not_read_unasked() {
+    let request = sent(&["--video", "video_123"], |call| call.stdin_held_open());
+    assert!(request.whole);
+}
+
+#[test]
+fn file_names_are_escaped_as_browsers_do() {
+    let name = "a\"b\r\nX-Evil: 1.mp4";
+    let request = sent(&["--video", &format!("@{name}")], |call| {
+        call.file(name, CLIP)
+    });
+    let file = request.part("video");
+    assert_eq!(file.filename.as_deref(), Some("a%22b%0D%0AX-Evil: 1.mp4"));
+    assert_eq!(file.headers.len(), 2);
+}
+
+#[test]
+fn prompts_come_from_arguments_files_and_standard_input() {
+    let long = "é".repeat(32_000);
+    for (prompt, expected) in [
+        ("say \"hi\" 🎬\nin 'quotes'", "say \"hi\" 🎬\nin 'quotes'"),
+        ("@prompt.txt", "two\nlines"),
+        ("@-", "from a pipe"),
+        ("@alice", "@alice"),
+        ("@alice waves at @bob", "@alice waves at @bob"),
+        ("@", "@"),
+        ("\\@prompt.txt", "@prompt.txt"),
+        ("--seconds", "--seconds"),
+        (&long, &long),
+    ] {
+        let server = Server::script(vec![Reply::json(200, JOB)]);
+        openai(&[
+            "videos",
+            "extend",
+            "--seconds",
+            "4",
+            "--video",
+            "v",
+            "--prompt",
+            prompt,
+        ])
+        .file("prompt.txt", "two\nlines\n")
+        .stdin("from a pipe\r\n")
+        .server(&server)
+        .run()
+        .success();
+        assert_eq!(server.finish()[0].json()["prompt"], expected);
+    }
+}
+
+#[test]
+fn flags_and_fields_win_over_a_body() {
+    let body = r#"{"model": "sora-2", "prompt": "@not-a-file.txt", "seconds": 4, "video": {"id": "v"}, "big": 1.0}"#;
+    let run = |args: &[&str], stdin: &str| {
+        let server = Server::script(vec![Reply::json(200, JOB)]);
+        openai(&["videos", "extend"])
+            .args(args)
+            .file("body.json", body)
+            .stdin(stdin)
+            .server(&server)
+            .run()
+            .success();
+        server.finish().remove(0).text().to_owned()
+    };
+    let as_it_is = r#"{"model":"sora-2","prompt":"@not-a-file.txt","seconds":4,"video":{"id": "v"},"big":1.0}"#;
+    assert_eq!(run(&["--body", "body.json"], ""), as_it_is);
+    assert_eq!(run(&["--body", "-"], body), as_it_is);
+    assert_eq!(
+        run(
+            &[
+                "--body",
+                "body.json",
+                "--prompt",
+                "p",
+                "--video",
+                "w",
+                "--field",
+                "seconds:=6",
+                "--field",
+                "a=1=2"
+            ],
+            ""
+        ),
+        r#"{"model":"sora-2","prompt":"p","seconds":6,"video":{"id":"w"},"big":1.0,"a":"1=2"}"#
+    );
+}
+
+#[test]
+fn other_servers_fields_make_a_whole_request() {
+    let server = Server::script(vec![Reply::json(
+        200,
+        r#"{"object":"list","data":[{"id":"v2","status":"running"}]}"#,
+    )]);
+    openai(&[
+        "videos",
+        "extend",
+        "--prompt",
+        "p",
+        "--field",
+        "video_id=v1",
+        "--field",
+        "duration:=6",
+        "--field",
+        "model=m",
+    ])
+    .server(&server)
+    .run()
+    .success();
+    assert_eq!(
+        server.finish()[0].text(),
+        r#"{"prompt":"p","video_id":"v1","duration":6,"model":"m"}"#
+    );
+}
+
+#[test]
+fn a_reference_goes_into_a_form_where_asked() {
+    let more = [
+        "--video",
+        "video_123",
+        "--encoding",
+        "multipart",
+        "--field",
+        "duration:=6",
+        "--field",
+        "model=m",
+    ];
+    let request = sent(&more, |call| call);
+    let parts: Vec<(String, String)> = request
+        .parts()
+        .iter()
+        .map(|part| (part.name.clone(), part.text().to_owned()))
+        .collect();
+    let expected = [
+        ("prompt", "x"),
+        ("duration", "6"),
+        ("model", "m"),
+        ("seconds", "4"),
+        ("video[id]", "video_123"),
+    ];
+    assert_eq!(
+        parts,
+        expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
+    );
+}
+
+#[test]
+fn a_server_that_takes_no_json_gets_a_form_with_the_same_key() {
+    let server = Server::script(vec![Reply::json(415, "{}"), Reply::json(200, JOB)]);
+    let note = "openai: the server takes no JSON here; sending the reference as a form\n";
+    openai(&CALL)
+        .args(&["--video", "v"])
+        .server(&server)
+        .run()
+        .is(0, PRINTED, note);
+    let requests = server.finish();
+    assert_eq!(requests[1].part("video[id]").text(), "v");
+    assert_eq!(
+        requests[0].header("idempotency-key"),
+        requests[1].header("idempotency-key")
+    );
+
+    let server = Server::script(vec![Reply::json(415, "{}")]);
+    openai(&CALL)
+        .args(&["--video", "v", "--encoding", "json"])
+        .server(&server)
+        .run()
+        .code(3);
+    server.finish();
+}
+
+#[test]
+fn headers_of_the_users_own_replace_or_remove_default_ones() {
+    let more = [
+        "--video",
+        "v",
+        "--api-key",
+        "k",
+        "--organization",
+        "org",
+        "--project",
+        "proj",
+        "--header",
+        "X-Extra: a: b",
+        "--header",
+        "authorization: Basic abc",
+        "--header",
+        "Idempotency-Key: mine",
+        "--header",
+        "Accept:",
+    ];
+    let request = sent(&more, |call| call);
+    assert_eq!(request.headers_named("authorization"), ["Basic abc"]);
+    assert_eq!(request.headers_named("idempotency-key"), ["mine"]);
+    assert_eq!(request.header("accept"), None);
+    assert_eq!(request.header("x-extra"), Some("a: b"));
+    assert_eq!(request.header("openai-organization"), Some("org"));
+    assert_eq!(request.header("openai-project"), Some("proj"));
+}
+
+#[test]
+fn the_key_comes_from_the_environment_or_a_file() {
+    let with = |name: &str, value: &str| {
+        let call = |call: support::command::Openai| call.file("key", " sk-file\n").env(name, value);
+        sent(&["--video", "v"], call)
+            .header("authorization")
+            .map(str::to_owned)
+    };
+    assert_eq!(
+        with("OPENAI_API_KEY", "sk-env").as_deref(),
+        Some("Bearer sk-env")
+    );
+    assert_eq!(
+        with("OPENAI_API_KEY_FILE", "key").as_deref(),
+        Some("Bearer sk-file")
+    );
+    assert_eq!(with("OPENAI_API_KEY", ""), None);
+    let flag = sent(&["--video", "v", "--api-key-file", "key"], |call| {
+        call.file("key", "sk-file")
+    });
+    assert_eq!(flag.header("authorization"), Some("Bearer sk-file"));
+}
+
+#[test]
+fn each_run_has_an_idempotency_key_of_its_own() {
+    let key = || {
+        sent(&["--video", "v"], |call| call)
+            .header("idempotency-key")
+            .map(str::to_owned)
+    };
+    assert_ne!(key(), key());
+}
+
+#[test]
+fn a_dry_run_shows_the_request_and_sends_nothing() {
+    let server = Server::script(vec![]);
+    let url = server.base_url();
+    openai(&CALL)
+        .args(&["--video", "v", "--dry-run", "--api-key", "sk-topsecret", "--header", "X-Gateway: topsecret"])
+        .server(&server)
+        .run()
+        .is(
+            0,
+            &format!(
+                "POST {url}/videos/extensions\nAuthorization: [hidden]\nAccept: application/json\n\
+                 User-Agent: openai-videos/{}\nIdempotency-Key: [random]\nContent-Type: application/json\n\
+                 Content-Length: 47\nX-Gateway: [hidden]\n\n\
+                 {{\"prompt\":\"x\",\"seconds\":\"4\",\"video\":{{\"id\":\"v\"}}}}\n",
+                env!("CARGO_PKG_VERSION")
+            ),
+            "",
+        );
+    openai(&CALL)
+        .args(&["--video", "@clip.mp4", "--dry-run"])
+        .file("clip.mp4", CLIP)
+        .server(&server)
+        .run()
+        .success()
+        .stdout_contains("prompt: x\nseconds: 4\nvideo: file 'clip.mp4', video/mp4, ");
+    openai(&CALL)
+        .args(&["--video", "@-", "--dry-run"])
+        .stdin_held_open()
+        .server(&server)
+        .run()
+        .success()
+        .stdout_contains("Transfer-Encoding: chunked\n\n");
+    server.finish();
+}
+
+#[test]
+fn debug_shows_the_conversation_without_secrets() {
+    let server = Server::script(vec![
+        Reply::json(200, JOB)
+            .header("Set-Cookie", "topsecret")
+            .header("X-Request-Id", "req_1"),
+    ]);
+    openai(&CALL)
+        .args(&[
+            "--video",
+            "v",
+            "--debug",
+            "--api-key",
+            "sk-topsecret",
+            "--header",
+            "X-Gateway: topsecret",
+        ])
+        .server(&server)
+        .run()
+        .success()
+        .stdout(PRINTED)
+        .never_shows("topsecret")
+        .stderr_contains("> Authorization: [hidden]\n")
+        .stderr_contains("< HTTP 200\n")
+        .stderr_contains("< x-request-id: req_1\n");
+    server.finish();
+}
+
+#[test]
+fn bad_values_are_refused_before_anything_is_sent() {
+    let too_long = "x".repeat(32_001);
+    for (args, stderr) in [
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "5",
+                "--video",
+                "v",
+            ][..],
+            "openai: --seconds: seconds cannot be '5': it is one of 4, 8, 12, 16, 20\n\
+             hint: for a server that takes other values: --field seconds=5\n",
+        ),
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                "",
+                "--seconds",
+                "4",
+                "--video",
+                "v",
+            ],
+            "openai: the prompt is empty\n",
+        ),
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                &too_long,
+                "--seconds",
+                "4",
+                "--video",
+                "v",
+            ],
+            "openai: the prompt has 32001 characters, and at most 32000 are allowed\n",
+        ),
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                "@missing.txt",
+                "--seconds",
+                "4",
+                "--video",
+                "v",
+            ],
+            "openai: --prompt: there is no file 'missing.txt'\nhint: for a text that starts with @, write \\@\n",
+        ),
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "4",
+                "--video",
+                "{id: v",
+            ],
+            "openai: the video object '{id: v' is broken: there is no ',' or '}' after \"id\"\n\
+             hint: write it as '{\"id\": \"video_123\"}' or '{id: video_123}'\n",
+        ),
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "4",
+                "--video",
+                "",
+            ],
+            "openai: the video id is empty\n",
+        ),
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "4",
+                "--video",
+                "@missing.mp4",
+            ],
+            "openai: there is no file 'missing.mp4' to upload\n",
+        ),
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "4",
+                "--video",
+                "@/",
+            ],
+            "openai: '/' is a directory, not a file to upload\n",
+        ),
+        (
+            &["videos", "extend", "--prompt", "x", "--seconds", "4"],
+            "openai: --video is missing\n\
+             hint: openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123\n",
+        ),
+        (
+            &["videos", "extend", "--promt", "x"],
+            "openai: unknown option '--promt'\nhint: did you mean --prompt?\n",
+        ),
+        (
+            &["videos", "extnd"],
+            "openai: unknown command 'videos extnd'\nhint: did you mean 'extend'?\n",
+        ),
+        (
+            &[
+                "--base-url",
+                "localhost:80/v1",
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "4",
+                "--video",
+                "v",
+            ],
+            "openai: the base URL 'localhost:80/v1' has no scheme\n\
+             hint: write https://localhost:80/v1, or http:// for a server on this machine\n",
+        ),
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "4",
+                "--video",
+                "v",
+                "--api-key",
+                "sk-secret\n",
+            ],
+            "openai: --api-key: the API key cannot be sent as a header: its character 10 is not printable ASCII\n\
+             hint: look for a line break, a quotation mark or an invisible character that was copied with the key\n",
+        ),
+        (
+            &[
+                "--base-url",
+                "http://192.0.2.1/v1",
+                "--api-key",
+                "k",
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "4",
+                "--video",
+                "v",
+            ],
+            "openai: the key would cross the network unencrypted to 'http://192.0.2.1/v1'\n\
+             hint: use https://, or allow it with --allow-http or OPENAI_ALLOW_HTTP=1\n",
+        ),
+        (
+            &["videos", "extend", "--body", "missing.json"],
+            "openai: --body: there is no file 'missing.json'\n",
+        ),
+        (
+            &[
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "4",
+                "--video",
+                "v",
+                "--encoding",
+                "form",
+            ],
+            "openai: --encoding: 'form' is none of auto, json, multipart\n",
+        ),
+    ] {
+        refused(args, stderr);
+    }
+}
+
+#[test]
+fn an_id_that_names_a_file_is_taken_for_a_forgotten_at_sign() {
+    let server = Server::script(vec![]);
+    openai(&CALL)
+        .args(&["--video", "clip.mp4"])
+        .file("clip.mp4", CLIP)
+        .server(&server)
+        .run()
+        .is(
+            2,
+            "",
+            "openai: --video: 'clip.mp4' is a file, and would be taken for the id of a video\n\
+         hint: write '@clip.mp4' to upload it\n",
+        );
+    server.finish();
+}
+
+#[test]
+fn the_default_server_is_not_asked_without_a_key() {
+    openai(&CALL).args(&["--video", "v"]).run().is(
+        4,
+        "",
+        "openai: no API key\n\
+         hint: set OPENAI_API_KEY or OPENAI_API_KEY_FILE, or name a server that needs none with OPENAI_BASE_URL\n",
+    );
+}
+
+#[test]
+fn help_and_version_need_nothing_else() {
+    openai(&["--version"]).run().is(
+        0,
+        &format!("openai-videos {}\n", env!("CARGO_PKG_VERSION")),
+        "",
+    );
+    for args in [
+        &["-h"][..],
+        &["--help"],
+        &["videos", "-h"],
+        &["videos", "extend", "--help", "--seconds", "5"],
+    ] {
+        openai(args)
+            .run()
+            .success()
+            .stderr("")
+            .stdout_contains("--prompt TEXT");
+    }
+    openai(&["video", "--help"])
+        .run()
+        .code(2)
+        .stderr_contains("did you mean 'videos'?");
+}

@@ -1,0 +1,217 @@
+//! Servers and networks that break the conversation: each ends with its code, in time, with nothing on standard
+//! output and without the key on standard error.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Outcome, Reply, Server, openai};
+
+const JOB: &str = r#"{"id":"video_1"}"#;
+const KEY: &str = "sk-topsecret";
+const CALL: [&str; 11] = [
+    "videos",
+    "extend",
+    "--prompt",
+    "x",
+    "--seconds",
+    "4",
+    "--video",
+    "v",
+    "-q",
+    "--api-key",
+    KEY,
+];
+
+fn against(reply: Reply, more: &[&str]) -> Outcome {
+    let server = Server::script(vec![reply]);
+    let outcome = openai(&CALL).args(more).server(&server).run();
+    outcome.stdout("").never_shows(KEY);
+    server.finish();
+    outcome
+}
+
+#[test]
+fn refusals_have_their_codes_and_reasons() {
+    let error = |message: &str| {
+        format!(
+            r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":"seconds","code":null}}}}"#
+        )
+    };
+    let shown = |status: u16, message: &str| {
+        format!(
+            "openai: the server answered HTTP {status}: {message} (type: invalid_request_error, param: seconds, request id: req_9)\n"
+        )
+    };
+    let key_hint = "hint: check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE\n";
+    let url_hint =
+        "hint: the server may not offer this call, or --base-url lacks a path such as /v1\n";
+    for (status, code, hint) in [
+        (400, 3, ""),
+        (401, 4, key_hint),
+        (403, 4, key_hint),
+        (404, 3, url_hint),
+        (405, 3, url_hint),
+        (413, 3, ""),
+        (422, 3, ""),
+        (451, 3, ""),
+    ] {
+        let reply = Reply::json(status, &error("no")).header("x-request-id", "req_9");
+        against(reply, &[]).is(code, "", &(shown(status, "no") + hint));
+    }
+}
+
+#[test]
+fn a_key_that_the_server_sends_back_is_not_shown() {
+    let reply = Reply::json(
+        401,
+        &format!(r#"{{"error":{{"message":"Incorrect API key provided: {KEY}"}}}}"#),
+    );
+    against(reply, &["--debug"])
+        .code(4)
+        .stderr_contains("Incorrect API key provided: [key]");
+    let server = Server::script(vec![Reply::json(
+        200,
+        &format!(r#"{{"id":"1","echo":"{KEY}"}}"#),
+    )]);
+    openai(&CALL).server(&server).run().is(
+        0,
+        "{\n  \"id\": \"1\",\n  \"echo\": \"[key]\"\n}\n",
+        "",
+    );
+    server.finish();
+}
+
+#[test]
+fn an_html_error_page_is_shown_in_one_short_line() {
+    let page = format!(
+        "<html>\n<head><title>502\u{1b}[31m</title></head>\n{}</html>",
+        "<p>long</p>\n".repeat(400)
+    );
+    let outcome = against(
+        Reply::status(404)
+            .header("Content-Type", "text/html")
+            .body(page),
+        &[],
+    );
+    outcome
+        .code(3)
+        .stderr_contains("<html> <head><title>502\\u001b[31m</title></head> <p>long</p> <p>");
+    let longest = outcome.stderr_text().lines().map(str::len).max();
+    assert!(longest < Some(600), "{outcome:?}");
+}
+
+#[test]
+fn redirects_name_their_target_and_are_not_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let stderr = format!(
+            "openai: the server redirects the request (HTTP {status}) to 'https://other.example/v1'\n\
+             hint: name the place where the API really is with --base-url\n"
+        );
+        against(Reply::redirect(status, "https://other.example/v1"), &[]).is(3, "", &stderr);
+    }
+}
+
+#[test]
+fn endless_answers_are_not_read_for_ever() {
+    against(Reply::endless_json(), &[])
+        .code(7)
+        .stderr_contains("the answer is larger than 16 MiB");
+    against(Reply::endless_head(), &[])
+        .code(7)
+        .stderr_contains("the head of the answer is larger than 64 KiB");
+}
+
+#[test]
+fn silence_ends_with_the_timeout() {
+    against(Reply::silence(), &["--timeout", "200ms"])
+        .code(7)
+        .stderr_contains("no answer came within 200ms");
+}
+
+#[test]
+fn a_stalled_answer_ends_with_the_stall_timeout() {
+    let reply = Reply::json(200, JOB).stall(5);
+    against(reply, &["--stall-timeout", "200ms"])
+        .code(7)
+        .stderr_contains("no byte moved for 200ms");
+}
+
+#[test]
+fn a_dripping_answer_ends_with_the_timeout() {
+    let reply = Reply::json(200, JOB).drip(1, Duration::from_millis(100));
+    against(reply, &["--timeout", "500ms"])
+        .code(7)
+        .stderr_contains("the answer was not complete within 500ms");
+}
+
+#[test]
+fn chunked_answers_and_answers_that_end_with_the_connection_are_read() {
+    for reply in [
+        Reply::json(200, JOB).chunked(3),
+        Reply::json(200, JOB).until_close(),
+        Reply::json(201, JOB).close(),
+    ] {
+        let server = Server::script(vec![reply]);
+        openai(&CALL)
+            .server(&server)
+            .run()
+            .is(0, "{\n  \"id\": \"video_1\"\n}\n", "");
+        server.finish();
+    }
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_code_6() {
+    openai(&CALL)
+        .args(&[
+            "--base-url",
+            "https://no-such-host.invalid/v1",
+            "--max-retries",
+            "0",
+        ])
+        .run()
+        .code(6)
+        .stdout("")
+        .stderr_contains("openai: no connection to no-such-host.invalid: the name lookup failed: ");
+}
+
+#[test]
+fn a_server_without_tls_is_code_6() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/v1", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .unwrap();
+    });
+    openai(&CALL)
+        .args(&["--base-url", &url, "--max-retries", "0"])
+        .run()
+        .code(6)
+        .stdout("")
+        .stderr_contains("received corrupt message");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_tls_handshake_that_hangs_ends_with_the_connect_timeout() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/v1", listener.local_addr().unwrap());
+    openai(&CALL)
+        .args(&[
+            "--base-url",
+            &url,
+            "--max-retries",
+            "0",
+            "--connect-timeout",
+            "200ms",
+        ])
+        .run()
+        .code(6)
+        .stdout("")
+        .stderr_contains("connecting took longer than 200ms");
+}

@@ -1,0 +1,56 @@
+//! Standard output that cannot be written.
+
+mod support;
+
+use std::fs::File;
+
+use support::{Reply, Server, openai};
+
+const JOB: &str = r#"{"id":"video_1"}"#;
+const CALL: [&str; 8] = [
+    "videos",
+    "extend",
+    "--prompt",
+    "x",
+    "--seconds",
+    "4",
+    "--video",
+    "v",
+];
+
+#[test]
+fn a_full_disk_is_code_9_and_the_id_is_not_lost() {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    openai(&CALL).stdout_to(full).server(&server).run().is(
+        9,
+        "",
+        "openai: the job 'video_1' exists, but cannot write to standard output: No space left on device (os error 28)\n",
+    );
+    server.finish();
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    openai(&CALL)
+        .stdout_closed()
+        .server(&server)
+        .run()
+        .is(0, "", "");
+    server.finish();
+}
+
+#[test]
+fn text_of_any_script_comes_through() {
+    let server = Server::script(vec![Reply::json(
+        200,
+        r#"{"id":"1","prompt":"日本 🎬 \u00e9 \" \\ \n"}"#,
+    )]);
+    openai(&CALL).server(&server).run().is(
+        0,
+        "{\n  \"id\": \"1\",\n  \"prompt\": \"日本 🎬 \\u00e9 \\\" \\\\ \\n\"\n}\n",
+        "",
+    );
+    server.finish();
+}

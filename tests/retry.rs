@@ -1,0 +1,227 @@
+//! What is sent again, how often, and that nothing is paid for twice.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{CLIP, Reply, Server, openai};
+
+const JOB: &str = r#"{"id":"video_1"}"#;
+const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
+const CALL: [&str; 9] = [
+    "videos",
+    "extend",
+    "--prompt",
+    "x",
+    "--seconds",
+    "4",
+    "--video",
+    "v",
+    "-q",
+];
+
+/// A refusal that asks for no wait.
+fn busy(status: u16) -> Reply {
+    Reply::json(status, r#"{"error": {"message": "busy"}}"#).header("Retry-After", "0")
+}
+
+#[test]
+fn what_the_server_did_not_take_is_sent_again_with_the_same_key() {
+    let server = Server::script(vec![busy(429), busy(503), Reply::json(200, JOB)]);
+    openai(&CALL).server(&server).run().is(0, PRINTED, "");
+    let requests = server.finish();
+    let keys: Vec<_> = requests
+        .iter()
+        .map(|request| request.header("idempotency-key"))
+        .collect();
+    assert!(
+        keys[0].is_some() && keys.iter().all(|key| *key == keys[0]),
+        "{keys:?}"
+    );
+    let bodies: Vec<_> = requests.iter().map(|request| request.text()).collect();
+    assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+}
+
+#[test]
+fn a_retry_is_told_unless_quiet() {
+    let server = Server::script(vec![busy(409), Reply::json(200, JOB)]);
+    let note = "openai: the server answered HTTP 409: busy; retry 1 of 2 in 0.0 s\n";
+    openai(&CALL[..8])
+        .server(&server)
+        .run()
+        .is(0, PRINTED, note);
+    server.finish();
+}
+
+#[test]
+fn retries_end_with_code_5() {
+    for status in [408, 409, 429, 503] {
+        let server = Server::script(vec![busy(status), busy(status), busy(status)]);
+        let stderr = format!("openai: the server answered HTTP {status}: busy\n");
+        openai(&CALL).server(&server).run().is(5, "", &stderr);
+        server.finish();
+    }
+    let server = Server::script(vec![busy(503)]);
+    openai(&CALL)
+        .args(&["--max-retries", "0"])
+        .server(&server)
+        .run()
+        .code(5);
+    server.finish();
+}
+
+#[test]
+fn an_unknown_outcome_is_not_sent_again_and_ends_with_code_7() {
+    let broken: [(Reply, &str); 11] = [
+        (busy(500), "the server answered HTTP 500: busy"),
+        (busy(502), "the server answered HTTP 502: busy"),
+        (busy(504), "the server answered HTTP 504: busy"),
+        (Reply::empty(), "the server closed the connection"),
+        (Reply::reset(), "Connection reset by peer (os error 104)"),
+        (
+            Reply::raw("SSH-2.0-OpenSSH_9.9\r\n"),
+            "the answer is not HTTP: http parse fail: invalid HTTP version",
+        ),
+        (
+            Reply::json(200, JOB).truncated(5),
+            "the server closed the connection",
+        ),
+        (Reply::json(200, ""), "the answer names no job"),
+        (
+            Reply::json(200, "<html>welcome</html>"),
+            "the answer names no job",
+        ),
+        (
+            Reply::json(200, r#"{"object": "list", "data": []}"#),
+            "the answer names no job",
+        ),
+        (Reply::status(204), "the answer names no job"),
+    ];
+    for (reply, why) in broken {
+        let server = Server::script(vec![reply]);
+        let url = server.base_url();
+        openai(&CALL).server(&server).run().is(
+            7,
+            "",
+            &format!(
+                "openai: the request was sent, but its outcome is unknown: {why}\n\
+                 hint: a job may exist and be paid for; before you run this again, look for it: \
+                 curl -H \"Authorization: Bearer $OPENAI_API_KEY\" '{url}/videos?order=desc&limit=5'\n"
+            ),
+        );
+        server.finish();
+    }
+}
+
+#[test]
+fn who_accepts_a_second_job_gets_the_retry() {
+    let server = Server::script(vec![busy(500), Reply::empty(), Reply::json(200, JOB)]);
+    openai(&CALL)
+        .args(&["--retry-unsafe"])
+        .server(&server)
+        .run()
+        .is(0, PRINTED, "");
+    server.finish();
+}
+
+#[test]
+fn the_server_has_the_last_word_on_retrying() {
+    let server = Server::script(vec![
+        busy(500).header("x-should-retry", "true"),
+        Reply::json(200, JOB),
+    ]);
+    openai(&CALL).server(&server).run().is(0, PRINTED, "");
+    server.finish();
+    let server = Server::script(vec![busy(503).header("x-should-retry", "false")]);
+    openai(&CALL).server(&server).run().code(5);
+    server.finish();
+    let quota = r#"{"error": {"message": "no money", "code": "insufficient_quota"}}"#;
+    let server = Server::script(vec![Reply::json(429, quota).header("Retry-After", "0")]);
+    let stderr = "openai: the server answered HTTP 429: no money (code: insufficient_quota)\n";
+    openai(&CALL).server(&server).run().is(5, "", stderr);
+    server.finish();
+}
+
+#[test]
+fn a_server_that_asks_for_more_than_two_minutes_is_not_waited_for() {
+    let far = "Fri, 31 Dec 9999 23:59:59 GMT";
+    for header in [
+        ("Retry-After", "121"),
+        ("retry-after-ms", "120001"),
+        ("Retry-After", far),
+    ] {
+        let server = Server::script(vec![Reply::json(503, "{}").header(header.0, header.1)]);
+        openai(&CALL)
+            .server(&server)
+            .run()
+            .code(5)
+            .stderr_contains("hint: the server asks to wait ");
+        server.finish();
+    }
+}
+
+#[test]
+fn a_wait_that_the_server_asks_for_is_kept() {
+    let server = Server::script(vec![
+        Reply::json(429, "{}").header("retry-after-ms", "300"),
+        Reply::json(200, JOB),
+    ]);
+    let outcome = openai(&CALL).server(&server).run();
+    outcome.is(0, PRINTED, "");
+    assert!(
+        outcome.elapsed >= Duration::from_millis(300),
+        "{:?}",
+        outcome.elapsed
+    );
+    server.finish();
+}
+
+#[test]
+fn an_upload_is_read_afresh_for_each_attempt() {
+    let server = Server::script(vec![busy(503), busy(503), Reply::json(200, JOB)]);
+    openai(&CALL)
+        .args(&["--video", "@clip.mp4"])
+        .file("clip.mp4", CLIP)
+        .server(&server)
+        .run()
+        .is(0, PRINTED, "");
+    for request in server.finish() {
+        assert_eq!(request.part("video").body, CLIP);
+    }
+}
+
+#[test]
+fn a_stream_is_sent_once() {
+    let server = Server::script(vec![busy(503)]);
+    openai(&CALL)
+        .args(&["--video", "@-"])
+        .stdin(CLIP)
+        .server(&server)
+        .run()
+        .code(5);
+    server.finish();
+}
+
+#[test]
+fn no_connection_is_retried_and_ends_with_code_6() {
+    // A port that was free a moment ago, and that nobody listens on now.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let url = format!("http://127.0.0.1:{port}/v1");
+    let outcome = openai(&CALL[..8])
+        .args(&["--max-retries", "1", "--base-url", &url])
+        .run();
+    outcome.code(6).stdout("");
+    let why =
+        format!("openai: no connection to 127.0.0.1:{port}: Connection refused (os error 111)");
+    let text = outcome.stderr_text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].starts_with(&format!("{why}; retry 1 of 1 in 0.")),
+        "{text}"
+    );
+    assert_eq!(lines[1..], [why]);
+}

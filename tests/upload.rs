@@ -1,0 +1,221 @@
+//! Uploads: a refused one costs no bytes, a changed one does not look complete, a broken one is told apart.
+
+mod support;
+
+use std::fs::File;
+use std::time::Duration;
+
+use support::{Reply, Server, TempDir, openai};
+
+const JOB: &str = r#"{"id":"video_1"}"#;
+const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
+const CALL: [&str; 8] = [
+    "videos",
+    "extend",
+    "--prompt",
+    "x",
+    "--seconds",
+    "4",
+    "--video",
+    "@clip.mp4",
+];
+const MIB: u64 = 1 << 20;
+
+/// A directory with a `clip.mp4` of this size, which takes no space.
+fn clip(size: u64) -> TempDir {
+    let directory = TempDir::new();
+    File::create(directory.path().join("clip.mp4"))
+        .unwrap()
+        .set_len(size)
+        .unwrap();
+    directory
+}
+
+#[test]
+fn a_large_upload_asks_first_and_a_refusal_costs_no_bytes() {
+    let clip = clip(64 * MIB);
+    let refusal = Reply::json(401, r#"{"error": {"message": "wrong key"}}"#).early();
+    let server = Server::script(vec![refusal]);
+    openai(&CALL)
+        .current_dir(clip.path())
+        .server(&server)
+        .run()
+        .code(4)
+        .stdout("")
+        .stderr_contains("openai: the server answered HTTP 401: wrong key\n");
+    let request = server.finish().remove(0);
+    assert_eq!(request.header("expect"), Some("100-continue"));
+    assert_eq!(request.body_len, 0);
+}
+
+#[test]
+fn a_large_upload_goes_on_when_it_is_welcome_or_the_server_does_not_say() {
+    for reply in [Reply::json(200, JOB), Reply::json(200, JOB).ignore_expect()] {
+        let clip = clip(3 * MIB);
+        let server = Server::script(vec![reply]);
+        openai(&CALL)
+            .current_dir(clip.path())
+            .server(&server)
+            .run()
+            .is(0, PRINTED, "");
+        let request = server.finish().remove(0);
+        assert!(request.whole && !request.chunked);
+        assert!(request.body_len > 3 * MIB);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_know_expect_gets_the_upload_without_it() {
+    let clip = clip(2 * MIB);
+    let server = Server::script(vec![Reply::status(417).early(), Reply::json(200, JOB)]);
+    openai(&CALL)
+        .current_dir(clip.path())
+        .server(&server)
+        .run()
+        .is(0, PRINTED, "");
+    assert_eq!(server.finish()[1].header("expect"), None);
+}
+
+#[test]
+fn a_stream_asks_first_too() {
+    let server = Server::script(vec![Reply::json(403, "{}").early()]);
+    openai(&CALL[..6])
+        .args(&["--video", "@-"])
+        .stdin(vec![0; 4 << 20])
+        .server(&server)
+        .run()
+        .code(4);
+    let request = server.finish().remove(0);
+    assert_eq!(
+        (request.header("expect"), request.body_len),
+        (Some("100-continue"), 0)
+    );
+}
+
+#[test]
+fn the_answer_of_a_server_that_hangs_up_in_mid_upload_is_heard() {
+    let clip = clip(64 * MIB);
+    let server = Server::script(vec![
+        Reply::json(413, r#"{"error": "too large"}"#).early_after(2 * MIB),
+    ]);
+    openai(&CALL)
+        .current_dir(clip.path())
+        .server(&server)
+        .run()
+        .is(3, "", "openai: the server answered HTTP 413: too large\n");
+    assert!(!server.finish()[0].whole);
+}
+
+#[test]
+fn an_upload_that_is_cut_off_is_of_unknown_outcome_and_not_repeated() {
+    let clip = clip(64 * MIB);
+    let server = Server::script(vec![Reply::hang_up_after(2 * MIB)]);
+    openai(&CALL)
+        .current_dir(clip.path())
+        .server(&server)
+        .run()
+        .code(7)
+        .stdout("");
+    server.finish();
+}
+
+#[test]
+fn an_upload_that_stalls_ends_with_the_stall_timeout() {
+    let clip = clip(64 * MIB);
+    let server = Server::script(vec![Reply::stall_reading(2 * MIB)]);
+    openai(&CALL)
+        .args(&["--stall-timeout", "300ms"])
+        .current_dir(clip.path())
+        .server(&server)
+        .run()
+        .code(7)
+        .stdout("")
+        .stderr_contains("no byte moved for 300ms");
+    server.finish();
+}
+
+/// The server stops reading, the file changes, the server reads on: what then?
+fn changed_under_the_upload(new_size: u64) {
+    let clip = clip(64 * MIB);
+    let path = clip.path().join("clip.mp4");
+    let server = Server::script(vec![Reply::json(200, JOB).pause_after(2 * MIB)]);
+    let running = openai(&CALL)
+        .current_dir(clip.path())
+        .server(&server)
+        .spawn();
+    server.wait_for(1);
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(new_size)
+        .unwrap();
+    server.resume();
+    running.wait().is(
+        9,
+        "",
+        "openai: 'clip.mp4' changed while it was uploaded: it had 67108864 bytes, so the upload was broken off\n",
+    );
+    assert!(!server.finish()[0].whole);
+}
+
+#[test]
+fn an_upload_that_shrinks_ends_with_code_9() {
+    changed_under_the_upload(32 * MIB);
+}
+
+#[test]
+fn an_upload_that_grows_ends_with_code_9() {
+    changed_under_the_upload(65 * MIB);
+}
+
+#[test]
+fn an_empty_file_is_refused_and_one_that_cannot_be_read_is_code_9() {
+    let server = Server::script(vec![]);
+    openai(&CALL).file("clip.mp4", "").server(&server).run().is(
+        2,
+        "",
+        "openai: the file 'clip.mp4' is empty\n",
+    );
+    let directory = TempDir::new();
+    std::os::unix::fs::symlink("clip.mp4", directory.path().join("clip.mp4")).unwrap();
+    openai(&CALL)
+        .current_dir(directory.path())
+        .server(&server)
+        .run()
+        .is(
+            9,
+            "",
+            "openai: cannot read 'clip.mp4': Too many levels of symbolic links (os error 40)\n",
+        );
+    server.finish();
+}
+
+#[test]
+fn a_pipe_under_a_name_is_uploaded_like_standard_input() {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    openai(&CALL[..6])
+        .args(&["--video", "@/dev/stdin"])
+        .stdin(vec![7; 100_000])
+        .server(&server)
+        .run()
+        .is(0, PRINTED, "");
+    let request = server.finish().remove(0);
+    assert!(request.chunked);
+    assert_eq!(request.part("video").body.len(), 100_000);
+}
+
+#[test]
+fn a_slow_server_is_given_the_time_it_needs() {
+    let reply = Reply::json(200, JOB).delay(Duration::from_millis(600));
+    let server = Server::script(vec![reply]);
+    // The stall timeout counts while bodies move, not while the server thinks.
+    let more = ["--stall-timeout", "300ms"];
+    openai(&CALL)
+        .args(&more)
+        .file("clip.mp4", "bytes")
+        .server(&server)
+        .run()
+        .is(0, PRINTED, "");
+    server.finish();
+}
