@@ -1,0 +1,62 @@
+CARGO ?= cargo
+RUSTC ?= rustc
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+
+# The static binary is built for musl where rustc has musl's standard library, else for the host's own C
+# library, linked statically.
+HOST := $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
+SYSROOT := $(shell $(RUSTC) --print sysroot)
+MUSL := $(firstword $(subst -, ,$(HOST)))-unknown-linux-musl
+TARGET ?= $(if $(wildcard $(SYSROOT)/lib/rustlib/$(MUSL)/lib),$(MUSL),$(HOST))
+LIBC = $(if $(findstring musl,$(TARGET)),musl,gnu)
+# Packed relative relocations take 107 KB off a position-independent binary; a linker that does not know them
+# says so and goes on.
+PACKED_musl =
+PACKED_gnu = -C link-arg=-Wl,-z,pack-relative-relocs
+STATIC_FLAGS = -C target-feature=+crt-static $(PACKED_$(LIBC))
+STATIC = target/static/$(TARGET)/release/openai
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint static budgets conformance clean
+
+help:
+	@echo 'make demo          build, extend a small video against a stand-in server, print the job'
+	@echo 'make test          run every test'
+	@echo 'make lint          check format and lints'
+	@echo 'make static        build one static binary, print its path (TARGET=triple)'
+	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
+	@echo 'make conformance   run the static binary against a mock server made by others'
+	@echo 'make clean         remove what was built'
+
+demo:
+	$(CARGO) build --locked --release --bin openai --example standin
+	$(TARGET_DIR)/release/examples/standin -- \
+	    $(TARGET_DIR)/release/openai videos extend \
+	    --prompt "The camera pulls back" --seconds 4 --video @tests/media/clip.mp4
+
+test:
+	$(CARGO) test --locked --no-fail-fast
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+static:
+	@RUSTFLAGS="$$RUSTFLAGS $(STATIC_FLAGS)" $(CARGO) build --locked --release --bin openai \
+	    --target $(TARGET) --target-dir target/static
+	@if ! command -v readelf >/dev/null; then \
+	    echo 'not checked to be static: readelf is missing (package binutils)'; \
+	elif readelf --program-headers $(STATIC) | grep INTERP; then \
+	    echo '$(STATIC) is not static: it asks for an interpreter' >&2; exit 1; \
+	fi
+	@echo $(STATIC)
+
+budgets: static
+	$(CARGO) run --locked --quiet --example budgets -- --libc $(LIBC) $(STATIC)
+
+conformance: static
+	@bash tests/conformance.sh $(STATIC) ../shared/bin/steady
+
+clean:
+	$(CARGO) clean
+	rm -rf target/static

@@ -1,0 +1,193 @@
+//! Runs one client or the other with the same request, and measures the run.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+use super::sink;
+use super::temp::TempDir;
+
+const GNU_TIME: &str = "/usr/bin/time";
+const UPLOAD_BYTES: u64 = 1 << 30;
+const JSON: &str = r#"{"prompt":"x","seconds":"4","video":{"id":"video_123"}}"#;
+
+#[derive(Clone, Copy)]
+pub enum Client {
+    Ours,
+    Curl,
+}
+
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Request,
+    /// Of 1 GiB.
+    Upload,
+}
+
+pub struct Bench {
+    pub binary: PathBuf,
+    sink: SocketAddr,
+    temp: TempDir,
+}
+
+impl Bench {
+    pub fn new(binary: &Path) -> Result<Bench, String> {
+        for (program, package) in [
+            ("curl", "curl"),
+            ("valgrind", "valgrind"),
+            (GNU_TIME, "time"),
+        ] {
+            let output = Command::new(program).arg("--version").output();
+            if !output.is_ok_and(|output| output.status.success()) {
+                return Err(format!(
+                    "{program} is missing: install the package {package}"
+                ));
+            }
+        }
+        let bench = Bench {
+            binary: fs::canonicalize(binary)
+                .map_err(|why| format!("{}: {why}", binary.display()))?,
+            sink: sink::start().map_err(|why| format!("the sink: {why}"))?,
+            temp: TempDir::new(),
+        };
+        bench
+            .make_upload()
+            .map_err(|why| format!("the file to upload: {why}"))?;
+        Ok(bench)
+    }
+
+    /// Peak resident memory in bytes. What the kernel reports of a process includes the moment before it
+    /// became the program, when it was still a copy of its launcher. GNU time is that launcher, as it is
+    /// small: 1 MB, where a copy of this program would hide the figure.
+    pub fn peak_memory(&self, client: Client, kind: Kind) -> Result<f64, String> {
+        let report = self.temp.path().join("peak");
+        let file = report
+            .to_str()
+            .ok_or("the temporary directory is not UTF-8")?;
+        checked(&mut self.command(&[GNU_TIME, "-f", "%M", "-o", file], client, kind))?;
+        let text = fs::read_to_string(&report).map_err(|why| format!("GNU time: {why}"))?;
+        let kib: f64 = text
+            .trim()
+            .parse()
+            .map_err(|_| format!("GNU time reports {text:?}"))?;
+        Ok(kib * 1024.0)
+    }
+
+    pub fn instructions(&self, client: Client, kind: Kind) -> Result<f64, String> {
+        let launcher = [
+            "valgrind",
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+        ];
+        let output = checked(&mut self.command(&launcher, client, kind))?;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        text.lines()
+            .find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+            .ok_or_else(|| format!("callgrind reports no count: {text}"))
+    }
+
+    /// The wall time of each of these many pairs of runs, ours and curl's. Which of them goes first
+    /// alternates.
+    pub fn pairs(&self, kind: Kind, pairs: usize) -> Result<Vec<(f64, f64)>, String> {
+        // One of each to warm up.
+        self.seconds(Client::Ours, kind)?;
+        self.seconds(Client::Curl, kind)?;
+        let pair = |number| {
+            if number % 2 == 0 {
+                let ours = self.seconds(Client::Ours, kind)?;
+                Ok((ours, self.seconds(Client::Curl, kind)?))
+            } else {
+                let curl = self.seconds(Client::Curl, kind)?;
+                Ok((self.seconds(Client::Ours, kind)?, curl))
+            }
+        };
+        (0..pairs).map(pair).collect()
+    }
+
+    fn seconds(&self, client: Client, kind: Kind) -> Result<f64, String> {
+        let mut command = self.command(&[], client, kind);
+        command.stdout(Stdio::null());
+        let start = Instant::now();
+        checked(&mut command)?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    /// The request as a command, after the words of a launcher where there is one.
+    fn command(&self, launcher: &[&str], client: Client, kind: Kind) -> Command {
+        let words = match client {
+            Client::Ours => self.ours(kind),
+            Client::Curl => self.curl(kind),
+        };
+        let mut words = launcher.iter().map(OsString::from).chain(words);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).stdin(Stdio::null());
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command
+    }
+
+    fn ours(&self, kind: Kind) -> Vec<OsString> {
+        let video = match kind {
+            Kind::Request => "video_123".to_owned(),
+            Kind::Upload => format!("@{}", self.upload().display()),
+        };
+        let base = format!("http://{}/v1", self.sink);
+        let mut words = vec![self.binary.clone().into_os_string()];
+        words.extend(
+            ["videos", "extend", "--base-url", &base, "--api-key", "key"].map(OsString::from),
+        );
+        words.extend(["--prompt", "x", "--seconds", "4", "--video", &video].map(OsString::from));
+        words
+    }
+
+    fn curl(&self, kind: Kind) -> Vec<OsString> {
+        let video = format!("video=@{};type=video/mp4", self.upload().display());
+        let body = match kind {
+            Kind::Request => vec!["-H", "Content-Type: application/json", "-d", JSON],
+            Kind::Upload => vec!["-F", "prompt=x", "-F", "seconds=4", "-F", &video],
+        };
+        // -q: no ~/.curlrc, whatever it holds.
+        let mut words = ["curl", "-q", "-s", "-f", "-o", "/dev/null"]
+            .map(OsString::from)
+            .to_vec();
+        words.extend(["-H", "Authorization: Bearer key"].map(OsString::from));
+        words.extend(body.into_iter().map(OsString::from));
+        words.push(format!("http://{}/v1/videos/extensions", self.sink).into());
+        words
+    }
+
+    fn upload(&self) -> PathBuf {
+        self.temp.path().join("clip.mp4")
+    }
+
+    /// Sparse, as only the number of bytes matters, and read once, so that neither client pays for the
+    /// first reading.
+    fn make_upload(&self) -> io::Result<()> {
+        let path = self.upload();
+        File::create(&path)?.set_len(UPLOAD_BYTES)?;
+        let mut file = File::open(&path)?;
+        let mut buffer = vec![0; 1 << 20];
+        while file.read(&mut buffer)? > 0 {}
+        Ok(())
+    }
+}
+
+/// The output of a command that must succeed.
+pub fn checked(command: &mut Command) -> Result<Output, String> {
+    let output = command
+        .output()
+        .map_err(|why| format!("{command:?}: {why}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(format!(
+        "{command:?} ended with {}: {stderr}",
+        output.status
+    ))
+}

@@ -1,0 +1,78 @@
+//! A server that takes any request as fast as it comes and answers every one with the same job, so that the
+//! clients are what is measured.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+const ANSWER: &str = concat!(
+    r#"{"id":"video_1","object":"video","model":"sora-2","status":"queued","progress":0,"created_at":1,"#,
+    r#""completed_at":null,"expires_at":null,"prompt":"x","size":"1280x720","seconds":"8","#,
+    r#""remixed_from_video_id":null,"error":null}"#
+);
+const BUFFER: usize = 1 << 20;
+
+/// Serves on loopback until the program ends.
+pub fn start() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // A client that hangs up is its own business: its exit code is checked.
+            thread::spawn(move || drop(converse(&stream)));
+        }
+    });
+    Ok(address)
+}
+
+fn converse(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut reader = BufReader::with_capacity(BUFFER, stream);
+    let mut out = stream;
+    let mut rest = vec![0; BUFFER];
+    while let Some(head) = head(&mut reader)? {
+        if head.expects {
+            out.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let mut left = head.length;
+        while left > 0 {
+            let room = left.min(rest.len() as u64) as usize;
+            match reader.read(&mut rest[..room])? {
+                0 => return Ok(()),
+                count => left -= count as u64,
+            }
+        }
+        let length = ANSWER.len();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        );
+        out.write_all((head + ANSWER).as_bytes())?;
+    }
+    Ok(())
+}
+
+struct Head {
+    length: u64,
+    expects: bool,
+}
+
+/// `None`: the client closed the connection.
+fn head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
+    let mut head = Head {
+        length: 0,
+        expects: false,
+    };
+    let mut line = String::new();
+    while reader.read_line(&mut line)? > 0 {
+        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
+        match name.to_ascii_lowercase().as_str() {
+            "\r\n" => return Ok(Some(head)),
+            "content-length" => head.length = value.trim().parse().map_err(io::Error::other)?,
+            "transfer-encoding" => return Err(io::Error::other("the sink reads no chunks")),
+            "expect" => head.expects = true,
+            _ => {}
+        }
+        line.clear();
+    }
+    Ok(None)
+}
