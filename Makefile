@@ -20,7 +20,7 @@ STATIC = target/static/$(TARGET)/release/openai
 .PHONY: help demo test lint static budgets conformance clean
 
 help:
-	@echo 'make demo          build, extend a small video against a stand-in server, print the job'
+	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
 	@echo 'make test          run every test'
 	@echo 'make lint          check format and lints'
 	@echo 'make static        build one static binary, print its path (TARGET=triple)'
@@ -32,7 +32,9 @@ demo:
 	$(CARGO) build --locked --release --bin openai --example standin
 	$(TARGET_DIR)/release/examples/standin -- \
 	    $(TARGET_DIR)/release/openai videos extend \
-	    --prompt "The camera pulls back" --seconds 4 --video @tests/media/clip.mp4
+	    --prompt "The camera pulls back" --seconds 4 --video @tests/media/clip.mp4 \
+	    --output $(TARGET_DIR)/extended.mp4
+	@ls -l $(TARGET_DIR)/extended.mp4
 
 test:
 	$(CARGO) test --locked --no-fail-fast

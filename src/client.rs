@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use crate::download::{self, Download, Target};
 use crate::event::Event;
-use crate::http::{Body, Http, Method, Request};
+use crate::http::Http;
+use crate::message::{Body, Method, Request, segment, shown};
 use crate::multipart::Form;
 use crate::request::{Encoding, Extension};
+use crate::wait::{self, Wait};
 use crate::{Error, Job, Settings, random};
 
 const EXTENSIONS: &str = "/videos/extensions";
@@ -71,13 +74,68 @@ impl Client {
             method: Method::Post,
             path: EXTENSIONS,
             body,
-            idempotency_key: Some(idempotency_key),
+            headers: &[("Idempotency-Key", idempotency_key)],
         };
         let text = self.http.text(&request)?;
-        Job::parse(text).ok_or_else(|| {
+        let poll_after = wait::poll_after(&text.head);
+        let job = Job::parse(text.body).map(|job| job.with_poll_after(poll_after));
+        job.ok_or_else(|| {
             self.http
                 .cut(&request, "the answer names no job".to_owned())
         })
+    }
+
+    /// The job as it is now: `GET /videos/{video_id}` (`GetVideo`).
+    ///
+    /// # Errors
+    /// [`Error::Api`], [`Error::Connect`], or [`Error::Cut`] if no readable answer came, after the retries.
+    pub fn retrieve(&self, id: &str) -> Result<Job, Error> {
+        let path = format!("/videos/{}", segment(id));
+        let request = Request::get(&path);
+        let text = self.http.text(&request)?;
+        let poll_after = wait::poll_after(&text.head);
+        let job = Job::parse_as(text.body, id).map(|job| job.with_poll_after(poll_after));
+        job.ok_or_else(|| {
+            self.http
+                .cut(&request, "the answer is no JSON object".to_owned())
+        })
+    }
+
+    /// Polls until the job is completed. Failed polls are taken in stride until [`Wait::timeout`]; a 401, 403 or 404
+    /// ends it at once.
+    ///
+    /// # Errors
+    /// - [`Error::Failed`]: the job ended without media.
+    /// - [`Error::Pending`]: it still runs.
+    /// - [`Error::Api`]: the server does not let this client look, or knows no such job.
+    pub fn wait(&self, job: Job, rules: &Wait) -> Result<Job, Error> {
+        wait::wait(&self.http, job, rules)
+    }
+
+    /// Fetches a completed job's media: `GET /videos/{video_id}/content` (`RetrieveVideoContent`). A file appears
+    /// whole or not at all; a broken connection is picked up where it broke if the server allows. Gives the number
+    /// of bytes.
+    ///
+    /// # Errors
+    /// - [`Error::File`]: the target cannot be written.
+    /// - [`Error::NotMedia`]: the server sent a page or JSON.
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::Cut`]: the content could not be had, or not whole, after the
+    ///   retries.
+    pub fn download(&self, id: &str, options: &Download, target: Target<'_>) -> Result<u64, Error> {
+        download::download(&self.http, id, options, target)
+    }
+
+    /// Deletes a job and its media: `DELETE /videos/{video_id}` (`DeleteVideo`). Gives the answer's text.
+    ///
+    /// # Errors
+    /// [`Error::Api`], [`Error::Connect`], or [`Error::Cut`] if no readable answer came, after the retries.
+    pub fn delete(&self, id: &str) -> Result<String, Error> {
+        let path = format!("/videos/{}", segment(id));
+        let request = Request {
+            method: Method::Delete,
+            ..Request::get(&path)
+        };
+        self.http.text(&request).map(|text| text.body)
     }
 
     /// What [`Client::extend`] would send, with nothing sent and the secrets hidden.
@@ -113,12 +171,12 @@ impl Client {
             method: Method::Post,
             path: EXTENSIONS,
             body,
-            idempotency_key: Some(key),
+            headers: &[("Idempotency-Key", key)],
         };
         Ok(Preview {
             method: request.method.name(),
             url: self.http.url(EXTENSIONS),
-            headers: self.http.shown_headers(&request),
+            headers: shown(&request.headers(self.settings(), request.asks_first())),
             body: content,
         })
     }

@@ -3,7 +3,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use crate::Job;
 use crate::json::{self, Object};
 
 /// How much of a server's error text is shown, in characters.
@@ -51,6 +53,22 @@ pub enum Error {
         status: u16,
         /// The `Location` header, or an empty string.
         target: String,
+    },
+    /// The job ended without media.
+    Failed(Box<Job>),
+    /// The job is still running after the longest wait.
+    Pending {
+        /// The job as it was seen last.
+        job: Box<Job>,
+        /// The longest wait.
+        waited: Duration,
+    },
+    /// The content that was to be downloaded is text, an error page or JSON, and no media.
+    NotMedia {
+        /// Its `Content-Type`.
+        content_type: String,
+        /// The start of it.
+        text: String,
     },
     /// A local file or stream could not be read or written.
     File {
@@ -111,6 +129,35 @@ impl fmt::Display for Error {
                     "the server redirects the request (HTTP {status}) to '{target}'"
                 )
             }
+            Error::Failed(job) => {
+                let word = job.status_word().unwrap_or("failed");
+                let reason = job
+                    .reason()
+                    .unwrap_or_else(|| "the server gives no reason".to_owned());
+                write!(
+                    f,
+                    "the job '{}' ended as {}: {}",
+                    job.id(),
+                    shorten(word),
+                    shorten(&reason)
+                )
+            }
+            Error::Pending { job, waited } => {
+                let word = shorten(job.status_word().unwrap_or("unknown"));
+                write!(
+                    f,
+                    "the job '{}' still runs after {waited:?} (status: {word})",
+                    job.id()
+                )
+            }
+            Error::NotMedia { content_type, text } => {
+                write!(
+                    f,
+                    "the content is no media but {}: {}",
+                    shorten(content_type),
+                    shorten(text)
+                )
+            }
             Error::File { what, source } => write!(f, "{what}: {source}"),
             Error::Changed { path, expected } => write!(
                 f,
@@ -149,7 +196,7 @@ pub struct ApiError {
     /// The `x-request-id` header: what a provider's support asks for.
     pub request_id: Option<String>,
     /// How long the server asks to wait, if that is longer than this client waits.
-    pub retry_after: Option<std::time::Duration>,
+    pub retry_after: Option<Duration>,
 }
 
 impl ApiError {

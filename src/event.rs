@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, Job};
 
 /// A report from inside a call. Header values that may be secret come as `[hidden]`.
 #[derive(Debug)]
@@ -41,6 +41,30 @@ pub enum Event<'a> {
         of: u32,
         /// Why.
         why: &'a Error,
+    },
+    /// A job was created, or was seen again.
+    Status {
+        /// As it is now.
+        job: &'a Job,
+        /// Since the wait began; zero for the first look.
+        elapsed: Duration,
+    },
+    /// A poll failed; the next one follows.
+    PollFailed {
+        /// Why.
+        why: &'a Error,
+    },
+    /// The content is not there yet; it is asked for again for up to a minute.
+    NotReady {
+        /// What the server said.
+        why: &'a Error,
+    },
+    /// More of the content came.
+    Download {
+        /// Bytes so far.
+        received: u64,
+        /// Bytes in all, if the server said.
+        total: Option<u64>,
     },
     /// The server takes no JSON here (415): the reference is sent as a form.
     FormInstead,

@@ -1,5 +1,5 @@
-//! The only user of ureq: builds a request, sends it, classifies what came of it, and goes round again as
-//! [`retry`](crate::retry) allows.
+//! The only user of ureq: sends a request, follows a redirect where that is safe, tells what came of it, and goes
+//! round again as [`retry`](crate::retry) allows.
 //!
 //! ureq's public interface does not tell whether a failed request had left this machine, and that decides whether
 //! a POST may be repeated. So its connector chain gets one more link, [`Tap`], above TCP, proxy and TLS: the first
@@ -9,11 +9,10 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
@@ -21,12 +20,10 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, SendBody, Timeout, config::Config, http};
 
-use crate::error::ApiError;
 use crate::event::Event;
-use crate::multipart::Form;
+use crate::message::{self, Body, Head, Headers, Method, Request, shown};
 use crate::retry::{self, Outcome, Policy};
-use crate::settings::Settings;
-use crate::{Error, job, random};
+use crate::{Error, Settings, random};
 
 /// The most of a JSON answer that is read, in bytes. A job has a few hundred.
 const MAX_JSON: u64 = 16 * 1024 * 1024;
@@ -34,40 +31,11 @@ const MAX_JSON: u64 = 16 * 1024 * 1024;
 const MAX_ERROR: u64 = 64 * 1024;
 /// The most of an answer's head that is read, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
-/// Uploads above this ask whether they are welcome before they send their bytes.
-const EXPECT_ABOVE: u64 = 1024 * 1024;
 /// How long to wait for `100 Continue` from servers that do not know it: curl's figure.
 const EXPECT_WAIT: Duration = Duration::from_secs(1);
 /// An idle connection may wait this long for its next request; longer than any pause between polls.
 const MAX_IDLE: Duration = Duration::from_secs(300);
-
-/// Headers whose values are shown. All others may hold a secret, those of the user's own above all.
-const SHOWN_HEADERS: [&str; 24] = [
-    "accept",
-    "accept-ranges",
-    "connection",
-    "content-length",
-    "content-range",
-    "content-type",
-    "date",
-    "etag",
-    "expect",
-    "host",
-    "idempotency-key",
-    "if-range",
-    "openai-organization",
-    "openai-poll-after-ms",
-    "openai-processing-ms",
-    "openai-project",
-    "openai-version",
-    "range",
-    "retry-after",
-    "retry-after-ms",
-    "server",
-    "transfer-encoding",
-    "user-agent",
-    "x-request-id",
-];
+const MAX_REDIRECTS: u32 = 10;
 
 /// Sends requests to one server over as few connections as it allows.
 pub(crate) struct Http {
@@ -77,72 +45,33 @@ pub(crate) struct Http {
     pub(crate) report: Box<dyn Fn(&Event<'_>) + Send + Sync>,
 }
 
-/// One request, as often as it has to be sent.
-pub(crate) struct Request<'a> {
-    pub(crate) method: Method,
-    /// After the base URL, percent-encoded: `/videos/extensions`, say.
-    pub(crate) path: &'a str,
-    pub(crate) body: Body<'a>,
-    pub(crate) idempotency_key: Option<&'a str>,
+/// An answer whose body is still on its way.
+pub(crate) struct Opened {
+    pub(crate) head: Head,
+    pub(crate) body: Box<dyn Read>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Method {
-    Post,
-}
-
-impl Method {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Method::Post => "POST",
-        }
-    }
-
-    /// Whether sending it twice changes no more than sending it once.
-    fn is_repeatable(self) -> bool {
-        match self {
-            Method::Post => false,
-        }
-    }
-}
-
-pub(crate) enum Body<'a> {
-    Json(&'a str),
-    Form(&'a Form<'a>),
-}
-
-impl Body<'_> {
-    fn content_type(&self) -> String {
-        match self {
-            Body::Json(_) => "application/json".to_owned(),
-            Body::Form(form) => form.content_type(),
-        }
-    }
-
-    /// In bytes; `None` for a stream.
-    fn len(&self) -> Option<u64> {
-        match self {
-            Body::Json(text) => Some(text.len() as u64),
-            Body::Form(form) => form.len(),
-        }
-    }
+/// An answer that was read whole.
+pub(crate) struct Text {
+    pub(crate) head: Head,
+    pub(crate) body: String,
 }
 
 /// Why an attempt brought no answer.
-enum Failure {
-    /// Something of this machine's own, such as a file that cannot be read.
-    Local(Error),
+pub(crate) enum Failure {
+    /// Final: something of this machine's own, such as a file that cannot be read, or a redirect into nowhere.
+    Final(Error),
     /// Nothing of the request was sent.
     NotSent(Box<dyn std::error::Error + Send + Sync>),
     /// Sent, and no readable answer came.
     Cut(String),
 }
 
-/// An answer, read whole.
-struct Answer {
-    status: u16,
-    headers: http::HeaderMap,
-    text: String,
+/// An attempt that did not go well: the error to end with and, unless that is final, the outcome to ask
+/// [`retry::delay`] about.
+pub(crate) struct Miss {
+    pub(crate) error: Error,
+    pub(crate) outcome: Option<Outcome>,
 }
 
 impl Http {
@@ -181,104 +110,134 @@ impl Http {
         &self.settings
     }
 
+    /// No answer's head is waited for beyond this time, on top of the timeout that each has.
+    pub(crate) fn limit_answers(&self, until: Option<Instant>) {
+        *self
+            .wire
+            .limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.settings.base_url.as_str())
     }
 
-    /// Sends a request until it is answered well, or may not or need not be sent again, and gives the body of a
-    /// 2xx answer as text.
+    /// Sends a request until it is answered well, or may not or need not be sent again, and gives a 2xx answer.
     ///
     /// # Errors
     /// As section "Errors" of [`Client::extend`](crate::Client::extend) lists them.
-    pub(crate) fn text(&self, request: &Request<'_>) -> Result<String, Error> {
-        let once = matches!(request.body, Body::Form(_)) && request.body.len().is_none();
-        let policy = Policy {
-            max_retries: if once { 0 } else { self.settings.max_retries },
-            retry_unsafe: self.settings.retry_unsafe,
-        };
-        let mut expect = request.body.len().is_none_or(|len| len > EXPECT_ABOVE);
+    pub(crate) fn text(&self, request: &Request<'_>) -> Result<Text, Error> {
         let mut done = 0;
         loop {
-            let attempt = self.attempt(request, expect);
-            if expect && !once && matches!(&attempt, Ok(answer) if answer.status == 417) {
-                // The server does not know `Expect`; it has read nothing of the body (RFC 9110, 10.1.1).
-                expect = false;
-                continue;
-            }
-            let (outcome, error) = match self.classify(request, attempt) {
+            let miss = match self.once(request) {
                 Ok(text) => return Ok(text),
-                Err((None, error)) => return Err(error),
-                Err((Some(outcome), error)) => (outcome, error),
+                Err(miss) => miss,
             };
-            let Some(after) = retry::delay(
-                policy,
-                request.method.is_repeatable(),
-                done,
-                &outcome,
-                random::fraction(),
-            ) else {
-                return Err(error);
-            };
-            done += 1;
-            (self.report)(&Event::Retry {
-                after,
-                number: done,
-                of: policy.max_retries,
-                why: &error,
-            });
-            thread::sleep(after);
+            match self.delay(request, done, &miss) {
+                Some(after) => self.pause(&mut done, after, &miss.error),
+                None => return Err(miss.error),
+            }
         }
     }
 
-    /// The one place where an attempt becomes a result: text, or the error to end with and, unless that is final,
-    /// the outcome to ask [`retry::delay`] about.
-    fn classify(
-        &self,
-        request: &Request<'_>,
-        attempt: Result<Answer, Failure>,
-    ) -> Result<String, (Option<Outcome>, Error)> {
-        match attempt {
-            Ok(answer) if answer.is_success() => Ok(answer.text),
-            Ok(answer) if (300..400).contains(&answer.status) => {
-                let target = answer.header("location").unwrap_or_default().to_owned();
-                Err((
-                    None,
-                    Error::Redirect {
-                        status: answer.status,
-                        target,
-                    },
-                ))
-            }
-            Ok(answer) => {
-                let outcome = answer.outcome();
-                let error = answer.into_api_error();
-                let unknown = request.method == Method::Post
-                    && matches!(outcome, Outcome::Status { code, .. } if code < 400 || (code >= 500 && code != 503));
-                Err((
-                    Some(outcome),
-                    if unknown {
-                        self.unknown(error.to_string())
-                    } else {
-                        Error::Api(Box::new(error))
-                    },
-                ))
-            }
-            Err(Failure::Local(error)) => Err((None, error)),
-            Err(Failure::NotSent(source)) => Err((
-                Some(Outcome::NotSent),
-                Error::Connect {
-                    host: self.settings.base_url.authority().to_owned(),
-                    source,
-                },
-            )),
-            Err(Failure::Cut(why)) => Err((Some(Outcome::Cut), self.cut(request, why))),
+    /// How long to wait before this request may be sent once more, after `done` retries.
+    pub(crate) fn delay(&self, request: &Request<'_>, done: u32, miss: &Miss) -> Option<Duration> {
+        let policy = Policy {
+            max_retries: if request.is_single_use() {
+                0
+            } else {
+                self.settings.max_retries
+            },
+            retry_unsafe: self.settings.retry_unsafe,
+        };
+        retry::delay(
+            policy,
+            request.is_repeatable(),
+            done,
+            miss.outcome.as_ref()?,
+            random::fraction(),
+        )
+    }
+
+    /// Tells of the next retry, and waits for it.
+    pub(crate) fn pause(&self, done: &mut u32, after: Duration, why: &Error) {
+        *done += 1;
+        let of = self.settings.max_retries;
+        (self.report)(&Event::Retry {
+            after,
+            number: *done,
+            of,
+            why,
+        });
+        thread::sleep(after);
+    }
+
+    /// Sends a request once, and reads the answer whole.
+    pub(crate) fn once(&self, request: &Request<'_>) -> Result<Text, Miss> {
+        let answer = self.open(request, false).and_then(|mut opened| {
+            let body = self.read(&opened.head, &mut opened.body)?;
+            Ok(Text {
+                head: opened.head,
+                body,
+            })
+        });
+        match answer {
+            Ok(text) if text.head.is_success() => Ok(text),
+            Ok(text) => Err(self.refused(request, &text.head, &text.body)),
+            Err(failure) => Err(self.missed(request, failure)),
         }
     }
 
-    /// The error for an answer that did not come or cannot be read, by what that may mean.
+    /// What an error status means.
+    pub(crate) fn refused(&self, request: &Request<'_>, head: &Head, body: &str) -> Miss {
+        let error = head.error(body);
+        let known = (300..500).contains(&head.status) || head.status == 503;
+        match error {
+            Error::Redirect { .. } => Miss {
+                error,
+                outcome: None,
+            },
+            error if request.is_repeatable() || known => Miss {
+                error,
+                outcome: Some(head.outcome(body)),
+            },
+            error => Miss {
+                error: self.unknown(error.to_string()),
+                outcome: Some(head.outcome(body)),
+            },
+        }
+    }
+
+    /// What a missing answer means.
+    pub(crate) fn missed(&self, request: &Request<'_>, failure: Failure) -> Miss {
+        match failure {
+            Failure::Final(error) => Miss {
+                error,
+                outcome: None,
+            },
+            Failure::NotSent(source) => {
+                let host = self.settings.base_url.authority().to_owned();
+                Miss {
+                    error: Error::Connect { host, source },
+                    outcome: Some(Outcome::NotSent),
+                }
+            }
+            Failure::Cut(why) => Miss {
+                error: self.cut(request, why),
+                outcome: Some(Outcome::Cut),
+            },
+        }
+    }
+
+    /// The error for an answer that did not come or cannot be read.
     pub(crate) fn cut(&self, request: &Request<'_>, why: String) -> Error {
         match request.method {
             Method::Post => self.unknown(why),
+            method => Error::Cut {
+                request: format!("{} {}", method.name(), request.path),
+                why,
+            },
         }
     }
 
@@ -289,62 +248,68 @@ impl Http {
         }
     }
 
-    /// The headers of a request, in order and with their secrets.
-    fn headers(&self, request: &Request<'_>, expect: bool) -> Vec<(String, String)> {
-        let settings = &self.settings;
-        let mut headers: Vec<(String, String)> = Vec::new();
-        let mut add = |name: &str, value: &str| {
-            if !settings.headers.iter().any(|own| own.is(name)) {
-                headers.push((name.to_owned(), value.to_owned()));
+    /// Sends a request once and gives the answer as soon as its head is there, whatever its status. A GET follows
+    /// redirects; away from the server that the user named it carries none of their headers. `transfer`: the body
+    /// may take any time, as long as it moves.
+    pub(crate) fn open(&self, request: &Request<'_>, transfer: bool) -> Result<Opened, Failure> {
+        let home = self.url(request.path);
+        let mut url = home.clone();
+        let mut ask_first = request.asks_first();
+        for _ in 0..=MAX_REDIRECTS {
+            let headers = match message::origin(&url) == message::origin(&home) {
+                true => request.headers(&self.settings, ask_first),
+                false => request.headers_for_strangers(),
+            };
+            let opened = self.exchange(request, &url, &headers, transfer)?;
+            let location = opened.head.header("location").unwrap_or_default();
+            match opened.head.status {
+                // The server does not know `Expect`; it has read nothing of the body (RFC 9110, 10.1.1).
+                417 if ask_first && !request.is_single_use() => ask_first = false,
+                301 | 302 | 303 | 307 | 308 if request.method == Method::Get => {
+                    url = match message::resolve(&url, location) {
+                        // What came over an encrypted connection does not go on over a plain one.
+                        Some(next) if !url.starts_with("https:") || next.starts_with("https:") => {
+                            next
+                        }
+                        _ => return Err(Failure::Final(opened.head.error(""))),
+                    };
+                }
+                _ => return Ok(opened),
             }
-        };
-        if let Some(key) = &settings.api_key {
-            add("Authorization", &format!("Bearer {}", key.expose()));
         }
-        add("Accept", "application/json");
-        add(
-            "User-Agent",
-            concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")),
-        );
-        for (name, value) in [
-            ("Idempotency-Key", request.idempotency_key),
-            ("OpenAI-Organization", settings.organization.as_deref()),
-            ("OpenAI-Project", settings.project.as_deref()),
-            ("Expect", expect.then_some("100-continue")),
-        ] {
-            if let Some(value) = value {
-                add(name, value);
-            }
-        }
-        add("Content-Type", &request.body.content_type());
-        match request.body.len() {
-            Some(len) => add("Content-Length", &len.to_string()),
-            None => add("Transfer-Encoding", "chunked"),
-        }
-        let own = settings.headers.iter().filter(|own| !own.value.is_empty());
-        headers.extend(own.map(|own| (own.name.clone(), own.value.clone())));
-        headers
+        Err(Failure::Cut(format!(
+            "it was redirected more than {MAX_REDIRECTS} times"
+        )))
     }
 
-    /// The headers as they may be shown.
-    pub(crate) fn shown_headers(&self, request: &Request<'_>) -> Vec<(String, String)> {
-        let expect = request.body.len().is_none_or(|len| len > EXPECT_ABOVE);
-        shown(&self.headers(request, expect))
-    }
-
-    fn attempt(&self, request: &Request<'_>, expect: bool) -> Result<Answer, Failure> {
-        let url = self.url(request.path);
-        let headers = self.headers(request, expect);
+    fn exchange(
+        &self,
+        request: &Request<'_>,
+        url: &str,
+        headers: &Headers,
+        transfer: bool,
+    ) -> Result<Opened, Failure> {
+        let method = request.method.name();
         (self.report)(&Event::Sending {
-            method: request.method.name(),
-            url: &url,
-            headers: &shown(&headers),
+            method,
+            url,
+            headers: &shown(headers),
         });
-        self.wire.reset();
+        self.wire.start(transfer);
 
+        let message = headers.iter().fold(
+            http::Request::builder().method(method).uri(url),
+            |message, (name, value)| message.header(name, value),
+        );
+        let unusable = |error| {
+            Failure::Final(Error::invalid(format!(
+                "cannot send a request to '{url}': {error}"
+            )))
+        };
         let reader: Box<dyn Read + '_> = match &request.body {
+            Body::None => Box::new(io::empty()),
             Body::Json(text) => Box::new(text.as_bytes()),
-            Body::Form(form) => Box::new(form.open().map_err(Failure::Local)?),
+            Body::Form(form) => Box::new(form.open().map_err(Failure::Final)?),
         };
         let mut reader = Meter {
             reader,
@@ -354,42 +319,34 @@ impl Http {
             total: request.body.len(),
             failure: None,
         };
-        let message = headers
-            .iter()
-            .fold(
-                http::Request::builder()
-                    .method(request.method.name())
-                    .uri(&url),
-                |message, (name, value)| message.header(name, value),
-            )
-            .body(SendBody::from_reader(&mut reader))
-            .map_err(|error| {
-                Failure::Local(Error::invalid(format!(
-                    "cannot send a request to '{url}': {error}"
-                )))
-            })?;
-
-        let response = self.agent.run(message);
+        let response = match request.body {
+            Body::None => self.agent.run(message.body(()).map_err(unusable)?),
+            _ => {
+                let body = SendBody::from_reader(&mut reader);
+                self.agent.run(message.body(body).map_err(unusable)?)
+            }
+        };
         if let Some(error) = reader.failure {
-            return Err(Failure::Local(error));
+            return Err(Failure::Final(error));
         }
-        let (head, mut body) = response.map_err(|error| self.failure(error))?.into_parts();
-        let status = head.status.as_u16();
+        let (head, body) = response.map_err(|error| self.failure(error))?.into_parts();
+        let head = Head {
+            status: head.status.as_u16(),
+            headers: pairs(&head.headers),
+        };
         (self.report)(&Event::Answer {
-            status,
-            headers: &shown(&pairs(&head.headers)),
+            status: head.status,
+            headers: &shown(&head.headers),
         });
-        let text = self.read(status, body.as_reader())?;
-        Ok(Answer {
-            status,
-            headers: head.headers,
-            text,
+        Ok(Opened {
+            head,
+            body: Box::new(body.into_reader()),
         })
     }
 
     /// Reads a body of JSON whole, or as much of an error's as is worth showing.
-    fn read(&self, status: u16, body: impl Read) -> Result<String, Failure> {
-        let success = (200..300).contains(&status);
+    pub(crate) fn read(&self, head: &Head, body: &mut dyn Read) -> Result<String, Failure> {
+        let success = head.is_success();
         let most = if success { MAX_JSON } else { MAX_ERROR };
         let mut bytes = Vec::new();
         match body.take(most + 1).read_to_end(&mut bytes) {
@@ -404,8 +361,13 @@ impl Http {
             },
             // The status is known: what there is of the text is enough.
             Err(_) if !success => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(error) => Err(self.failure(error.into())),
+            Err(error) => Err(self.broken_off(error)),
         }
+    }
+
+    /// What an error while reading an opened answer means.
+    pub(crate) fn broken_off(&self, error: io::Error) -> Failure {
+        self.failure(error.into())
     }
 
     fn failure(&self, error: ureq::Error) -> Failure {
@@ -449,64 +411,11 @@ impl Http {
     }
 }
 
-impl Answer {
-    fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    fn outcome(&self) -> Outcome {
-        Outcome::Status {
-            code: self.status,
-            should_retry: self
-                .header("x-should-retry")
-                .and_then(|text| text.trim().parse().ok()),
-            out_of_quota: job::error_code(&self.text).as_deref() == Some("insufficient_quota"),
-            asked: retry::asked_delay(
-                self.header("retry-after-ms"),
-                self.header("retry-after"),
-                self.header("date"),
-                SystemTime::now(),
-            ),
-        }
-    }
-
-    fn into_api_error(self) -> ApiError {
-        let mut error = ApiError::read(self.status, &self.text);
-        error.request_id = self.header("x-request-id").map(str::to_owned);
-        if let Outcome::Status {
-            asked: Some(asked), ..
-        } = self.outcome()
-        {
-            error.retry_after = (asked > retry::LONGEST_ASKED).then_some(asked);
-        }
-        error
-    }
-}
-
-fn pairs(headers: &http::HeaderMap) -> Vec<(String, String)> {
+fn pairs(headers: &http::HeaderMap) -> Headers {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     headers
         .iter()
         .map(|(name, value)| (name.to_string(), text(value)))
-        .collect()
-}
-
-fn shown(headers: &[(String, String)]) -> Vec<(String, String)> {
-    let show = |name: &str| SHOWN_HEADERS.contains(&name.to_ascii_lowercase().as_str());
-    let value = |name: &str, value: &str| {
-        if show(name) {
-            value.to_owned()
-        } else {
-            "[hidden]".to_owned()
-        }
-    };
-    headers
-        .iter()
-        .map(|(name, text)| (name.clone(), value(name, text)))
         .collect()
 }
 
@@ -558,14 +467,33 @@ impl Read for Meter<'_> {
 #[derive(Default)]
 struct Wire {
     stall: Duration,
+    /// The answer's body may take any time, as long as it moves.
+    transfer: AtomicBool,
+    /// See [`Http::limit_answers`].
+    limit: Mutex<Option<Instant>>,
     sent: AtomicBool,
     answered: AtomicBool,
 }
 
 impl Wire {
-    fn reset(&self) {
+    fn start(&self, transfer: bool) {
+        self.transfer.store(transfer, Ordering::Relaxed);
         self.sent.store(false, Ordering::Relaxed);
         self.answered.store(false, Ordering::Relaxed);
+    }
+
+    fn limited(&self, timeout: NextTimeout) -> NextTimeout {
+        let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        match limit {
+            None => timeout,
+            Some(until) => {
+                let left = time::Duration::Exact(until.saturating_duration_since(Instant::now()));
+                NextTimeout {
+                    after: timeout.after.min(left),
+                    ..timeout
+                }
+            }
+        }
     }
 
     /// Whether a byte of the request was handed to the connection.
@@ -664,10 +592,13 @@ impl Transport for Tap {
         if std::mem::take(&mut self.answer_is_in) {
             return Ok(true);
         }
-        let timeout = if timeout.reason == Timeout::RecvBody {
-            self.stalling(timeout)
-        } else {
-            timeout
+        let timeout = match timeout.reason {
+            Timeout::RecvBody if self.wire.transfer.load(Ordering::Relaxed) => NextTimeout {
+                after: time::Duration::NotHappening,
+                ..self.stalling(timeout)
+            },
+            Timeout::RecvBody => self.stalling(timeout),
+            _ => self.wire.limited(timeout),
         };
         self.inner.await_input(timeout)
     }

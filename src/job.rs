@@ -1,6 +1,8 @@
 //! A video job (`VideoResource` of the API's description) as servers really send it. The text is kept as it came;
 //! only the id and the status are read, in the spellings that are in use.
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 
 use crate::json::{self, Object};
@@ -29,26 +31,61 @@ impl Status {
     }
 }
 
+/// Words for a job that is not finished. Any other that is not known means the same, and is worth a remark.
+const PENDING: [&str; 6] = [
+    "queued",
+    "pending",
+    "in_progress",
+    "processing",
+    "running",
+    "not_start",
+];
+
 /// A job as the server described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     text: String,
     id: String,
-    status: Status,
+    word: Option<String>,
+    progress: Option<String>,
+    poll_after: Option<Duration>,
 }
 
 impl Job {
     /// Reads a JSON object with an `id`, or with a `request_id` or `task_id`, either at its top or in the only
     /// element of `data`. `None` for anything else.
     pub fn parse(text: impl Into<String>) -> Option<Self> {
-        let text = text.into();
+        Self::read(text.into(), None)
+    }
+
+    /// Reads a later answer about the job with this id, whatever id, or none, the answer names: some servers give a
+    /// file name or `unknown` there.
+    pub(crate) fn parse_as(text: String, id: &str) -> Option<Self> {
+        Self::read(text, Some(id))
+    }
+
+    fn read(text: String, id: Option<&str>) -> Option<Self> {
         let top = Object::parse(&text).ok()?;
         let inner = top.get("data").and_then(only_element);
         let places = [Some(&top), inner.as_ref()];
         let find = |name: &str| places.iter().flatten().find_map(|place| place.scalar(name));
-        let id = ["id", "request_id", "task_id"].into_iter().find_map(find)?;
-        let status = Status::from_word(&find("status").unwrap_or_default());
-        Some(Self { id, status, text })
+        let id = match id {
+            Some(id) => id.to_owned(),
+            None => ["id", "request_id", "task_id"].into_iter().find_map(find)?,
+        };
+        let (word, progress) = (find("status"), find("progress"));
+        Some(Self {
+            id,
+            word,
+            progress,
+            poll_after: None,
+            text,
+        })
+    }
+
+    pub(crate) fn with_poll_after(mut self, poll_after: Option<Duration>) -> Self {
+        self.poll_after = poll_after;
+        self
     }
 
     /// The answer as it was received: JSON, with every field.
@@ -63,7 +100,47 @@ impl Job {
 
     /// What `status` means; [`Status::Pending`] if there is none.
     pub fn status(&self) -> Status {
-        self.status
+        self.word
+            .as_deref()
+            .map_or(Status::Pending, Status::from_word)
+    }
+
+    /// The server's word for the status.
+    pub fn status_word(&self) -> Option<&str> {
+        self.word.as_deref()
+    }
+
+    /// Whether the status is a word that this library does not know, and takes for pending.
+    pub fn has_unknown_status(&self) -> bool {
+        let known = |word: &str| PENDING.contains(&word.to_ascii_lowercase().as_str());
+        self.status() == Status::Pending && self.word.as_deref().is_some_and(|word| !known(word))
+    }
+
+    /// `progress` as the server wrote it: percent, mostly.
+    pub fn progress(&self) -> Option<&str> {
+        self.progress.as_deref()
+    }
+
+    /// How long the server asked to wait before asking again: the `openai-poll-after-ms` header of the answer.
+    pub fn poll_after(&self) -> Option<Duration> {
+        self.poll_after
+    }
+
+    /// What `error` says about a failed job: its message and code, in one line.
+    pub fn reason(&self) -> Option<String> {
+        let top = Object::parse(&self.text).ok()?;
+        let inner = top.get("data").and_then(only_element);
+        let error = [Some(&top), inner.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|place| place.get("error"))?;
+        let Ok(object) = Object::parse(error.get()) else {
+            return json::scalar(error);
+        };
+        match (object.scalar("message"), object.scalar("code")) {
+            (Some(message), Some(code)) => Some(format!("{message} (code: {code})")),
+            (message, code) => message.or(code),
+        }
     }
 }
 
@@ -149,6 +226,49 @@ mod tests {
             (r#"{"data":[{"id":1,"status":"done"}]}"#, Status::Completed),
         ] {
             assert_eq!(read(text).1, status, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_later_answer_keeps_the_id_that_was_given_first() {
+        let job = Job::parse_as(
+            r#"{"id": "unknown", "status": "done"}"#.to_owned(),
+            "video_1",
+        )
+        .unwrap();
+        assert_eq!((job.id(), job.status()), ("video_1", Status::Completed));
+        assert!(Job::parse_as("{}".to_owned(), "video_1").is_some());
+        assert!(Job::parse_as("[]".to_owned(), "video_1").is_none());
+    }
+
+    #[test]
+    fn only_words_that_nobody_knows_are_unknown() {
+        for (status, unknown) in [
+            ("\"NOT_START\"", false),
+            ("\"done\"", false),
+            ("null", false),
+            ("\"dreaming\"", true),
+            ("7", true),
+        ] {
+            let job = Job::parse(format!(r#"{{"id": 1, "status": {status}}}"#)).unwrap();
+            assert_eq!(job.has_unknown_status(), unknown, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_reason_of_a_failure_is_read() {
+        for (error, reason) in [
+            (
+                r#"{"code": "moderation", "message": "no"}"#,
+                Some("no (code: moderation)"),
+            ),
+            (r#"{"message": "no"}"#, Some("no")),
+            (r#"{"code": 7}"#, Some("7")),
+            (r#""no""#, Some("no")),
+            ("null", None),
+        ] {
+            let job = Job::parse(format!(r#"{{"id": 1, "error": {error}}}"#)).unwrap();
+            assert_eq!(job.reason().as_deref(), reason, "{error}");
         }
     }
 

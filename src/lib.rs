@@ -25,19 +25,24 @@
 //! [`Error::Unknown`] says so. Nothing here reads the environment, prints or exits: that is the front end's part.
 
 mod client;
+mod download;
 mod error;
 mod event;
 mod http;
 mod job;
 mod json;
+mod message;
 mod multipart;
+mod output;
 mod random;
 mod request;
 mod retry;
 mod settings;
 mod shorthand;
+mod wait;
 
 pub use client::{Client, FilePart, Preview, PreviewBody};
+pub use download::{Download, Target, Variant, check_output};
 pub use error::{ApiError, Error};
 pub use event::Event;
 pub use job::{Job, Status};
@@ -45,3 +50,4 @@ pub use request::{
     Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, Video, check_seconds,
 };
 pub use settings::{ApiKey, BaseUrl, DEFAULT_BASE_URL, Header, Settings};
+pub use wait::Wait;

@@ -7,8 +7,13 @@ use openai_videos::Error;
 pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
 
 /// Code, meaning, and what a scheduler should do.
-pub(crate) const TABLE: [(u8, &str, &str); 8] = [
-    (0, "done", ""),
+pub(crate) const TABLE: [(u8, &str, &str); 10] = [
+    (
+        0,
+        "done; with --wait completed, with --output the file is whole",
+        "",
+    ),
+    (1, "the job ended as failed", "a new request is needed"),
     (
         2,
         "bad or missing argument; nothing was sent",
@@ -17,11 +22,20 @@ pub(crate) const TABLE: [(u8, &str, &str); 8] = [
     (3, "the API refused the request (4xx)", "fix the request"),
     (4, "no key, 401 or 403", "fix the key"),
     (5, "408, 409, 429 or 503, still after the retries", "later"),
-    (6, "no connection (lookup, connect, TLS)", "later"),
+    (
+        6,
+        "no connection (lookup, connect, TLS), or a GET cut off or past --timeout",
+        "later",
+    ),
     (
         7,
         "sent, outcome unknown: a job may exist",
         "look, then decide",
+    ),
+    (
+        8,
+        "--wait-timeout passed while the job runs; the id is printed",
+        "wait again",
     ),
     (
         9,
@@ -44,7 +58,9 @@ fn number(error: &Error) -> u8 {
             408 | 409 | 429 | 500.. => 5,
             _ => 3,
         },
-        Error::Redirect { .. } => 3,
+        Error::Redirect { .. } | Error::NotMedia { .. } => 3,
+        Error::Failed(_) => 1,
+        Error::Pending { .. } => 8,
         Error::Connect { .. } | Error::Cut { .. } => 6,
         Error::Unknown { .. } => 7,
         Error::File { .. } | Error::Changed { .. } => 9,

@@ -10,14 +10,23 @@ pub(crate) struct Args {
     pub(crate) words: Vec<OsString>,
     pub(crate) help: Option<Help>,
     pub(crate) version: bool,
+    /// Every flag that was given.
+    pub(crate) given: Vec<&'static Flag>,
 
     pub(crate) prompt: Option<OsString>,
     pub(crate) seconds: Option<String>,
     pub(crate) video: Option<OsString>,
+    pub(crate) video_id: Option<String>,
     pub(crate) body: Option<OsString>,
     pub(crate) fields: Vec<String>,
     pub(crate) encoding: Option<String>,
     pub(crate) dry_run: bool,
+
+    pub(crate) wait: bool,
+    pub(crate) wait_timeout: Option<Duration>,
+    pub(crate) poll_interval: Option<Duration>,
+    pub(crate) output: Option<OsString>,
+    pub(crate) variant: Option<String>,
 
     pub(crate) api_key: Option<String>,
     pub(crate) api_key_file: Option<OsString>,
@@ -36,10 +45,55 @@ pub(crate) struct Args {
     pub(crate) quiet: bool,
 }
 
+/// A command, `openai videos NAME`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    Extend,
+    Retrieve,
+    DownloadContent,
+    Delete,
+}
+
+impl Command {
+    /// Their names, arguments, and what they are for.
+    pub(crate) const ALL: [(Command, &'static str, &'static str, &'static str); 4] = [
+        (
+            Command::Extend,
+            "extend",
+            "--prompt TEXT --seconds N --video REF",
+            "Create an extension of a completed video",
+        ),
+        (
+            Command::Retrieve,
+            "retrieve",
+            "ID",
+            "Look at a job, or wait for it",
+        ),
+        (
+            Command::DownloadContent,
+            "download-content",
+            "ID",
+            "Fetch a completed job's media",
+        ),
+        (
+            Command::Delete,
+            "delete",
+            "ID",
+            "Delete a job and its media",
+        ),
+    ];
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Help {
     Short,
     Whole,
+}
+
+impl std::fmt::Debug for Flag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.long)
+    }
 }
 
 /// One flag.
@@ -53,6 +107,8 @@ pub(crate) struct Flag {
     /// What is used without it, if that is worth saying.
     pub(crate) default: &'static str,
     pub(crate) group: Group,
+    /// The commands that it means something to; empty for all.
+    pub(crate) on: &'static [Command],
     /// One line for `-h`.
     pub(crate) help: &'static str,
     /// What `--help` adds.
@@ -64,6 +120,7 @@ pub(crate) struct Flag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
     Extend,
+    Result,
     Server,
     Output,
     /// Accepted because existing scripts pass it; not in the help.
@@ -71,8 +128,9 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(crate) const SHOWN: [(Group, &'static str); 3] = [
+    pub(crate) const SHOWN: [(Group, &'static str); 4] = [
         (Group::Extend, "The extension"),
+        (Group::Result, "The result"),
         (Group::Server, "The server"),
         (Group::Output, "Output"),
     ];
@@ -95,10 +153,14 @@ const NONE: Flag = Flag {
     env: "",
     default: "",
     group: Group::Server,
+    on: &[],
     help: "",
     more: "",
     set: Set::Switch(|_| {}),
 };
+
+const WAITING: &[Command] = &[Command::Extend, Command::Retrieve];
+const FETCHING: &[Command] = &[Command::Extend, Command::Retrieve, Command::DownloadContent];
 
 /// Every flag, in the order of the help.
 pub(crate) const FLAGS: &[Flag] = &[
@@ -106,6 +168,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "prompt",
         value: "TEXT",
         group: Group::Extend,
+        on: &[Command::Extend],
         help: "What happens in the new segment, 1 to 32,000 characters",
         more: "@FILE reads the text from a file and drops one line break at its end; @- reads standard input. \
                @name that is no file, with no '.' or '/', is literal text; \\@ starts a literal @.",
@@ -116,6 +179,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "seconds",
         value: "N",
         group: Group::Extend,
+        on: &[Command::Extend],
         help: "Length of the new segment: 4, 8, 12, 16 or 20",
         more: "For a server that takes other lengths, use --field seconds=N instead.",
         set: Set::Text(|args, value| args.seconds = Some(value)),
@@ -125,6 +189,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "video",
         value: "REF",
         group: Group::Extend,
+        on: &[Command::Extend],
         help: "The completed video: its id, @FILE to upload one, or {id: ID}",
         more: "@- uploads standard input, once and without retries. An object may be JSON or the short form; it is \
                sent as it is.",
@@ -135,6 +200,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "body",
         value: "FILE",
         group: Group::Extend,
+        on: &[Command::Extend],
         help: "Take the request's fields from a JSON object; flags win over it",
         more: "'-' reads standard input. '@' inside it has no meaning.",
         set: Set::Os(|args, value| args.body = Some(value)),
@@ -144,6 +210,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "field",
         value: "NAME=TEXT",
         group: Group::Extend,
+        on: &[Command::Extend],
         help: "One more request field; NAME:=JSON for other than text",
         more: "Repeatable, and wins over --body: model=sora-2, duration:=6, seconds=5. duration stands in for \
                --seconds; video_id or video_url for --video.",
@@ -155,6 +222,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "HOW",
         default: "auto",
         group: Group::Extend,
+        on: &[Command::Extend],
         help: "auto, json or multipart",
         more: "auto sends JSON for a reference and multipart for an upload, and falls back to the form field \
                video[id] where a server takes no JSON (415).",
@@ -164,8 +232,68 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "dry-run",
         group: Group::Extend,
+        on: &[Command::Extend],
         help: "Print the request with the key hidden, and send nothing",
         set: Set::Switch(|args| args.dry_run = true),
+        ..NONE
+    },
+    Flag {
+        long: "wait",
+        group: Group::Result,
+        on: WAITING,
+        help: "Wait until the job is completed or failed",
+        more: "The job's id is on standard error before the first look. A failed job is exit code 1.",
+        set: Set::Switch(|args| args.wait = true),
+        ..NONE
+    },
+    Flag {
+        long: "wait-timeout",
+        value: "DURATION",
+        default: "30m",
+        group: Group::Result,
+        on: FETCHING,
+        help: "Longest wait; the job goes on without it",
+        more: "For download-content: longest wait for content that is not ready, a minute at most.",
+        set: Set::Duration(|args, value| args.wait_timeout = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "poll-interval",
+        value: "DURATION",
+        group: Group::Result,
+        on: FETCHING,
+        help: "Pause between two looks where the server names none",
+        more: "Without it: 1 s, growing by half up to 15 s.",
+        set: Set::Duration(|args, value| args.poll_interval = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "output",
+        short: Some('o'),
+        value: "FILE",
+        group: Group::Result,
+        on: FETCHING,
+        help: "Wait, and download the media; '-' is standard output",
+        more: "FILE is whole or untouched. It is made sure that it can be written before anything is sent.",
+        set: Set::Os(|args, value| args.output = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "variant",
+        value: "WHICH",
+        group: Group::Result,
+        on: FETCHING,
+        help: "What to download: video, thumbnail or spritesheet",
+        set: Set::Text(|args, value| args.variant = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "video-id",
+        value: "ID",
+        group: Group::Result,
+        on: &[Command::Retrieve, Command::DownloadContent, Command::Delete],
+        help: "The job to retrieve, download or delete",
+        set: Set::Text(|args, value| args.video_id = Some(value)),
         ..NONE
     },
     Flag {
@@ -276,7 +404,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "quiet",
         short: Some('q'),
         group: Group::Output,
-        help: "No warnings",
+        help: "No progress and no warnings",
         set: Set::Switch(|args| args.quiet = true),
         ..NONE
     },
@@ -315,7 +443,7 @@ pub(crate) const FLAGS: &[Flag] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use openai_videos::{DEFAULT_BASE_URL, Settings};
+    use openai_videos::{DEFAULT_BASE_URL, Settings, Wait};
 
     #[test]
     fn names_are_unique_and_well_formed() {
@@ -373,6 +501,7 @@ mod tests {
         assert_eq!(duration("connect-timeout"), Settings::CONNECT_TIMEOUT);
         assert_eq!(duration("timeout"), Settings::TIMEOUT);
         assert_eq!(duration("stall-timeout"), Settings::STALL_TIMEOUT);
+        assert_eq!(duration("wait-timeout"), Wait::TIMEOUT);
         assert_eq!(default("max-retries"), Settings::MAX_RETRIES.to_string());
     }
 }

@@ -3,8 +3,8 @@
 use openai_videos::Error;
 
 use super::exit;
-use super::flags::{Args, FLAGS, Flag, Group, Help};
-use super::resolve::{COMMANDS, command};
+use super::flags::{Args, Command, FLAGS, Flag, Group, Help};
+use super::resolve::command;
 
 const WIDTH: usize = 100;
 const EXAMPLES: &str = "\
@@ -25,21 +25,22 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
         return Ok(None);
     };
     // `openai --help` and `openai videos --help` are fine; a misspelt command is not.
-    if args.words.len() > 2
-        || (!args.words.is_empty() && args.words[0] != "videos")
-        || args.words.len() == 2
-    {
-        command(&args.words)?;
+    match &args.words[..] {
+        [] => {}
+        [word] if word == "videos" => {}
+        words => drop(command(words)?),
     }
     Ok(Some(text(help)))
 }
 
 fn text(help: Help) -> String {
-    let mut text = String::from(
-        "Usage: openai videos extend --prompt TEXT --seconds N --video REF [options]\n\n",
-    );
-    for (name, about) in COMMANDS {
-        text += &format!("  {name}    {about}\n");
+    let mut text = String::from("Usage:\n");
+    for (_, name, arguments, about) in Command::ALL {
+        let call = format!("openai videos {name} {arguments}");
+        text += &match help {
+            Help::Short => format!("  {call}\n"),
+            Help::Whole => format!("  {call}\n          {about}.\n"),
+        };
     }
     for (group, title) in Group::SHOWN {
         text += &format!("\n{title}:\n");

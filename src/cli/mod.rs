@@ -8,15 +8,16 @@ mod help;
 mod input;
 mod parse;
 mod print;
+mod progress;
 mod resolve;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use openai_videos::{Client, Error};
+use openai_videos::{Client, Error, Job, Target};
 
-use self::print::Screen;
-use self::resolve::Plan;
+use self::progress::Screen;
+use self::resolve::{Output, Plan, Task};
 
 /// Looks up an environment variable.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -36,12 +37,55 @@ pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCod
     }
 }
 
-fn execute(plan: Plan) -> Result<(), Error> {
-    let screen = Screen::new(&plan);
+fn execute(mut plan: Plan) -> Result<(), Error> {
     print::hide(plan.settings.clone());
-    let client = Client::with_events(plan.settings, move |event| screen.show(event))?;
-    if plan.dry_run {
-        return print::preview(&client.preview(&plan.extension)?);
+    let screen = Screen::new(plan.show);
+    let client = Client::with_events(plan.settings.clone(), move |event| screen.show(event))?;
+    match std::mem::replace(&mut plan.task, Task::Done) {
+        Task::Preview(extension) => print::preview(&client.preview(&extension)?),
+        Task::Extend(extension) => follow(&client, client.extend(&extension)?, &plan),
+        Task::Retrieve(id) => follow(&client, client.retrieve(&id)?, &plan),
+        Task::Download(id) => fetch(&client, &id, &plan),
+        Task::Delete(id) => print::json(&client.delete(&id)?),
+        Task::Done => Ok(()),
     }
-    print::job(&client.extend(&plan.extension)?)
+}
+
+/// From the job as it was first seen to what the user wants of it.
+fn follow(client: &Client, job: Job, plan: &Plan) -> Result<(), Error> {
+    let Some(rules) = &plan.wait else {
+        return print::job(&job);
+    };
+    let media_on_stdout = matches!(plan.output, Some(Output::Stdout));
+    let (job, done) = match client.wait(job, rules) {
+        Ok(job) => {
+            let fetched = match plan.output {
+                Some(_) => fetch(client, job.id(), plan),
+                None => Ok(()),
+            };
+            (job, fetched)
+        }
+        Err(Error::Failed(job)) => ((*job).clone(), Err(Error::Failed(job))),
+        Err(Error::Pending { job, waited }) => {
+            ((*job).clone(), Err(Error::Pending { job, waited }))
+        }
+        Err(error) => return Err(error),
+    };
+    if !media_on_stdout {
+        print::job(&job)?;
+    }
+    done
+}
+
+fn fetch(client: &Client, id: &str, plan: &Plan) -> Result<(), Error> {
+    match &plan.output {
+        Some(Output::File(path)) => client
+            .download(id, &plan.download, Target::File(path))
+            .map(drop),
+        _ => print::media(|writer| {
+            client
+                .download(id, &plan.download, Target::Writer(writer))
+                .map(drop)
+        }),
+    }
 }

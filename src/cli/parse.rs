@@ -35,6 +35,7 @@ pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> Result<Args, Error>
             ),
         };
         let flag = flag.ok_or_else(|| unknown_flag(&shown))?;
+        args.given.push(flag);
         set(flag, &shown, &mut parser, &mut args)?;
     }
     Ok(args)

@@ -4,9 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
-use openai_videos::{Error, Event, FilePart, Job, Preview, PreviewBody, Settings};
-
-use super::resolve::Plan;
+use openai_videos::{Error, FilePart, Job, Preview, PreviewBody, Settings};
 
 /// The settings whose secrets are cut out of everything that is printed from now on.
 static SECRETS: OnceLock<Settings> = OnceLock::new();
@@ -24,7 +22,7 @@ fn hidden(text: String) -> String {
 }
 
 /// Control characters, and those that turn the direction of text, as visible escapes. Line breaks and tabs stay.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -61,20 +59,34 @@ fn write(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// A job as indented JSON, its members and literals as the server sent them.
+/// JSON, indented, its members and literals as the server sent them.
+pub(crate) fn json(json: &str) -> Result<(), Error> {
+    if json.trim().is_empty() {
+        return Ok(());
+    }
+    text(&(gjson::get(json, "@pretty").json().trim_end().to_owned() + "\n"))
+}
+
+/// A job. Should standard output not take it, its id does not go down with it: it is made and paid for.
 pub(crate) fn job(job: &Job) -> Result<(), Error> {
-    let pretty = gjson::get(job.text(), "@pretty")
-        .json()
-        .trim_end()
-        .to_owned()
-        + "\n";
-    text(&pretty).map_err(|error| match error {
-        // The job is made and paid for: its id must not go down with the output.
+    json(job.text()).map_err(|error| match error {
         Error::File { what, source } => {
             Error::file(format!("the job '{}' exists, but {what}", job.id()), source)
         }
         other => other,
     })
+}
+
+/// Lets `write` write media to standard output. A closed pipe ends quietly here too.
+#[allow(clippy::disallowed_methods)] // media is no text, so nothing is hidden or made visible in it
+pub(crate) fn media(write: impl FnOnce(&mut dyn Write) -> Result<(), Error>) -> Result<(), Error> {
+    match write(&mut io::stdout().lock()) {
+        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(Error::File { source, .. }) => {
+            Err(Error::file("cannot write to standard output", source))
+        }
+        done => done,
+    }
 }
 
 /// A request that is not sent.
@@ -110,9 +122,19 @@ pub(crate) fn preview(preview: &Preview) -> Result<(), Error> {
 
 /// Lines on standard error. If that is closed there is nobody left to tell.
 #[allow(clippy::disallowed_methods)] // this is the one place that writes to standard error
-fn note(text: String) {
-    let text = visible(&hidden(text));
+pub(crate) fn note(text: String) {
+    let text = hidden(text);
     let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[allow(clippy::disallowed_methods)] // it is only asked what it is
+pub(crate) fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+#[allow(clippy::disallowed_methods)] // it is only asked what it is
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// What failed and why, and what to do about it.
@@ -121,7 +143,7 @@ pub(crate) fn error(error: &Error) {
     if let Some(hint) = hint(error) {
         lines += &format!("hint: {hint}\n");
     }
-    note(lines);
+    note(visible(&lines));
 }
 
 fn hint(error: &Error) -> Option<String> {
@@ -134,6 +156,9 @@ fn hint(error: &Error) -> Option<String> {
             "a job may exist and be paid for; before you run this again, look for it: \
              curl -H \"Authorization: Bearer $OPENAI_API_KEY\" '{list_url}'"
         ),
+        Error::Pending { job, .. } => {
+            format!("wait for it again with: openai videos retrieve --wait -- '{}'", job.id())
+        }
         Error::Redirect { .. } => "name the place where the API really is with --base-url".to_owned(),
         Error::Connect { host, .. } if host == "api.openai.com" => {
             "OpenAI's own endpoint was scheduled to shut down on 2026-09-24; name another server with --base-url".to_owned()
@@ -149,62 +174,6 @@ fn hint(error: &Error) -> Option<String> {
         _ => return None,
     };
     Some(hint)
-}
-
-/// What is shown while a call runs.
-pub(crate) struct Screen {
-    debug: bool,
-    quiet: bool,
-}
-
-impl Screen {
-    pub(crate) fn new(plan: &Plan) -> Self {
-        Self {
-            debug: plan.debug,
-            quiet: plan.quiet,
-        }
-    }
-
-    /// Shows one event, or does not.
-    pub(crate) fn show(&self, event: &Event<'_>) {
-        match event {
-            Event::Sending {
-                method,
-                url,
-                headers,
-            } if self.debug => {
-                note(format!("> {method} {url}\n{}", listed('>', headers)));
-            }
-            Event::Answer { status, headers } if self.debug => {
-                note(format!("< HTTP {status}\n{}", listed('<', headers)));
-            }
-            Event::Retry {
-                after,
-                number,
-                of,
-                why,
-            } if !self.quiet => {
-                note(format!(
-                    "openai: {why}; retry {number} of {of} in {:.1} s\n",
-                    after.as_secs_f64()
-                ));
-            }
-            Event::FormInstead if !self.quiet => {
-                note(
-                    "openai: the server takes no JSON here; sending the reference as a form\n"
-                        .to_owned(),
-                );
-            }
-            _ => {}
-        }
-    }
-}
-
-fn listed(mark: char, headers: &[(String, String)]) -> String {
-    headers
-        .iter()
-        .map(|(name, value)| format!("{mark} {name}: {value}\n"))
-        .collect()
 }
 
 #[cfg(test)]

@@ -3,47 +3,84 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openai_videos::{
-    ApiKey, BaseUrl, DEFAULT_BASE_URL, Encoding, Error, Extension, Fields, Header, Settings,
-    Stream, Upload, Value, Video, check_seconds,
+    ApiKey, BaseUrl, DEFAULT_BASE_URL, Download, Encoding, Error, Extension, Fields, Header,
+    Settings, Stream, Upload, Value, Variant, Video, Wait, check_output, check_seconds,
 };
 
-use super::flags::Args;
+use super::flags::{Args, Command};
 use super::parse::{bad, nearest, text};
-use super::{Env, input};
+use super::progress::Show;
+use super::{Env, input, print};
 
 /// What to do, with nothing left to look up.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
-    pub(crate) extension: Extension,
-    pub(crate) dry_run: bool,
-    pub(crate) debug: bool,
-    pub(crate) quiet: bool,
+    pub(crate) task: Task,
+    /// How to wait, if at all.
+    pub(crate) wait: Option<Wait>,
+    pub(crate) output: Option<Output>,
+    pub(crate) download: Download,
+    pub(crate) show: Show,
 }
 
-/// The commands: their words, and what each is for.
-pub(crate) const COMMANDS: [(&str, &str); 1] =
-    [("extend", "Create an extension of a completed video")];
+/// The one thing that a run is about.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Preview(Extension),
+    Extend(Extension),
+    Retrieve(String),
+    Download(String),
+    Delete(String),
+    /// It was taken out and is under way.
+    Done,
+}
+
+/// Where media goes.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Stdout,
+    File(PathBuf),
+}
 
 pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
-    command(&args.words)?;
+    let (command, name) = command(&args.words)?;
+    check_flags(&args, command, name)?;
     check_standard_input(&args)?;
-    let extension = extension(&args)?;
+    let task = match command {
+        Command::Extend if args.dry_run => Task::Preview(extension(&args)?),
+        Command::Extend => Task::Extend(extension(&args)?),
+        Command::Retrieve => Task::Retrieve(id(&args, name)?),
+        Command::DownloadContent => Task::Download(id(&args, name)?),
+        Command::Delete => Task::Delete(id(&args, name)?),
+    };
     let settings = settings(&args, env)?;
+    let output = output(&args, command)?;
+    let mut download = Download::default();
+    download.variant = args.variant.as_deref().map(variant).transpose()?;
+    download.ready_within = args.wait_timeout;
+    download.poll_interval = args.poll_interval;
+    let show = Show {
+        debug: args.debug,
+        remarks: !args.quiet,
+        progress: !args.quiet && !args.debug && shows_progress(env),
+    };
+    let wait = (args.wait || output.is_some()).then(|| wait(&args));
     Ok(Plan {
         settings,
-        extension,
-        dry_run: args.dry_run,
-        debug: args.debug,
-        quiet: args.quiet,
+        task,
+        wait,
+        output,
+        download,
+        show,
     })
 }
 
 /// Finds the command that the words name.
-pub(crate) fn command(words: &[OsString]) -> Result<&'static str, Error> {
+pub(crate) fn command(words: &[OsString]) -> Result<(Command, &'static str), Error> {
     let hint = || {
         "openai videos extend --prompt TEXT --seconds N --video REF; openai --help tells more"
             .to_owned()
@@ -62,18 +99,20 @@ pub(crate) fn command(words: &[OsString]) -> Result<&'static str, Error> {
             ));
         }
     }
-    let names = || COMMANDS.iter().map(|(name, _)| *name);
-    let command = match words.next() {
-        None => return Err(Error::invalid_with("no command after 'videos'", hint())),
-        Some(word) => names().find(|name| *name == word).ok_or_else(|| {
-            Error::invalid_with(
-                format!("unknown command 'videos {word}'"),
-                did_you_mean(nearest(&word, names())),
-            )
-        })?,
-    };
-    match words.next() {
-        None => Ok(command),
+    let word = words
+        .next()
+        .ok_or_else(|| Error::invalid_with("no command after 'videos'", hint()))?;
+    let known = Command::ALL.iter().find(|(_, name, ..)| *name == word);
+    let (command, name, ..) = *known.ok_or_else(|| {
+        let near = nearest(&word, Command::ALL.iter().map(|(_, name, ..)| *name));
+        Error::invalid_with(
+            format!("unknown command 'videos {word}'"),
+            did_you_mean(near),
+        )
+    })?;
+    let arguments = usize::from(command != Command::Extend);
+    match words.nth(arguments) {
+        None => Ok((command, name)),
         Some(word) => {
             let hint = "put a text with spaces in quotation marks";
             Err(Error::invalid_with(
@@ -82,6 +121,95 @@ pub(crate) fn command(words: &[OsString]) -> Result<&'static str, Error> {
             ))
         }
     }
+}
+
+/// A flag that a command has no use for is a mistake, not something to pass over.
+fn check_flags(args: &Args, command: Command, name: &str) -> Result<(), Error> {
+    match args
+        .given
+        .iter()
+        .find(|flag| !flag.on.is_empty() && !flag.on.contains(&command))
+    {
+        Some(flag) => Err(Error::invalid(format!(
+            "--{} means nothing to 'videos {name}'",
+            flag.long
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The job's id, as an argument or a flag.
+fn id(args: &Args, name: &str) -> Result<String, Error> {
+    let word = args
+        .words
+        .get(2)
+        .map(|word| text(word, "the id"))
+        .transpose()?;
+    match (word, &args.video_id) {
+        (Some(_), Some(_)) => Err(Error::invalid(
+            "the id is given both as an argument and by --video-id",
+        )),
+        (None, None) => Err(Error::invalid_with(
+            "the id is missing",
+            format!("openai videos {name} video_123"),
+        )),
+        (Some(id), None) if !id.is_empty() => Ok(id),
+        (None, Some(id)) if !id.is_empty() => Ok(id.clone()),
+        _ => Err(Error::invalid("the id is empty")),
+    }
+}
+
+/// Where media goes, made sure that it can: nobody pays for a file that cannot be stored.
+fn output(args: &Args, command: Command) -> Result<Option<Output>, Error> {
+    let needs = |flag: &str, other: &str| Err(Error::invalid(format!("--{flag} needs {other}")));
+    match args.output.as_deref() {
+        Some(path) if path == "-" => Ok(Some(Output::Stdout)),
+        Some(path) if path.is_empty() => Err(Error::invalid("--output: the file name is empty")),
+        Some(path) => {
+            let path = PathBuf::from(path);
+            if !args.dry_run {
+                check_output(&path)?;
+            }
+            Ok(Some(Output::File(path)))
+        }
+        None if command == Command::DownloadContent => match print::stdout_is_terminal() {
+            true => Err(Error::invalid_with(
+                "a video is nothing for a terminal",
+                "name a file with --output FILE",
+            )),
+            false => Ok(Some(Output::Stdout)),
+        },
+        None if args.variant.is_some() => needs("variant", "--output"),
+        None if !args.wait && args.wait_timeout.is_some() => {
+            needs("wait-timeout", "--wait or --output")
+        }
+        None if !args.wait && args.poll_interval.is_some() => {
+            needs("poll-interval", "--wait or --output")
+        }
+        None => Ok(None),
+    }
+}
+
+fn variant(name: &str) -> Result<Variant, Error> {
+    let known = Variant::NAMES.iter().find(|(known, _)| *known == name);
+    known.map(|(_, variant)| *variant).ok_or_else(|| {
+        bad(
+            "--variant",
+            format!("'{name}' is none of video, thumbnail, spritesheet"),
+        )
+    })
+}
+
+fn wait(args: &Args) -> Wait {
+    let mut rules = Wait::default();
+    rules.timeout = args.wait_timeout.unwrap_or(rules.timeout);
+    rules.poll_interval = args.poll_interval;
+    rules
+}
+
+/// A line that is redrawn needs a terminal that can do that.
+fn shows_progress(env: Env<'_>) -> bool {
+    print::stderr_is_terminal() && env("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Standard input can be read once.

@@ -12,7 +12,8 @@ use super::sink;
 use super::temp::TempDir;
 
 const GNU_TIME: &str = "/usr/bin/time";
-const UPLOAD_BYTES: u64 = 1 << 30;
+/// A directory in memory, where the machine has one: the disk is not what is measured.
+const MEMORY: &str = "/dev/shm";
 const JSON: &str = r#"{"prompt":"x","seconds":"4","video":{"id":"video_123"}}"#;
 
 #[derive(Clone, Copy)]
@@ -26,6 +27,8 @@ pub enum Kind {
     Request,
     /// Of 1 GiB.
     Upload,
+    /// Of 1 GiB, into a file.
+    Download,
 }
 
 pub struct Bench {
@@ -132,33 +135,65 @@ impl Bench {
     }
 
     fn ours(&self, kind: Kind) -> Vec<OsString> {
-        let video = match kind {
-            Kind::Request => "video_123".to_owned(),
-            Kind::Upload => format!("@{}", self.upload().display()),
+        let (upload, download) = (format!("@{}", self.upload().display()), self.download());
+        let extend = ["extend", "--prompt", "x", "--seconds", "4", "--video"];
+        let call = match kind {
+            Kind::Request => [&extend[..], &["video_123"]].concat(),
+            Kind::Upload => [&extend[..], &[&upload]].concat(),
+            Kind::Download => vec!["download-content", "video_1", "-o", &download],
         };
         let base = format!("http://{}/v1", self.sink);
         let mut words = vec![self.binary.clone().into_os_string()];
-        words.extend(
-            ["videos", "extend", "--base-url", &base, "--api-key", "key"].map(OsString::from),
-        );
-        words.extend(["--prompt", "x", "--seconds", "4", "--video", &video].map(OsString::from));
+        words.extend(["--base-url", &base, "--api-key", "key", "videos"].map(OsString::from));
+        words.extend(call.into_iter().map(OsString::from));
         words
     }
 
     fn curl(&self, kind: Kind) -> Vec<OsString> {
         let video = format!("video=@{};type=video/mp4", self.upload().display());
-        let body = match kind {
-            Kind::Request => vec!["-H", "Content-Type: application/json", "-d", JSON],
-            Kind::Upload => vec!["-F", "prompt=x", "-F", "seconds=4", "-F", &video],
+        let download = self.download();
+        let post = format!("http://{}/v1/videos/extensions", self.sink);
+        let get = format!("http://{}/v1/videos/video_1/content", self.sink);
+        let call = match kind {
+            Kind::Request => {
+                vec![
+                    "-o",
+                    "/dev/null",
+                    "-H",
+                    "Content-Type: application/json",
+                    "-d",
+                    JSON,
+                    &post,
+                ]
+            }
+            Kind::Upload => {
+                vec![
+                    "-o",
+                    "/dev/null",
+                    "-F",
+                    "prompt=x",
+                    "-F",
+                    "seconds=4",
+                    "-F",
+                    &video,
+                    &post,
+                ]
+            }
+            Kind::Download => vec!["-o", &download, &get],
         };
         // -q: no ~/.curlrc, whatever it holds.
-        let mut words = ["curl", "-q", "-s", "-f", "-o", "/dev/null"]
-            .map(OsString::from)
-            .to_vec();
+        let mut words = ["curl", "-q", "-s", "-f"].map(OsString::from).to_vec();
         words.extend(["-H", "Authorization: Bearer key"].map(OsString::from));
-        words.extend(body.into_iter().map(OsString::from));
-        words.push(format!("http://{}/v1/videos/extensions", self.sink).into());
+        words.extend(call.into_iter().map(OsString::from));
         words
+    }
+
+    fn download(&self) -> String {
+        let name = format!("openai-videos-download-{}.mp4", std::process::id());
+        match Path::new(MEMORY).is_dir() {
+            true => format!("{MEMORY}/{name}"),
+            false => self.temp.path().join(name).display().to_string(),
+        }
     }
 
     fn upload(&self) -> PathBuf {
@@ -169,11 +204,18 @@ impl Bench {
     /// first reading.
     fn make_upload(&self) -> io::Result<()> {
         let path = self.upload();
-        File::create(&path)?.set_len(UPLOAD_BYTES)?;
+        File::create(&path)?.set_len(sink::LARGE)?;
         let mut file = File::open(&path)?;
         let mut buffer = vec![0; 1 << 20];
         while file.read(&mut buffer)? > 0 {}
         Ok(())
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // Not there unless a download was measured.
+        drop(fs::remove_file(self.download()));
     }
 }
 

@@ -20,7 +20,7 @@ use bench::{Bench, Client, Kind, checked};
 
 const USAGE: &str = "usage: budgets --libc musl|gnu BINARY";
 const REQUEST_PAIRS: usize = 30;
-const UPLOAD_PAIRS: usize = 5;
+const TRANSFER_PAIRS: usize = 5;
 /// The resident set varies by some pages from run to run.
 const MEMORY_RUNS: usize = 5;
 
@@ -63,7 +63,7 @@ fn run() -> Result<bool, String> {
         (Some("--libc"), Some("gnu")) => |bench| size(bench, "static binary, glibc", 2.9),
         _ => return Err(USAGE.to_owned()),
     };
-    let rows: [Measure; 7] = [
+    let rows: [Measure; 9] = [
         size,
         |bench| {
             memory(
@@ -75,6 +75,7 @@ fn run() -> Result<bool, String> {
             )
         },
         |bench| memory(bench, "peak memory, 1 GiB upload", 3.0, Kind::Upload, 1),
+        |bench| memory(bench, "peak memory, 1 GiB download", 3.0, Kind::Download, 1),
         |bench| {
             time(
                 bench,
@@ -85,12 +86,15 @@ fn run() -> Result<bool, String> {
             )
         },
         |bench| instructions(bench, "instructions, one request", 0.16, Kind::Request),
-        |bench| time(bench, "1 GiB upload", 1.0, Kind::Upload, UPLOAD_PAIRS),
+        |bench| time(bench, "1 GiB upload", 1.0, Kind::Upload, TRANSFER_PAIRS),
+        |bench| time(bench, "1 GiB download", 0.8, Kind::Download, TRANSFER_PAIRS),
         |_| crates("run-time crates", 45.0),
     ];
     let bench = Bench::new(Path::new(binary))?;
     println!("{}", bench.binary.display());
-    println!("over loopback, by turns with curl; the upload is a sparse file in the page cache");
+    println!(
+        "over loopback, by turns with curl; the upload is a sparse file in the page cache, the download a file in memory"
+    );
     println!();
     println!(
         "{:<28}{:>14}{:>14}  {:<6}{:>14}",

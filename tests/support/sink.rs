@@ -1,5 +1,5 @@
-//! A server that takes any request as fast as it comes and answers every one with the same job, so that the
-//! clients are what is measured.
+//! A server that takes any POST as fast as it comes and answers every one with the same job, and any GET with
+//! 1 GiB of zeros, so that the clients are what is measured.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -11,6 +11,8 @@ const ANSWER: &str = concat!(
     r#""remixed_from_video_id":null,"error":null}"#
 );
 const BUFFER: usize = 1 << 20;
+/// What a GET brings, in bytes.
+pub const LARGE: u64 = 1 << 30;
 
 /// Serves on loopback until the program ends.
 pub fn start() -> io::Result<SocketAddr> {
@@ -42,6 +44,17 @@ fn converse(stream: &TcpStream) -> io::Result<()> {
                 count => left -= count as u64,
             }
         }
+        if head.gets {
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {LARGE}\r\n\r\n"
+            );
+            out.write_all(head.as_bytes())?;
+            rest.fill(0);
+            for _ in 0..LARGE / BUFFER as u64 {
+                out.write_all(&rest)?;
+            }
+            continue;
+        }
         let length = ANSWER.len();
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
@@ -52,6 +65,7 @@ fn converse(stream: &TcpStream) -> io::Result<()> {
 }
 
 struct Head {
+    gets: bool,
     length: u64,
     expects: bool,
 }
@@ -59,6 +73,7 @@ struct Head {
 /// `None`: the client closed the connection.
 fn head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
     let mut head = Head {
+        gets: false,
         length: 0,
         expects: false,
     };
@@ -70,6 +85,7 @@ fn head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
             "content-length" => head.length = value.trim().parse().map_err(io::Error::other)?,
             "transfer-encoding" => return Err(io::Error::other("the sink reads no chunks")),
             "expect" => head.expects = true,
+            first if first.starts_with("get ") => head.gets = true,
             _ => {}
         }
         line.clear();

@@ -1,0 +1,427 @@
+//! Fetches media: whole, or not at all.
+//!
+//! A file is written under another name beside its place and renamed when its length is right and it has reached
+//! the disk. A connection that breaks is picked up with `Range` and `If-Range`: the validator makes the server send
+//! the whole content if it is another one by now, as two halves of two videos are no video.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::event::Event;
+use crate::http::{Failure, Http, Miss};
+use crate::message::{Head, Request, segment};
+use crate::output::Output;
+use crate::retry::Outcome;
+use crate::wait::{self, Pauses};
+use crate::{Error, job, random};
+
+pub use crate::output::check_output;
+
+/// How long content may be missing after its job is completed.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// As large as ureq's own buffer: one write for each read.
+const BUFFER: usize = 128 * 1024;
+
+/// What to download, and how long to wait until it is there.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Download {
+    /// Default: the server's, which is the video.
+    pub variant: Option<Variant>,
+    /// The longest wait for content that is not ready, a minute at most. Default: a minute.
+    pub ready_within: Option<Duration>,
+    /// The pause between two looks for it. Default: as in [`Wait`](crate::Wait).
+    pub poll_interval: Option<Duration>,
+}
+
+/// `VideoContentVariant` of the API's description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    /// The video, MP4.
+    Video,
+    /// A still picture, WebP.
+    Thumbnail,
+    /// Many small pictures in one.
+    Spritesheet,
+}
+
+impl Variant {
+    /// Their names in the API.
+    pub const NAMES: [(&'static str, Variant); 3] = [
+        ("video", Variant::Video),
+        ("thumbnail", Variant::Thumbnail),
+        ("spritesheet", Variant::Spritesheet),
+    ];
+}
+
+/// Where the bytes go.
+pub enum Target<'a> {
+    /// A file, whole or untouched. A device or a pipe under a name is written directly.
+    File(&'a Path),
+    /// A stream. It cannot be taken back: what a broken transfer wrote stays written.
+    Writer(&'a mut dyn Write),
+}
+
+pub(crate) fn download(
+    http: &Http,
+    id: &str,
+    options: &Download,
+    target: Target<'_>,
+) -> Result<u64, Error> {
+    let name = Variant::NAMES
+        .iter()
+        .find(|(_, variant)| Some(*variant) == options.variant);
+    let query = name.map_or(String::new(), |(name, _)| format!("?variant={name}"));
+    let transfer = Transfer {
+        http,
+        path: format!("/videos/{}/content{query}", segment(id)),
+        output: Output::open(target)?,
+        position: 0,
+        furthest: 0,
+        total: None,
+        validator: None,
+    };
+    transfer.run(options)
+}
+
+/// One download over all its attempts.
+struct Transfer<'a> {
+    http: &'a Http,
+    path: String,
+    output: Output<'a>,
+    /// Bytes of the content that the output has.
+    position: u64,
+    /// The most that it ever had.
+    furthest: u64,
+    total: Option<u64>,
+    /// What `If-Range` takes: a strong `ETag`, else `Last-Modified`.
+    validator: Option<String>,
+}
+
+/// Why an attempt did not bring the rest.
+enum Stop {
+    Miss(Miss),
+    NotReady {
+        error: Error,
+        asked: Option<Duration>,
+    },
+}
+
+impl Transfer<'_> {
+    fn run(mut self, options: &Download) -> Result<u64, Error> {
+        let deadline = Instant::now()
+            + options
+                .ready_within
+                .unwrap_or(READY_WITHIN)
+                .min(READY_WITHIN);
+        let mut pauses = Pauses::new(options.poll_interval);
+        let mut failures = 0;
+        loop {
+            let before = self.furthest;
+            match self.attempt() {
+                Ok(()) => return self.output.finish().map(|()| self.position),
+                Err(Stop::NotReady { error, asked }) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(error);
+                    }
+                    (self.http.report)(&Event::NotReady { why: &error });
+                    thread::sleep(pauses.next(asked, random::fraction()).min(left));
+                }
+                Err(Stop::Miss(miss)) => {
+                    if self.furthest > before {
+                        failures = 0;
+                    }
+                    match self.http.delay(&Request::get(&self.path), failures, &miss) {
+                        Some(after) => self.http.pause(&mut failures, after, &miss.error),
+                        None => return Err(miss.error),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for what is missing and writes what comes.
+    fn attempt(&mut self) -> Result<(), Stop> {
+        let range = format!("bytes={}-", self.position);
+        let (path, validator) = (self.path.clone(), self.validator.clone());
+        let headers = match &validator {
+            Some(validator) if self.position > 0 => {
+                vec![
+                    ("Accept", "*/*"),
+                    ("Range", range.as_str()),
+                    ("If-Range", validator.as_str()),
+                ]
+            }
+            _ => vec![("Accept", "*/*")],
+        };
+        let asked_for_a_part = headers.len() > 1;
+        let request = Request {
+            headers: &headers,
+            ..Request::get(&path)
+        };
+        let miss = |http: &Http, failure| Stop::Miss(http.missed(&request, failure));
+        let mut opened = self
+            .http
+            .open(&request, true)
+            .map_err(|failure| miss(self.http, failure))?;
+        match opened.head.status {
+            206 if asked_for_a_part => {
+                if !self.fits(&opened.head) {
+                    self.validator = None;
+                    let why =
+                        "the server sent another part than the one that was asked for".to_owned();
+                    return Err(miss(self.http, Failure::Cut(why)));
+                }
+            }
+            416 if asked_for_a_part => {
+                let total = opened
+                    .head
+                    .header("content-range")
+                    .and_then(content_range)
+                    .and_then(|range| range.total);
+                if total.or(self.total) == Some(self.position) {
+                    return Ok(());
+                }
+                self.validator = None;
+                let why = "the server has no such part".to_owned();
+                return Err(miss(self.http, Failure::Cut(why)));
+            }
+            200 | 203 => self
+                .start_over(&opened.head)
+                .map_err(|error| Stop::Miss(error.into()))?,
+            status @ 200..300 => {
+                let why = format!("HTTP {status} is no answer that brings the whole content");
+                return Err(miss(self.http, Failure::Cut(why)));
+            }
+            _ => {
+                let body = self.http.read(&opened.head, &mut opened.body);
+                let body = body.map_err(|failure| miss(self.http, failure))?;
+                return Err(self.refused(&request, &opened.head, &body));
+            }
+        }
+        self.copy(&opened.head, &mut opened.body)
+            .map_err(|failure| miss(self.http, failure))
+    }
+
+    fn copy(&mut self, head: &Head, body: &mut dyn Read) -> Result<(), Failure> {
+        if let Some(content_type) = head.header("content-type").filter(|kind| is_text(kind)) {
+            let mut start = Vec::new();
+            // What can be read of it is enough to tell what it is.
+            let _ = body.take(4096).read_to_end(&mut start);
+            let text = String::from_utf8_lossy(&start).into_owned();
+            return Err(Failure::Final(Error::NotMedia {
+                content_type: content_type.to_owned(),
+                text,
+            }));
+        }
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let count = match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => return Err(self.http.broken_off(error)),
+            };
+            self.output
+                .write(&buffer[..count])
+                .map_err(Failure::Final)?;
+            self.position += count as u64;
+            self.furthest = self.furthest.max(self.position);
+            (self.http.report)(&Event::Download {
+                received: self.position,
+                total: self.total,
+            });
+        }
+        match self.total {
+            _ if self.position == 0 => Err(Failure::Cut("the content is empty".to_owned())),
+            Some(total) if self.position != total => Err(Failure::Cut(format!(
+                "only {} of {total} bytes came",
+                self.position
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a 206 is the rest of what is there already.
+    fn fits(&self, head: &Head) -> bool {
+        let range = head.header("content-range").and_then(content_range);
+        let same = |etag: &str| {
+            !etag.starts_with('"')
+                || self
+                    .validator
+                    .as_deref()
+                    .is_none_or(|v| !v.starts_with('"') || v == etag)
+        };
+        head.header("etag").is_none_or(same)
+            && range.is_some_and(|range| {
+                range.first == Some(self.position)
+                    && (range.total.is_none() || self.total.is_none() || range.total == self.total)
+            })
+    }
+
+    /// Prepares for the content from its first byte.
+    fn start_over(&mut self, head: &Head) -> Result<(), Error> {
+        let validator = validator(head);
+        let same = validator.is_some() && validator == self.validator;
+        self.output.rewind(self.position, same)?;
+        self.position = 0;
+        self.validator = validator;
+        self.total = head
+            .header("content-length")
+            .and_then(|text| text.trim().parse().ok());
+        Ok(())
+    }
+
+    fn refused(&self, request: &Request<'_>, head: &Head, body: &str) -> Stop {
+        let not_ready = match head.status {
+            404 | 409 | 425 => true,
+            400 => job::error_code(body).as_deref() == Some("video_not_ready"),
+            _ => false,
+        };
+        let miss = self.http.refused(request, head, body);
+        match (not_ready, &miss.outcome) {
+            (true, Some(Outcome::Status { asked, .. })) => {
+                let asked = wait::poll_after(head).or(*asked);
+                Stop::NotReady {
+                    error: miss.error,
+                    asked,
+                }
+            }
+            _ => Stop::Miss(miss),
+        }
+    }
+}
+
+impl From<Error> for Miss {
+    /// A failure that no second attempt mends.
+    fn from(error: Error) -> Self {
+        Miss {
+            error,
+            outcome: None,
+        }
+    }
+}
+
+/// A page or JSON where media should be.
+fn is_text(content_type: &str) -> bool {
+    let kind = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json") || kind.starts_with("text/")
+}
+
+/// What makes sure that a part belongs to the same content (RFC 9110, 13.1.5): weak tags do not.
+fn validator(head: &Head) -> Option<String> {
+    let strong = head.header("etag").filter(|etag| etag.starts_with('"'));
+    strong
+        .or_else(|| head.header("last-modified"))
+        .map(str::to_owned)
+}
+
+/// `Content-Range: bytes FIRST-LAST/TOTAL`, with `*` for what is not known.
+#[derive(Debug, PartialEq, Eq)]
+struct ContentRange {
+    first: Option<u64>,
+    total: Option<u64>,
+}
+
+fn content_range(text: &str) -> Option<ContentRange> {
+    let number = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse().ok())
+            .flatten()
+    };
+    let (unit, rest) = text.trim().split_once(' ')?;
+    let (range, total) = rest.trim().split_once('/')?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let total = if total == "*" {
+        None
+    } else {
+        Some(number(total)?)
+    };
+    if range == "*" {
+        return Some(ContentRange { first: None, total });
+    }
+    let (first, last): (u64, u64) = range
+        .split_once('-')
+        .and_then(|(a, b)| Some((number(a)?, number(b)?)))?;
+    let sound = first <= last && total.is_none_or(|total| last < total);
+    sound.then_some(ContentRange {
+        first: Some(first),
+        total,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges_are_read_strictly() {
+        let range = |first, total| Some(ContentRange { first, total });
+        for (text, expected) in [
+            ("bytes 5-9/10", range(Some(5), Some(10))),
+            ("Bytes 0-0/*", range(Some(0), None)),
+            ("bytes */10", range(None, Some(10))),
+            ("bytes 9-5/10", None),
+            ("bytes 5-10/10", None),
+            ("bytes +5-9/10", None),
+            ("bytes -9/10", None),
+            ("bytes 5-9", None),
+            ("items 5-9/10", None),
+            ("bytes 99999999999999999999-1/1", None),
+            ("", None),
+        ] {
+            assert_eq!(content_range(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn pages_and_json_are_no_media() {
+        for kind in [
+            "application/json",
+            "Application/Problem+JSON; charset=utf-8",
+            "text/html",
+            "text/plain; a=b",
+        ] {
+            assert!(is_text(kind), "{kind}");
+        }
+        for kind in [
+            "video/mp4",
+            "application/octet-stream",
+            "image/webp",
+            "binary/octet-stream",
+            "",
+        ] {
+            assert!(!is_text(kind), "{kind}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_surely_the_same_validates() {
+        let head = |headers: &[(&str, &str)]| Head {
+            status: 200,
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        assert_eq!(
+            validator(&head(&[("ETag", "\"a\""), ("Last-Modified", "d")])).as_deref(),
+            Some("\"a\"")
+        );
+        assert_eq!(
+            validator(&head(&[("ETag", "W/\"a\""), ("Last-Modified", "d")])).as_deref(),
+            Some("d")
+        );
+        assert_eq!(validator(&head(&[("ETag", "W/\"a\"")])), None);
+    }
+}

@@ -1,0 +1,351 @@
+//! Requests and the heads of answers as data: what is sent with which headers, and what an error status means.
+//! Nothing here knows how they travel.
+
+use std::time::SystemTime;
+
+use crate::error::ApiError;
+use crate::multipart::Form;
+use crate::retry::{self, Outcome};
+use crate::{Error, Settings, job};
+
+/// Uploads above this many bytes ask whether they are welcome before they are sent.
+const EXPECT_ABOVE: u64 = 1024 * 1024;
+
+/// Headers whose values are shown. All others may hold a secret, those of the user's own above all.
+const SHOWN_HEADERS: [&str; 24] = [
+    "accept",
+    "accept-ranges",
+    "connection",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "expect",
+    "host",
+    "idempotency-key",
+    "if-range",
+    "openai-organization",
+    "openai-poll-after-ms",
+    "openai-processing-ms",
+    "openai-project",
+    "openai-version",
+    "range",
+    "retry-after",
+    "retry-after-ms",
+    "server",
+    "transfer-encoding",
+    "user-agent",
+    "x-request-id",
+];
+
+/// Header names and values in order.
+pub(crate) type Headers = Vec<(String, String)>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Delete,
+}
+
+impl Method {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// One request, as often as it has to be sent.
+pub(crate) struct Request<'a> {
+    pub(crate) method: Method,
+    /// After the base URL, percent-encoded: `/videos/extensions`, say.
+    pub(crate) path: &'a str,
+    pub(crate) body: Body<'a>,
+    /// Beside the ones that every request has: `Idempotency-Key`, `Range`.
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+}
+
+pub(crate) enum Body<'a> {
+    None,
+    Json(&'a str),
+    Form(&'a Form<'a>),
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn get(path: &'a str) -> Self {
+        Request {
+            method: Method::Get,
+            path,
+            body: Body::None,
+            headers: &[],
+        }
+    }
+
+    /// Whether sending it twice changes no more than sending it once.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.method != Method::Post
+    }
+
+    /// Whether its body can be read only once.
+    pub(crate) fn is_single_use(&self) -> bool {
+        matches!(self.body, Body::Form(form) if form.len().is_none())
+    }
+
+    /// Whether to ask with `Expect: 100-continue` first.
+    pub(crate) fn asks_first(&self) -> bool {
+        match self.body {
+            Body::None => false,
+            _ => self.body.len().is_none_or(|len| len > EXPECT_ABOVE),
+        }
+    }
+
+    /// All headers, with their secrets. A header of the user's own replaces the one of its name, and with an empty
+    /// value removes it.
+    pub(crate) fn headers(&self, settings: &Settings, ask_first: bool) -> Headers {
+        let mut headers = Headers::new();
+        let mut add = |name: &str, value: &str| {
+            if !settings.headers.iter().any(|own| own.is(name)) {
+                headers.push((name.to_owned(), value.to_owned()));
+            }
+        };
+        if let Some(key) = &settings.api_key {
+            add("Authorization", &format!("Bearer {}", key.expose()));
+        }
+        self.add_plain(&mut add, ask_first);
+        for (name, value) in [
+            ("OpenAI-Organization", &settings.organization),
+            ("OpenAI-Project", &settings.project),
+        ] {
+            if let Some(value) = value {
+                add(name, value);
+            }
+        }
+        let own = settings.headers.iter().filter(|own| !own.value.is_empty());
+        headers.extend(own.map(|own| (own.name.clone(), own.value.clone())));
+        headers
+    }
+
+    /// The headers for another host than the one that the user named: nothing that could be meant for that one.
+    pub(crate) fn headers_for_strangers(&self) -> Headers {
+        let mut headers = Headers::new();
+        self.add_plain(
+            &mut |name, value| headers.push((name.to_owned(), value.to_owned())),
+            false,
+        );
+        headers
+    }
+
+    fn add_plain(&self, add: &mut dyn FnMut(&str, &str), ask_first: bool) {
+        if !self.headers.iter().any(|(name, _)| *name == "Accept") {
+            add("Accept", "application/json");
+        }
+        add(
+            "User-Agent",
+            concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")),
+        );
+        for (name, value) in self.headers {
+            add(name, value);
+        }
+        if ask_first {
+            add("Expect", "100-continue");
+        }
+        match &self.body {
+            Body::None => return,
+            Body::Json(_) => add("Content-Type", "application/json"),
+            Body::Form(form) => add("Content-Type", &form.content_type()),
+        }
+        match self.body.len() {
+            Some(len) => add("Content-Length", &len.to_string()),
+            None => add("Transfer-Encoding", "chunked"),
+        }
+    }
+}
+
+impl Body<'_> {
+    /// In bytes; `None` for a stream.
+    pub(crate) fn len(&self) -> Option<u64> {
+        match self {
+            Body::None => Some(0),
+            Body::Json(text) => Some(text.len() as u64),
+            Body::Form(form) => form.len(),
+        }
+    }
+}
+
+/// The headers as they may be shown.
+pub(crate) fn shown(headers: &[(String, String)]) -> Headers {
+    let show = |name: &str| SHOWN_HEADERS.contains(&name.to_ascii_lowercase().as_str());
+    let value = |name: &str, value: &str| {
+        if show(name) {
+            value.to_owned()
+        } else {
+            "[hidden]".to_owned()
+        }
+    };
+    headers
+        .iter()
+        .map(|(name, text)| (name.clone(), value(name, text)))
+        .collect()
+}
+
+/// Status and headers of an answer.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+}
+
+impl Head {
+    /// The first header of this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// What [`retry::delay`] asks about an error status; `body` is the error's text.
+    pub(crate) fn outcome(&self, body: &str) -> Outcome {
+        Outcome::Status {
+            code: self.status,
+            should_retry: self
+                .header("x-should-retry")
+                .and_then(|text| text.trim().parse().ok()),
+            out_of_quota: job::error_code(body).as_deref() == Some("insufficient_quota"),
+            asked: retry::asked_delay(
+                self.header("retry-after-ms"),
+                self.header("retry-after"),
+                self.header("date"),
+                SystemTime::now(),
+            ),
+        }
+    }
+
+    /// The error for an error status or a redirect that is not followed.
+    pub(crate) fn error(&self, body: &str) -> Error {
+        if (300..400).contains(&self.status) {
+            return Error::Redirect {
+                status: self.status,
+                target: self.header("location").unwrap_or_default().to_owned(),
+            };
+        }
+        let mut error = ApiError::read(self.status, body);
+        error.request_id = self.header("x-request-id").map(str::to_owned);
+        if let Outcome::Status {
+            asked: Some(asked), ..
+        } = self.outcome(body)
+        {
+            error.retry_after = (asked > retry::LONGEST_ASKED).then_some(asked);
+        }
+        Error::Api(Box::new(error))
+    }
+}
+
+/// An id as one segment of a path (RFC 3986). A segment of dots alone would be taken for a way up the path.
+pub(crate) fn segment(id: &str) -> String {
+    let only_dots = id.bytes().all(|byte| byte == b'.');
+    let plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || (byte == b'.' && !only_dots)
+    };
+    let mut encoded = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if plain(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded += &format!("%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+/// Where a redirect leads: `location` seen from `base`, an absolute URL. `None` if that is no http or https URL.
+pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
+    let location = location.split('#').next().unwrap_or_default().trim();
+    let (scheme, rest) = base.split_once("://")?;
+    let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+    let lower = location.to_ascii_lowercase();
+    if lower.starts_with("https://") || lower.starts_with("http://") {
+        Some(location.to_owned())
+    } else if let Some(rest) = location.strip_prefix("//") {
+        Some(format!("{scheme}://{rest}"))
+    } else if location.starts_with('/') {
+        Some(format!("{scheme}://{authority}{location}"))
+    } else if location.is_empty() || location.split(['/', '?']).next()?.contains(':') {
+        None
+    } else {
+        let path = base.split('?').next().unwrap_or_default();
+        let directory = &path[..path.rfind('/').filter(|at| *at > scheme.len() + 2)?];
+        Some(format!("{directory}/{location}"))
+    }
+}
+
+/// Scheme, host and port of a URL, by which one server is told from another.
+pub(crate) fn origin(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (scheme, authority) = (scheme.to_ascii_lowercase(), authority.to_ascii_lowercase());
+    let default_port = if scheme == "https" { ":443" } else { ":80" };
+    let authority = authority.strip_suffix(default_port).unwrap_or(&authority);
+    format!("{scheme}://{authority}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_segment_whatever_it_holds() {
+        for (id, encoded) in [
+            ("video_68d7-A.b~", "video_68d7-A.b~"),
+            ("a/b?c", "a%2Fb%3Fc"),
+            ("dmlk==", "dmlk%3D%3D"),
+            ("..", "%2E%2E"),
+            (".", "%2E"),
+            ("a b%é", "a%20b%25%C3%A9"),
+        ] {
+            assert_eq!(segment(id), encoded);
+        }
+    }
+
+    #[test]
+    fn redirects_are_seen_from_where_they_come() {
+        let base = "https://a.example:8443/v1/videos/1/content?variant=thumbnail";
+        for (location, url) in [
+            ("https://b.example/x?y#z", Some("https://b.example/x?y")),
+            ("HTTP://b.example/x", Some("HTTP://b.example/x")),
+            ("//b.example/x", Some("https://b.example/x")),
+            ("/x", Some("https://a.example:8443/x")),
+            ("x/y", Some("https://a.example:8443/v1/videos/1/x/y")),
+            ("ftp://b.example/x", None),
+            ("data:x", None),
+            ("", None),
+        ] {
+            assert_eq!(resolve(base, location).as_deref(), url, "{location}");
+        }
+        assert_eq!(resolve("https://a.example", "x"), None);
+    }
+
+    #[test]
+    fn servers_are_told_apart_by_scheme_host_and_port() {
+        assert_eq!(
+            origin("https://A.example:443/x"),
+            origin("HTTPS://a.example")
+        );
+        assert_ne!(origin("https://a.example"), origin("http://a.example"));
+        assert_ne!(
+            origin("https://a.example"),
+            origin("https://a.example:8443")
+        );
+        assert_ne!(
+            origin("https://a.example"),
+            origin("https://a.example.evil")
+        );
+    }
+}

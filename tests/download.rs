@@ -1,0 +1,477 @@
+//! Downloads: FILE is whole or untouched, no other file stays behind, and a broken transfer goes on.
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use support::{CLIP, Outcome, Reply, Request, Server, TempDir, openai};
+
+const GET: [&str; 6] = [
+    "videos",
+    "download-content",
+    "video_1",
+    "-q",
+    "-o",
+    "out.mp4",
+];
+const OLD: &[u8] = b"what was there before";
+
+/// 1 MB that differs everywhere.
+fn media() -> Vec<u8> {
+    (0..250_000u32).flat_map(u32::to_le_bytes).collect()
+}
+
+fn content(bytes: Vec<u8>) -> Reply {
+    Reply::status(200)
+        .header("Content-Type", "video/mp4")
+        .header("ETag", "\"a\"")
+        .body(bytes)
+}
+
+/// The rest from a position, as an answer to a range request.
+fn rest(bytes: &[u8], from: usize) -> Reply {
+    let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
+    Reply::status(206)
+        .header("Content-Range", &range)
+        .header("ETag", "\"a\"")
+        .body(&bytes[from..])
+}
+
+/// The names in a directory.
+fn names(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+/// A download over an older file, its outcome, and what the server got.
+fn download(replies: Vec<Reply>, more: &[&str]) -> (Outcome, Vec<Request>) {
+    let server = Server::script(replies);
+    let outcome = openai(&GET)
+        .args(more)
+        .file("out.mp4", OLD)
+        .server(&server)
+        .run();
+    assert_eq!(names(&outcome.directory), ["out.mp4"], "{outcome:?}");
+    (outcome, server.finish())
+}
+
+#[track_caller]
+fn is_whole((outcome, requests): (Outcome, Vec<Request>)) -> Vec<Request> {
+    outcome.is(0, "", "");
+    assert!(
+        fs::read(outcome.directory.join("out.mp4")).unwrap() == media(),
+        "another content"
+    );
+    requests
+}
+
+#[track_caller]
+fn is_untouched((outcome, _): (Outcome, Vec<Request>), code: i32, stderr: &str) {
+    outcome.code(code).stdout("").stderr_contains(stderr);
+    assert_eq!(fs::read(outcome.directory.join("out.mp4")).unwrap(), OLD);
+}
+
+#[test]
+fn content_becomes_a_file() {
+    let requests = is_whole(download(vec![content(media())], &[]));
+    assert_eq!(requests[0].target, "/v1/videos/video_1/content");
+    assert_eq!(requests[0].header("accept"), Some("*/*"));
+    is_whole(download(vec![content(media()).chunked(1000)], &[]));
+    is_whole(download(vec![content(media()).until_close()], &[]));
+    let thumbnail = is_whole(download(
+        vec![content(media())],
+        &["--variant", "thumbnail"],
+    ));
+    assert_eq!(
+        thumbnail[0].target,
+        "/v1/videos/video_1/content?variant=thumbnail"
+    );
+}
+
+#[test]
+fn one_command_does_the_whole_job_over_one_connection() {
+    let server = Server::videos();
+    let outcome = openai(&[
+        "videos",
+        "extend",
+        "--prompt",
+        "x",
+        "--seconds",
+        "4",
+        "--video",
+        "@clip.mp4",
+        "-o",
+        "out.mp4",
+    ])
+    .file("clip.mp4", CLIP)
+    .server(&server)
+    .run();
+    outcome
+        .code(0)
+        .stdout_contains("\"status\": \"completed\"")
+        .stderr("openai: job video_1\n");
+    assert_eq!(fs::read(outcome.directory.join("out.mp4")).unwrap(), CLIP);
+    assert_eq!(names(&outcome.directory), ["clip.mp4", "out.mp4"]);
+    let requests = server.finish();
+    assert!(
+        requests.len() >= 4 && requests.iter().all(|request| request.connection == 0),
+        "{requests:?}"
+    );
+}
+
+#[test]
+fn a_cut_connection_goes_on_where_it_broke() {
+    let requests = is_whole(download(
+        vec![content(media()).truncated(300_000), rest(&media(), 300_000)],
+        &[],
+    ));
+    assert_eq!(requests[1].header("range"), Some("bytes=300000-"));
+    assert_eq!(requests[1].header("if-range"), Some("\"a\""));
+}
+
+#[test]
+fn a_connection_that_is_cut_again_and_again_goes_on_while_there_is_progress() {
+    let cut = |from: usize| rest(&media(), from).truncated(100_000);
+    let mut replies = vec![content(media()).truncated(100_000)];
+    replies.extend([100_000, 200_000, 300_000, 400_000].map(cut));
+    replies.push(rest(&media(), 500_000));
+    is_whole(download(replies, &["--max-retries", "1"]));
+}
+
+#[test]
+fn without_ranges_it_starts_from_the_beginning() {
+    is_whole(download(
+        vec![content(media()).truncated(300_000), content(media())],
+        &[],
+    ));
+    let plain = || Reply::status(200).body(media());
+    let requests = is_whole(download(vec![plain().truncated(300_000), plain()], &[]));
+    assert_eq!(requests[1].header("range"), None);
+}
+
+#[test]
+fn other_content_is_taken_from_its_beginning() {
+    let other = Reply::status(200)
+        .header("ETag", "\"b\"")
+        .body(vec![1; 500_000])
+        .truncated(400_000);
+    let replies = vec![other, content(media())];
+    is_whole(download(replies, &[]));
+}
+
+#[test]
+fn a_part_that_does_not_fit_is_not_taken() {
+    let wrong = Reply::status(206)
+        .header("Content-Range", "bytes 5-9/10")
+        .body("56789");
+    is_whole(download(
+        vec![content(media()).truncated(300_000), wrong, content(media())],
+        &[],
+    ));
+    let unasked = rest(&media(), 300_000);
+    let why = "HTTP 206 is no answer that brings the whole content";
+    is_untouched(download(vec![unasked], &["--max-retries", "0"]), 6, why);
+}
+
+#[test]
+fn a_416_at_the_full_size_is_the_end() {
+    let all = media();
+    let length = format!("bytes */{}", all.len());
+    let chunked = || content(media()).chunked(all.len()).truncated(all.len());
+    let done = Reply::status(416).header("Content-Range", &length);
+    is_whole(download(vec![chunked(), done], &[]));
+    let elsewhere = Reply::status(416).header("Content-Range", "bytes */7");
+    is_whole(download(
+        vec![
+            content(media()).truncated(300_000),
+            elsewhere,
+            content(media()),
+        ],
+        &[],
+    ));
+}
+
+#[test]
+fn a_stalled_transfer_goes_on() {
+    let replies = vec![content(media()).stall(300_000), rest(&media(), 300_000)];
+    is_whole(download(replies, &["--stall-timeout", "300ms"]));
+}
+
+#[test]
+fn a_server_that_is_never_whole_is_given_up() {
+    let cut = || content(media()).truncated(300_000);
+    is_untouched(
+        download(vec![cut(), cut()], &["--max-retries", "1"]),
+        6,
+        "openai: no readable answer to GET ",
+    );
+    let empty = || content(Vec::new());
+    is_untouched(
+        download(vec![empty(), empty()], &["--max-retries", "1"]),
+        6,
+        "the content is empty",
+    );
+}
+
+#[test]
+fn content_that_is_not_ready_is_asked_for_again() {
+    let soon =
+        |status: u16, body: &str| Reply::json(status, body).header("openai-poll-after-ms", "100");
+    let not_ready = r#"{"error": {"message": "soon", "code": "video_not_ready"}}"#;
+    is_whole(download(
+        vec![
+            soon(404, "{}"),
+            soon(409, "{}"),
+            soon(425, "{}"),
+            soon(400, not_ready),
+            content(media()),
+        ],
+        &[],
+    ));
+    is_untouched(
+        download(
+            vec![soon(404, "{}"), soon(404, "{}")],
+            &["--wait-timeout", "10ms"],
+        ),
+        3,
+        "HTTP 404",
+    );
+    is_untouched(download(vec![Reply::json(400, "{}")], &[]), 3, "HTTP 400");
+}
+
+#[test]
+fn pages_and_json_are_no_media() {
+    let json = Reply::json(200, r#"{"url": "https://example.com"}"#);
+    is_untouched(
+        download(vec![json], &[]),
+        3,
+        r#"the content is no media but application/json: {"url": "https://example.com"}"#,
+    );
+    let page = Reply::status(200)
+        .header("Content-Type", "text/html")
+        .body("<html>log in</html>");
+    is_untouched(
+        download(vec![page], &[]),
+        3,
+        "the content is no media but text/html: <html>log in</html>",
+    );
+}
+
+#[test]
+fn a_redirect_to_another_server_carries_no_secrets() {
+    let store = Server::script(vec![content(media())]);
+    let server = Server::script(vec![Reply::redirect(
+        302,
+        &format!("http://127.0.0.1:{}/blob?sig=1", store.port()),
+    )]);
+    let secret = [
+        "--api-key",
+        "sk-topsecret",
+        "--header",
+        "X-Gateway: topsecret",
+        "--organization",
+        "o",
+        "--debug",
+    ];
+    let outcome = openai(&GET).args(&secret).server(&server).run();
+    outcome.code(0).never_shows("topsecret");
+    assert_eq!(
+        server.finish()[0].header("authorization"),
+        Some("Bearer sk-topsecret")
+    );
+    let stranger = store.finish().remove(0);
+    assert_eq!(stranger.target, "/blob?sig=1");
+    for name in ["authorization", "x-gateway", "openai-organization"] {
+        assert_eq!(stranger.header(name), None, "{name}");
+    }
+
+    let server = Server::script(vec![Reply::redirect(307, "/elsewhere"), content(media())]);
+    openai(&GET)
+        .args(&secret[..4])
+        .server(&server)
+        .run()
+        .code(0);
+    let request = &server.finish()[1];
+    assert_eq!(
+        (request.target.as_str(), request.header("x-gateway")),
+        ("/elsewhere", Some("topsecret"))
+    );
+}
+
+#[test]
+fn redirects_that_never_end_are_code_6() {
+    let around = || Reply::redirect(302, "/v1/videos/video_1/content");
+    let replies = std::iter::repeat_with(around).take(11).collect();
+    is_untouched(
+        download(replies, &["--max-retries", "0"]),
+        6,
+        "it was redirected more than 10 times",
+    );
+}
+
+#[test]
+fn standard_output_takes_media_and_nothing_else() {
+    let server = Server::script(vec![
+        content(media()).truncated(300_000),
+        rest(&media(), 300_000),
+    ]);
+    let outcome = openai(&["videos", "download-content", "video_1", "-q"])
+        .server(&server)
+        .run();
+    outcome.code(0).stderr("");
+    assert!(outcome.stdout == media());
+    server.finish();
+
+    let server = Server::videos();
+    let outcome = openai(&[
+        "videos",
+        "extend",
+        "--prompt",
+        "x",
+        "--seconds",
+        "4",
+        "--video",
+        "v",
+        "-o",
+        "-",
+    ])
+    .server(&server)
+    .run();
+    outcome.code(0);
+    assert!(outcome.stdout == CLIP);
+    server.finish();
+}
+
+#[test]
+fn a_stream_that_broke_goes_on_only_with_the_same_content() {
+    let call = ["videos", "download-content", "video_1", "-q"];
+    let server = Server::script(vec![content(media()).truncated(300_000), content(media())]);
+    let outcome = openai(&call).server(&server).run();
+    outcome.code(0);
+    assert!(outcome.stdout == media());
+    server.finish();
+
+    let other = Reply::status(200).header("ETag", "\"b\"").body(media());
+    let server = Server::script(vec![content(media()).truncated(300_000), other]);
+    openai(&call)
+        .server(&server)
+        .run()
+        .code(9)
+        .stderr_contains("the transfer broke after 300000 bytes");
+    server.finish();
+}
+
+#[test]
+fn a_full_disk_is_code_9_and_a_closed_pipe_ends_quietly() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let call = ["videos", "download-content", "video_1", "-q"];
+    let no_space = "No space left on device (os error 28)\n";
+    let server = Server::script(vec![content(media())]);
+    openai(&call).stdout_to(full()).server(&server).run().is(
+        9,
+        "",
+        &format!("openai: cannot write to standard output: {no_space}"),
+    );
+    server.finish();
+    let server = Server::script(vec![content(media())]);
+    openai(&call)
+        .args(&["-o", "/dev/full"])
+        .server(&server)
+        .run()
+        .is(
+            9,
+            "",
+            &format!("openai: cannot write '/dev/full': {no_space}"),
+        );
+    server.finish();
+    let server = Server::script(vec![content(media())]);
+    openai(&call)
+        .stdout_closed()
+        .server(&server)
+        .run()
+        .is(0, "", "");
+    server.finish();
+}
+
+#[test]
+fn a_device_is_written_and_a_link_stays_a_link() {
+    let server = Server::script(vec![content(media())]);
+    openai(&GET[..4])
+        .args(&["-o", "/dev/null"])
+        .server(&server)
+        .run()
+        .is(0, "", "");
+    server.finish();
+
+    let directory = TempDir::new();
+    fs::create_dir(directory.path().join("real")).unwrap();
+    fs::write(directory.path().join("real/file.mp4"), OLD).unwrap();
+    std::os::unix::fs::symlink("real/file.mp4", directory.path().join("out.mp4")).unwrap();
+    let server = Server::script(vec![content(media())]);
+    openai(&GET)
+        .current_dir(directory.path())
+        .server(&server)
+        .run()
+        .is(0, "", "");
+    server.finish();
+    assert!(
+        fs::symlink_metadata(directory.path().join("out.mp4"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert!(fs::read(directory.path().join("real/file.mp4")).unwrap() == media());
+    assert_eq!(names(&directory.path().join("real")), ["file.mp4"]);
+}
+
+#[test]
+fn nobody_pays_for_a_file_that_cannot_be_stored() {
+    let server = Server::script(vec![]);
+    let call = [
+        "videos",
+        "extend",
+        "--prompt",
+        "x",
+        "--seconds",
+        "4",
+        "--video",
+        "v",
+        "-o",
+    ];
+    for (path, code, what) in [
+        (
+            "none/out.mp4",
+            2,
+            "the output's directory 'none' does not exist",
+        ),
+        ("/", 2, "the output '/' is a directory"),
+        ("out.mp4/", 2, "the output 'out.mp4/' is a directory"),
+        ("", 2, "--output: the file name is empty"),
+        (
+            "/proc/out.mp4",
+            9,
+            "cannot write '/proc/out.mp4': No such file or directory (os error 2)",
+        ),
+    ] {
+        let outcome = openai(&call).arg(path).server(&server).run();
+        outcome.is(code, "", &format!("openai: {what}\n"));
+        assert_eq!(names(&outcome.directory), [""; 0]);
+    }
+    server.finish();
+}
+
+#[test]
+fn what_a_killed_run_left_is_cleared_away() {
+    let server = Server::script(vec![content(media())]);
+    let outcome = openai(&GET)
+        .file(".out.mp4.part", "left by a killed run")
+        .server(&server)
+        .run();
+    outcome.is(0, "", "");
+    assert_eq!(names(&outcome.directory), ["out.mp4"]);
+    server.finish();
+}

@@ -1,0 +1,378 @@
+//! Waiting: when it looks, what it takes in stride, and how it ends.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Reply, Server, openai};
+
+const CALL: [&str; 9] = [
+    "videos",
+    "extend",
+    "--prompt",
+    "x",
+    "--seconds",
+    "4",
+    "--video",
+    "v",
+    "--wait",
+];
+const NOTE: &str = "openai: job video_1\n";
+
+fn job(status: &str) -> Reply {
+    Reply::json(200, &format!(r#"{{"id":"video_1","status":"{status}"}}"#))
+        .header("openai-poll-after-ms", "100")
+}
+
+fn printed(status: &str) -> String {
+    format!("{{\n  \"id\": \"video_1\",\n  \"status\": \"{status}\"\n}}\n")
+}
+
+#[test]
+fn it_looks_until_the_job_is_completed_over_one_connection() {
+    let server = Server::script(vec![
+        job("queued"),
+        job("in_progress"),
+        job("in_progress"),
+        job("completed"),
+    ]);
+    openai(&CALL)
+        .server(&server)
+        .run()
+        .is(0, &printed("completed"), NOTE);
+    let requests = server.finish();
+    assert!(
+        requests.iter().all(|request| request.connection == 0),
+        "{requests:?}"
+    );
+    assert!(
+        requests[1..]
+            .iter()
+            .all(|request| (request.method.as_str(), request.target.as_str())
+                == ("GET", "/v1/videos/video_1"))
+    );
+    assert!(
+        requests[1..]
+            .iter()
+            .all(|request| request.header("idempotency-key").is_none() && request.body_len == 0)
+    );
+}
+
+#[test]
+fn a_job_that_is_completed_at_once_is_not_looked_at() {
+    let server = Server::script(vec![job("completed")]);
+    openai(&CALL)
+        .server(&server)
+        .run()
+        .is(0, &printed("completed"), NOTE);
+    server.finish();
+}
+
+#[test]
+fn a_failed_job_is_printed_and_is_code_1() {
+    let failed =
+        r#"{"id":"video_1","status":"failed","error":{"code":"moderation","message":"not this"}}"#;
+    let server = Server::script(vec![job("queued"), Reply::json(200, failed)]);
+    openai(&CALL)
+        .server(&server)
+        .run()
+        .code(1)
+        .stdout_contains("\"moderation\"")
+        .stderr(&format!(
+            "{NOTE}openai: the job 'video_1' ended as failed: not this (code: moderation)\n"
+        ));
+    server.finish();
+}
+
+#[test]
+fn the_words_of_other_servers_are_understood() {
+    for (word, code) in [
+        ("Complete", 0),
+        ("SUCCESS", 0),
+        ("succeeded", 0),
+        ("succeed", 0),
+        ("finished", 0),
+        ("done", 0),
+        ("failure", 1),
+        ("fail", 1),
+        ("error", 1),
+        ("cancelled", 1),
+        ("canceled", 1),
+        ("expired", 1),
+        ("deleted", 1),
+    ] {
+        let server = Server::script(vec![job("NOT_START"), job("processing"), job(word)]);
+        openai(&CALL)
+            .server(&server)
+            .run()
+            .code(code)
+            .stdout(&printed(word));
+        server.finish();
+    }
+}
+
+#[test]
+fn an_unknown_word_is_named_once_and_waited_for() {
+    let server = Server::script(vec![job("dreaming"), job("dreaming"), job("done")]);
+    let remark =
+        "openai: the status 'dreaming' is not known; taking it for a job that still runs\n";
+    openai(&CALL)
+        .server(&server)
+        .run()
+        .is(0, &printed("done"), &format!("{NOTE}{remark}"));
+    server.finish();
+}
+
+#[test]
+fn faults_between_looks_are_taken_in_stride() {
+    let server = Server::script(vec![
+        job("queued"),
+        Reply::json(500, "{}").header("Retry-After", "0.1"),
+        Reply::empty(),
+        Reply::json(200, "<html>"),
+        Reply::json(429, "{}").header("Retry-After", "0.1"),
+        Reply::json(400, r#"{"error": "busy"}"#),
+        Reply::reset(),
+        Reply::json(200, r#"{"status": "in_progress", "error": {"code": "x"}}"#),
+        Reply::json(
+            200,
+            r#"{"id": "unknown", "status": "completed", "progress": null}"#,
+        ),
+    ]);
+    let outcome = openai(&CALL)
+        .args(&["--poll-interval", "10ms"])
+        .server(&server)
+        .run();
+    outcome.code(0).stdout(
+        "{\n  \"id\": \"unknown\",\n  \"status\": \"completed\",\n  \"progress\": null\n}\n",
+    );
+    outcome.stderr_contains("openai: the server answered HTTP 500: {}; looking again\n");
+    assert!(
+        server.finish()[1..]
+            .iter()
+            .all(|request| request.target == "/v1/videos/video_1")
+    );
+}
+
+#[test]
+fn a_poll_that_is_refused_ends_the_wait() {
+    for (status, code) in [(401, 4), (403, 4), (404, 3)] {
+        let server = Server::script(vec![
+            job("queued"),
+            Reply::json(status, r#"{"error": "no"}"#),
+        ]);
+        openai(&CALL)
+            .server(&server)
+            .run()
+            .code(code)
+            .stdout("")
+            .stderr_contains(&format!("openai: the server answered HTTP {status}: no\n"));
+        server.finish();
+    }
+}
+
+#[test]
+fn a_wait_that_is_over_is_code_8_and_the_job_is_printed() {
+    let server = Server::script(vec![job("queued"), job("in_progress")]);
+    openai(&CALL)
+        .args(&["--wait-timeout", "10ms"])
+        .server(&server)
+        .run()
+        .is(
+            8,
+            &printed("in_progress"),
+            &format!(
+                "{NOTE}openai: the job 'video_1' still runs after 10ms (status: in_progress)\n\
+             hint: wait for it again with: openai videos retrieve --wait -- 'video_1'\n"
+            ),
+        );
+    server.finish();
+}
+
+#[test]
+fn a_server_that_falls_silent_does_not_hold_the_wait_up() {
+    let server = Server::script(vec![job("queued"), Reply::silence()]);
+    let outcome = openai(&CALL)
+        .args(&["--wait-timeout", "200ms"])
+        .server(&server)
+        .run();
+    outcome.code(8).stdout(&printed("queued"));
+    server.finish();
+}
+
+#[test]
+fn the_id_is_out_before_the_first_look() {
+    let server = Server::script(vec![job("queued"), Reply::silence()]);
+    let mut running = openai(&CALL).args(&["-q"]).server(&server).spawn();
+    server.wait_for(2);
+    running.kill();
+    assert_eq!(running.wait().stderr_text(), NOTE);
+    server.finish();
+}
+
+#[test]
+fn the_id_that_the_extension_gave_is_polled_with() {
+    for (answer, path) in [
+        (r#"{"request_id": "a/b?c"}"#, "/v1/videos/a%2Fb%3Fc"),
+        (r#"{"task_id": ".."}"#, "/v1/videos/%2E%2E"),
+        (r#"{"data": [{"id": "dmlk=="}]}"#, "/v1/videos/dmlk%3D%3D"),
+        (r#"{"id": 12}"#, "/v1/videos/12"),
+    ] {
+        let server = Server::script(vec![Reply::json(200, answer), job("completed")]);
+        openai(&CALL)
+            .args(&["--poll-interval", "10ms"])
+            .server(&server)
+            .run()
+            .success();
+        assert_eq!(server.finish()[1].target, path);
+    }
+}
+
+#[test]
+fn a_job_can_be_looked_at_and_waited_for_later() {
+    let server = Server::script(vec![job("in_progress")]);
+    openai(&["videos", "retrieve", "video_1"])
+        .server(&server)
+        .run()
+        .is(0, &printed("in_progress"), "");
+    assert_eq!(server.finish()[0].target, "/v1/videos/video_1");
+
+    let server = Server::script(vec![job("failed")]);
+    openai(&["videos", "retrieve", "--video-id", "video_1"])
+        .server(&server)
+        .run()
+        .is(0, &printed("failed"), "");
+    server.finish();
+
+    let server = Server::script(vec![job("in_progress"), job("completed")]);
+    openai(&["videos", "retrieve", "--wait", "--", "video_1"])
+        .server(&server)
+        .run()
+        .is(0, &printed("completed"), NOTE);
+    server.finish();
+}
+
+#[test]
+fn a_get_is_retried_and_its_codes_are_5_and_6() {
+    let busy = || Reply::json(502, r#"{"error": "busy"}"#).header("Retry-After", "0");
+    let server = Server::script(vec![busy(), Reply::empty(), job("queued")]);
+    openai(&["videos", "retrieve", "video_1", "-q"])
+        .server(&server)
+        .run()
+        .is(0, &printed("queued"), "");
+    server.finish();
+
+    let server = Server::script(vec![busy(), busy(), busy()]);
+    openai(&["videos", "retrieve", "video_1", "-q"])
+        .server(&server)
+        .run()
+        .is(5, "", "openai: the server answered HTTP 502: busy\n");
+    server.finish();
+
+    let server = Server::script(vec![Reply::silence()]);
+    openai(&[
+        "videos",
+        "retrieve",
+        "video_1",
+        "--timeout",
+        "100ms",
+        "--max-retries",
+        "0",
+    ])
+    .server(&server)
+    .run()
+    .is(
+        6,
+        "",
+        "openai: no readable answer to GET /videos/video_1: no answer came within 100ms\n",
+    );
+    server.finish();
+}
+
+#[test]
+fn a_job_can_be_deleted() {
+    let server = Server::videos();
+    openai(&CALL[..8]).server(&server).run().success();
+    openai(&["videos", "delete", "video_1"])
+        .server(&server)
+        .run()
+        .is(
+            0,
+            "{\n  \"deleted\": true,\n  \"id\": \"video_1\",\n  \"object\": \"video.deleted\"\n}\n",
+            "",
+        );
+    openai(&["videos", "delete", "video_1"])
+        .server(&server)
+        .run()
+        .code(3)
+        .stdout("");
+    assert_eq!(server.finish()[1].method, "DELETE");
+
+    let server = Server::script(vec![Reply::status(204)]);
+    openai(&["videos", "delete", "video_1"])
+        .server(&server)
+        .run()
+        .is(0, "", "");
+    server.finish();
+}
+
+#[test]
+fn flags_without_a_meaning_are_refused() {
+    for (args, what) in [
+        (
+            &["videos", "retrieve"][..],
+            "the id is missing\nhint: openai videos retrieve video_123",
+        ),
+        (&["videos", "retrieve", ""], "the id is empty"),
+        (
+            &["videos", "retrieve", "a", "--video-id", "b"],
+            "the id is given both as an argument and by --video-id",
+        ),
+        (
+            &["videos", "delete", "a", "b"],
+            "unexpected argument 'b'\nhint: put a text with spaces in quotation marks",
+        ),
+        (
+            &["videos", "delete", "a", "--prompt", "x"],
+            "--prompt means nothing to 'videos delete'",
+        ),
+        (
+            &["videos", "retrieve", "a", "--wait-timeout", "1s"],
+            "--wait-timeout needs --wait or --output",
+        ),
+        (
+            &["videos", "retrieve", "a", "--variant", "video"],
+            "--variant needs --output",
+        ),
+        (
+            &["videos", "retrieve", "a", "-o", "x", "--variant", "gif"],
+            "--variant: 'gif' is none of video, thumbnail, spritesheet",
+        ),
+    ] {
+        openai(args)
+            .env("OPENAI_BASE_URL", "http://127.0.0.1:1")
+            .run()
+            .is(2, "", &format!("openai: {what}\n"));
+    }
+}
+
+#[test]
+fn waiting_costs_no_time_of_the_processor() {
+    let server = Server::script(vec![
+        Reply::json(200, r#"{"id":"video_1"}"#),
+        job("completed"),
+    ]);
+    let running = openai(&CALL)
+        .args(&["-q", "--poll-interval", "1500ms"])
+        .server(&server)
+        .spawn();
+    server.wait_for(1);
+    std::thread::sleep(Duration::from_millis(1000));
+    // Fields 14 and 15: user and system time in ticks of 10 ms.
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    let ticks = fields[11].parse::<u32>().unwrap() + fields[12].parse::<u32>().unwrap();
+    assert!(ticks <= 20, "{ticks} ticks\n{stat}");
+    running.wait().success();
+    server.finish();
+}
