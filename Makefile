@@ -17,7 +17,7 @@ STATIC_FLAGS = -C target-feature=+crt-static $(PACKED_$(LIBC))
 STATIC = target/static/$(TARGET)/release/openai
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint static budgets conformance clean
+.PHONY: help demo test lint static budgets empty-root conformance clean
 
 help:
 	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
@@ -25,6 +25,7 @@ help:
 	@echo 'make lint          check format and lints'
 	@echo 'make static        build one static binary, print its path (TARGET=triple)'
 	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
+	@echo 'make empty-root    run the static binary in an empty root'
 	@echo 'make conformance   run the static binary against a mock server made by others'
 	@echo 'make clean         remove what was built'
 
@@ -55,6 +56,10 @@ static:
 
 budgets: static
 	$(CARGO) run --locked --quiet --example budgets -- --libc $(LIBC) $(STATIC)
+
+empty-root: static
+	$(CARGO) build --locked --example standin
+	@bash tests/empty_root.sh $(STATIC) $(TARGET_DIR)/debug/examples/standin
 
 conformance: static
 	@bash tests/conformance.sh $(STATIC) ../shared/bin/steady

@@ -1,8 +1,11 @@
 //! The calls of the library: composition only. What they are made of lives in the modules that they name.
 
+use std::cell::Cell;
 use std::fmt;
+use std::marker::PhantomData;
 
 use crate::download::{self, Download, Target};
+use crate::error::shorten;
 use crate::event::Event;
 use crate::http::Http;
 use crate::message::{Body, Method, Request, segment, shown};
@@ -14,8 +17,18 @@ use crate::{Error, Job, Settings, random};
 const EXTENSIONS: &str = "/videos/extensions";
 
 /// A blocking client of one server. Cheap to make; connections are opened when needed and kept.
+///
+/// One call at a time: whether a request was sent is known for the one that is under way. Each thread makes its own
+/// client, and the compiler holds them to it:
+///
+/// ```compile_fail
+/// fn shared<T: Sync>() {}
+/// shared::<openai_videos::Client>();
+/// ```
 pub struct Client {
     http: Http,
+    /// Makes it `!Sync`.
+    alone: PhantomData<Cell<()>>,
 }
 
 impl Client {
@@ -36,8 +49,10 @@ impl Client {
         report: impl Fn(&Event<'_>) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         settings.check()?;
+        let http = Http::new(settings, Box::new(report));
         Ok(Self {
-            http: Http::new(settings, Box::new(report)),
+            http,
+            alone: PhantomData,
         })
     }
 
@@ -53,7 +68,7 @@ impl Client {
     pub fn extend(&self, extension: &Extension) -> Result<Job, Error> {
         let key = match &extension.idempotency_key {
             Some(key) => key.clone(),
-            None => random::token()?,
+            None => random::token(),
         };
         if !extension.wants_form() {
             match self.post(Body::Json(&extension.to_json()), &key) {
@@ -65,7 +80,7 @@ impl Client {
                 result => return result,
             }
         }
-        let form = Form::new(&extension.to_parts(), extension.upload(), random::token()?)?;
+        let form = Form::new(&extension.to_parts(), extension.upload(), random::token())?;
         self.post(Body::Form(&form), &key)
     }
 
@@ -78,10 +93,14 @@ impl Client {
         };
         let text = self.http.text(&request)?;
         let poll_after = wait::poll_after(&text.head);
-        let job = Job::parse(text.body).map(|job| job.with_poll_after(poll_after));
-        job.ok_or_else(|| {
+        let job = match Job::parse(text.body.as_str()) {
+            Some(job) => Ok(job.with_poll_after(poll_after)),
+            None => Err(text.body),
+        };
+        job.map_err(|body| {
+            let start = shorten(&self.settings().hide_secrets(body));
             self.http
-                .cut(&request, "the answer names no job".to_owned())
+                .cut(&request, format!("the answer names no job: '{start}'"))
         })
     }
 

@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -36,6 +36,7 @@ const EXPECT_WAIT: Duration = Duration::from_secs(1);
 /// An idle connection may wait this long for its next request; longer than any pause between polls.
 const MAX_IDLE: Duration = Duration::from_secs(300);
 const MAX_REDIRECTS: u32 = 10;
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Sends requests to one server over as few connections as it allows.
 pub(crate) struct Http {
@@ -191,7 +192,7 @@ impl Http {
 
     /// What an error status means.
     pub(crate) fn refused(&self, request: &Request<'_>, head: &Head, body: &str) -> Miss {
-        let error = head.error(body);
+        let error = head.error(body, &self.settings);
         let known = (300..500).contains(&head.status) || head.status == 503;
         match error {
             Error::Redirect { .. } => Miss {
@@ -271,7 +272,7 @@ impl Http {
                         Some(next) if !url.starts_with("https:") || next.starts_with("https:") => {
                             next
                         }
-                        _ => return Err(Failure::Final(opened.head.error(""))),
+                        _ => return Err(Failure::Final(opened.head.error("", &self.settings))),
                     };
                 }
                 _ => return Ok(opened),
@@ -309,7 +310,10 @@ impl Http {
         let reader: Box<dyn Read + '_> = match &request.body {
             Body::None => Box::new(io::empty()),
             Body::Json(text) => Box::new(text.as_bytes()),
-            Body::Form(form) => Box::new(form.open().map_err(Failure::Final)?),
+            Body::Form(form) => Box::new(
+                form.open(self.settings.stall_timeout)
+                    .map_err(Failure::Final)?,
+            ),
         };
         let mut reader = Meter {
             reader,
@@ -355,7 +359,11 @@ impl Http {
                 MAX_JSON >> 20
             ))),
             Ok(_) => match String::from_utf8(bytes) {
-                Ok(text) => Ok(text),
+                // A byte order mark is no part of the JSON.
+                Ok(text) => Ok(text
+                    .strip_prefix('\u{feff}')
+                    .map(str::to_owned)
+                    .unwrap_or(text)),
                 Err(_) if success => Err(Failure::Cut("the answer is not UTF-8".to_owned())),
                 Err(error) => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
             },
@@ -525,6 +533,7 @@ impl Connector<Box<dyn Transport>> for TapConnector {
             wire: Arc::clone(&self.wire),
             answer_is_in: false,
             closed: false,
+            in_head: false,
         }))
     }
 }
@@ -541,11 +550,66 @@ struct Tap {
     /// The input buffer holds the start of an early answer that ureq has not asked for yet.
     answer_is_in: bool,
     closed: bool,
+    /// The final head of the answer has not come yet.
+    in_head: bool,
 }
 
 impl Tap {
     /// Waits for input no longer than this once the output is broken: what the server said is there by then.
     const LAST_WORDS: Duration = Duration::from_millis(200);
+
+    /// Takes informational answers (1xx) out of the input, but for the bare `100 Continue` that ureq waits for: with
+    /// header fields, which RFC 9110 allows, it would be taken for garbage or for the answer. `false`: the input is
+    /// the start of such an answer, or nothing, so more has to come first.
+    fn drop_informational(&mut self) -> bool {
+        while self.in_head {
+            let buffers = self.inner.buffers();
+            let input = buffers.input();
+            let end = input
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+                .map(|at| at + 4);
+            match (input.get(..12), end) {
+                // 101 would switch to another protocol, which ureq refuses.
+                (
+                    Some(
+                        [
+                            b'H',
+                            b'T',
+                            b'T',
+                            b'P',
+                            b'/',
+                            b'1',
+                            b'.',
+                            _,
+                            b' ',
+                            b'1',
+                            a,
+                            b,
+                        ],
+                    ),
+                    end,
+                ) if (a, b) != (&b'0', &b'1') => {
+                    let is_continue = (a, b) == (&b'0', &b'0');
+                    let Some(end) = end else {
+                        return input.len() > MAX_HEAD;
+                    };
+                    if is_continue && end == CONTINUE.len() {
+                        return true;
+                    }
+                    buffers.input_consume(end);
+                    if is_continue && buffers.input().is_empty() {
+                        buffers.input_append_buf()[..CONTINUE.len()].copy_from_slice(CONTINUE);
+                        buffers.input_appended(CONTINUE.len());
+                        return true;
+                    }
+                }
+                (_, None) => return !input.is_empty(),
+                (_, Some(_)) => self.in_head = false,
+            }
+        }
+        true
+    }
 
     fn stalling(&self, timeout: NextTimeout) -> NextTimeout {
         let stall = Some(time::Duration::Exact(self.wire.stall));
@@ -567,6 +631,7 @@ impl Transport for Tap {
             return Ok(());
         }
         self.wire.sent.store(true, Ordering::Relaxed);
+        self.in_head = true;
         let timeout = self.stalling(timeout);
         let error = match self.inner.transmit_output(amount, timeout) {
             Ok(()) => return Ok(()),
@@ -588,6 +653,13 @@ impl Transport for Tap {
         }
     }
 
+    fn maybe_await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        if self.drop_informational() && self.inner.buffers().can_use_input() {
+            return Ok(true);
+        }
+        self.await_input(timeout)
+    }
+
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         if std::mem::take(&mut self.answer_is_in) {
             return Ok(true);
@@ -600,7 +672,19 @@ impl Transport for Tap {
             Timeout::RecvBody => self.stalling(timeout),
             _ => self.wire.limited(timeout),
         };
-        self.inner.await_input(timeout)
+        // Informational answers without end take no longer than one that is final.
+        let until = match timeout.after {
+            time::Duration::Exact(after) => Instant::now().checked_add(after),
+            time::Duration::NotHappening => None,
+        };
+        loop {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let after = left.map_or(time::Duration::NotHappening, time::Duration::Exact);
+            let more = self.inner.await_input(NextTimeout { after, ..timeout })?;
+            if !more || self.drop_informational() {
+                return Ok(more);
+            }
+        }
     }
 
     fn is_open(&mut self) -> bool {
@@ -639,6 +723,12 @@ impl Resolver for Names {
         let mut addresses = self.empty();
         if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
             addresses.push(SocketAddr::new(address, port));
+            return Ok(addresses);
+        }
+        if host == "localhost" || host.ends_with(".localhost") {
+            // RFC 6761: it never leaves this machine, whatever a name server or a missing /etc/hosts says.
+            addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+            addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
             return Ok(addresses);
         }
         let (sender, receiver) = mpsc::sync_channel(1);

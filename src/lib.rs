@@ -1,7 +1,7 @@
 //! A blocking client for extending videos through the OpenAI Videos API, for programs that must stay small.
 //!
 //! ```no_run
-//! use openai_videos::{ApiKey, BaseUrl, Client, Extension, Settings, Video};
+//! use openai_videos::{ApiKey, BaseUrl, Client, Download, Extension, Settings, Target, Video, Wait};
 //!
 //! let mut settings = Settings::new(BaseUrl::new("https://gateway.example.com/v1")?);
 //! settings.api_key = Some(ApiKey::new("sk-...")?);
@@ -9,16 +9,17 @@
 //!
 //! let extension = Extension::new("The camera pulls back", "8", Video::Id("video_123".into()))?;
 //! let job = client.extend(&extension)?;
-//! println!("{} is {:?}", job.id(), job.status());
+//! let job = client.wait(job, &Wait::default())?;
+//! client.download(job.id(), &Download::default(), Target::File("out.mp4".as_ref()))?;
 //! # Ok::<(), openai_videos::Error>(())
 //! ```
 //!
 //! Data flows one way:
 //!
 //! ```text
-//! Settings ----------------.
-//! Extension -> multipart -> Client -> http <-> retry      (http is the only user of ureq)
-//!                             `-> Job or Error
+//! Settings ----------------------.
+//! Extension -> multipart -> message -> http <-> retry     (http is the only user of ureq)
+//!                                       `-> Job -> wait -> download -> output
 //! ```
 //!
 //! A request that creates a job is sent again only where that cannot create a second one; where that is not known,

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, shorten};
 use crate::multipart::Form;
 use crate::retry::{self, Outcome};
 use crate::{Error, Settings, job};
@@ -228,16 +228,22 @@ impl Head {
         }
     }
 
-    /// The error for an error status or a redirect that is not followed.
-    pub(crate) fn error(&self, body: &str) -> Error {
-        if (300..400).contains(&self.status) {
+    /// The error for an error status or a redirect that is not followed, without the secrets of these settings.
+    pub(crate) fn error(&self, body: &str, settings: &Settings) -> Error {
+        let header = |name: &str| {
+            self.header(name)
+                .map(|text| settings.hide_secrets(text.to_owned()))
+        };
+        if let (300..400, Some(target)) = (self.status, header("location")) {
+            // A signed query is as good as a key.
+            let target = shorten(target.split('?').next().unwrap_or_default());
             return Error::Redirect {
                 status: self.status,
-                target: self.header("location").unwrap_or_default().to_owned(),
+                target,
             };
         }
-        let mut error = ApiError::read(self.status, body);
-        error.request_id = self.header("x-request-id").map(str::to_owned);
+        let mut error = ApiError::read(self.status, &settings.hide_secrets(body.to_owned()));
+        error.request_id = header("x-request-id");
         if let Outcome::Status {
             asked: Some(asked), ..
         } = self.outcome(body)

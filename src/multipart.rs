@@ -5,9 +5,15 @@
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use crate::Error;
 use crate::request::{Stream, Upload};
+
+/// How much of a stream is read at once, in bytes. Three such pieces are in memory at most.
+const CHUNK: usize = 64 * 1024;
 
 /// A form, ready to be opened as often as its file can be.
 pub(crate) struct Form<'a> {
@@ -92,12 +98,12 @@ impl<'a> Form<'a> {
         format!("{line_end}--{}--\r\n", self.boundary).into_bytes()
     }
 
-    /// The body from its first byte.
+    /// The body from its first byte. `stall`: the longest silence of a stream.
     ///
     /// # Errors
     /// [`Error::Changed`] if the file has another size now, [`Error::File`] if it cannot be opened,
-    /// [`Error::Invalid`] for a stream that was taken before.
-    pub(crate) fn open(&self) -> Result<FormReader<'_>, Error> {
+    /// [`Error::Invalid`] for a stream that is empty or was taken before.
+    pub(crate) fn open(&self, stall: Duration) -> Result<FormReader<'_>, Error> {
         let content = match &self.file {
             None => Content::None,
             Some(Source::File { path, size }) => {
@@ -110,9 +116,9 @@ impl<'a> Form<'a> {
                     left: *size,
                 }
             }
-            Some(Source::Pipe(path)) => Content::Stream(Box::new(open(path)?)),
+            Some(Source::Pipe(path)) => Content::Stream(Pump::start(Box::new(open(path)?), stall)?),
             Some(Source::Stream(stream)) => match stream.take() {
-                Some(reader) => Content::Stream(reader),
+                Some(reader) => Content::Stream(Pump::start(reader, stall)?),
                 None => return Err(Error::invalid("the stream to upload was read before")),
             },
         };
@@ -132,7 +138,7 @@ impl<'a> Source<'a> {
         };
         let shown = path.display();
         let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                 Error::invalid(format!("there is no file '{shown}' to upload"))
             }
             _ => Error::file(format!("cannot read '{shown}'"), error),
@@ -224,7 +230,7 @@ enum Content<'a> {
         size: u64,
         left: u64,
     },
-    Stream(Box<dyn Read + 'a>),
+    Stream(Pump),
 }
 
 impl Content<'_> {
@@ -232,9 +238,7 @@ impl Content<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         match self {
             Content::None => Ok(0),
-            Content::Stream(reader) => reader
-                .read(buffer)
-                .map_err(|error| Error::file("cannot read the stream to upload", error)),
+            Content::Stream(pump) => pump.read(buffer).map_err(unreadable),
             Content::File {
                 file,
                 path,
@@ -266,6 +270,70 @@ impl Content<'_> {
     }
 }
 
+/// A stream that is read ahead by a thread. Should it never end, the thread ends with the process.
+struct Pump {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    chunk: Cursor<Vec<u8>>,
+    stall: Duration,
+}
+
+impl Pump {
+    /// Waits for the first bytes: an empty upload is a mistake, and would be paid for.
+    fn start(mut reader: Box<dyn Read + Send>, stall: Duration) -> Result<Self, Error> {
+        let (sender, chunks) = mpsc::sync_channel(1);
+        let pump = move || {
+            loop {
+                let mut chunk = vec![0; CHUNK];
+                let read = reader.read(&mut chunk);
+                let last = !matches!(read, Ok(1..));
+                let sent = sender.send(read.map(|count| {
+                    chunk.truncate(count);
+                    chunk
+                }));
+                if last || sent.is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().spawn(pump).map_err(unreadable)?;
+        let mut pump = Self {
+            chunks,
+            chunk: Cursor::default(),
+            stall,
+        };
+        pump.refill().map_err(unreadable)?;
+        match pump.chunk.get_ref().is_empty() {
+            true => Err(Error::invalid("the stream to upload is empty")),
+            false => Ok(pump),
+        }
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        let chunk = match self.chunks.recv_timeout(self.stall) {
+            Ok(chunk) => chunk?,
+            Err(RecvTimeoutError::Disconnected) => Vec::new(),
+            Err(RecvTimeoutError::Timeout) => {
+                let why = format!("nothing came for {:?}", self.stall);
+                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+            }
+        };
+        self.chunk = Cursor::new(chunk);
+        Ok(())
+    }
+
+    /// 0 at the end of the stream.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.chunk.position() == self.chunk.get_ref().len() as u64 {
+            self.refill()?;
+        }
+        self.chunk.read(buffer)
+    }
+}
+
+fn unreadable(error: io::Error) -> Error {
+    Error::file("cannot read the stream to upload", error)
+}
+
 impl Read for FormReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
@@ -290,6 +358,8 @@ mod tests {
     use super::*;
     use std::io::Write;
 
+    const STALL: Duration = Duration::from_secs(30);
+
     fn parts(parts: &[(&str, &str)]) -> Vec<(String, String)> {
         parts
             .iter()
@@ -299,7 +369,7 @@ mod tests {
 
     fn text(form: &Form) -> String {
         let mut text = String::new();
-        form.open().unwrap().read_to_string(&mut text).unwrap();
+        form.open(STALL).unwrap().read_to_string(&mut text).unwrap();
         assert!(form.len().is_none_or(|len| len == text.len() as u64));
         text
     }
@@ -387,7 +457,27 @@ mod tests {
                 "filename=\"video.mp4\"\r\nContent-Type: video/mp4\r\n\r\nbytes\r\n--B--"
             )
         );
-        assert!(matches!(form.open(), Err(Error::Invalid { .. })));
+        assert!(matches!(form.open(STALL), Err(Error::Invalid { .. })));
+    }
+
+    #[test]
+    fn an_empty_stream_is_no_upload_and_a_silent_one_has_an_end() {
+        let upload = Upload::Stream(Stream::new(io::empty()));
+        let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
+        assert_eq!(
+            form.open(STALL).err().unwrap().to_string(),
+            "the stream to upload is empty"
+        );
+
+        let (reader, writer) = io::pipe().unwrap();
+        let upload = Upload::Stream(Stream::new(reader));
+        let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
+        let error = form.open(Duration::from_millis(50)).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "cannot read the stream to upload: nothing came for 50ms"
+        );
+        drop(writer);
     }
 
     #[test]
@@ -396,7 +486,7 @@ mod tests {
             let file = Scratch::new("clip.mp4", &[7; 100]);
             let upload = Upload::File(file.0.clone());
             let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
-            let mut reader = form.open().unwrap();
+            let mut reader = form.open(STALL).unwrap();
             let mut start = [0; 150];
             reader.read_exact(&mut start).unwrap();
             let mut handle = File::options().append(true).open(&file.0).unwrap();
@@ -420,7 +510,7 @@ mod tests {
                 "{error}"
             );
             assert!(!rest.ends_with(b"--B--\r\n"));
-            assert!(matches!(form.open(), Err(Error::Changed { .. })));
+            assert!(matches!(form.open(STALL), Err(Error::Changed { .. })));
         }
     }
 

@@ -150,7 +150,7 @@ fn create_part(target: &Path) -> io::Result<(PathBuf, File)> {
     match create_new(&path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             // Another run writes there, or it is no file of ours.
-            name.push(random::token().map_err(io::Error::other)?);
+            name.push(random::token());
             let path = target.with_file_name(name);
             create_new(&path).map(|file| (path, file))
         }

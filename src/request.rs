@@ -17,6 +17,9 @@ pub const MAX_PROMPT: usize = 32_000;
 /// The segment lengths that the API's description allows, in seconds.
 pub const SECONDS: [&str; 5] = ["4", "8", "12", "16", "20"];
 
+/// Far more than any server has names for.
+const MAX_FIELDS: usize = 1000;
+
 /// Fields that servers take in place of `seconds` and `video`, so a request that has one is complete.
 const STAND_INS: [(&str, &[&str]); 2] = [
     ("seconds", &["duration"]),
@@ -135,10 +138,15 @@ impl Fields {
     /// The members of a JSON object.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with line and column, if the text is no JSON object.
+    /// [`Error::Invalid`] with line and column, if the text is no JSON object, or if it has more than 1,000 members.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let object = Object::parse(text)
             .map_err(|why| Error::invalid(format!("the request body is no JSON object: {why}")))?;
+        if object.0.len() > MAX_FIELDS {
+            return Err(Error::invalid(format!(
+                "the request body has more than {MAX_FIELDS} fields"
+            )));
+        }
         let mut fields = Self::default();
         for (name, raw) in object.0 {
             fields.set(name, Value::Json(raw.to_owned()));
@@ -225,6 +233,11 @@ impl Extension {
                     Value::Json(reference.map_err(|why| Error::invalid(why.to_string()))?),
                 );
             }
+            Some(Video::Object(Value::Json(raw)))
+                if Object::parse(raw.get()).is_ok_and(|object| object.0.is_empty()) =>
+            {
+                return Err(Error::invalid("the video object is empty"));
+            }
             Some(Video::Object(object)) => fields.set("video", object),
             Some(Video::Upload(file)) => {
                 fields.0.retain(|(name, _)| name != "video");
@@ -264,9 +277,19 @@ impl Extension {
     }
 
     /// Sends this `Idempotency-Key` instead of a random one.
-    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
-        self.idempotency_key = Some(key.into());
-        self
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is empty or holds other than printable ASCII.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Result<Self, Error> {
+        let key = key.into();
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::invalid(format!(
+                "'{}' is no idempotency key",
+                key.escape_debug()
+            )));
+        }
+        self.idempotency_key = Some(key);
+        Ok(self)
     }
 
     pub(crate) fn upload(&self) -> Option<&Upload> {

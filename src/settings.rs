@@ -2,13 +2,16 @@
 //! here once, so that what follows cannot meet a URL without a host or a key that breaks out of its header.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::Error;
 
 /// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+
+/// No time is longer: it would be a mistake, and clocks could not count it.
+pub(crate) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// A secret that is sent as `Authorization: Bearer` and shown nowhere: its Debug output hides it.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,15 +42,16 @@ impl ApiKey {
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
+}
 
-    /// `text` with the key, should a server have sent it back, replaced by `[key]`. Keys under 8 characters are
-    /// left alone: words like `string` stand in honest answers, and no server gives out keys that short.
-    pub fn hide_in(&self, text: String) -> String {
-        if self.0.len() >= 8 && text.contains(&self.0) {
-            text.replace(&self.0, "[key]")
-        } else {
-            text
-        }
+/// `text` with a secret, should a server have sent it back, replaced by `[key]`. Words are left alone, as they stand
+/// in honest answers: no server gives out a key like `string` or `anything`.
+fn hide(secret: &str, text: String) -> String {
+    let word = secret.len() < 12 && secret.chars().all(char::is_alphabetic);
+    if word || secret.len() < 8 || !text.contains(secret) {
+        text
+    } else {
+        text.replace(secret, "[key]")
     }
 }
 
@@ -80,17 +84,18 @@ impl BaseUrl {
             ))
         };
         let example = "write it like https://gateway.example.com/v1";
-        let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-        if after_scheme
-            .split(['/', '?', '#'])
-            .next()
-            .unwrap_or_default()
-            .contains('@')
-        {
+        if url.contains('@') {
             // Checked first, and not quoted: it holds a password.
             return Err(Error::invalid_with(
                 "the base URL holds credentials",
                 "leave them out and send them with a header, such as 'Authorization: Basic ...'",
+            ));
+        }
+        if url.contains(['?', '#']) {
+            // Not quoted either: queries hold keys.
+            return Err(Error::invalid_with(
+                "the base URL has a query or a fragment",
+                "leave it out",
             ));
         }
         let Some((scheme, rest)) = url.split_once("://") else {
@@ -114,9 +119,6 @@ impl BaseUrl {
                 "percent-encode it; a host name in punycode",
             );
         }
-        if rest.contains(['?', '#']) {
-            return refuse("has a query or a fragment", example);
-        }
         let rest = rest.trim_end_matches('/');
         let authority = rest.split('/').next().unwrap_or_default();
         let (host, port) = match authority
@@ -133,7 +135,19 @@ impl BaseUrl {
         if host.is_empty() {
             return refuse("has no host", example);
         }
-        if port.is_some_and(|port| port.parse::<u16>().map_or(true, |port| port == 0)) {
+        let sound = match authority.starts_with('[') {
+            true => host.parse::<Ipv6Addr>().is_ok(),
+            false => host
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
+        };
+        if !sound {
+            return refuse("has no usable host", example);
+        }
+        let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+        if port
+            .is_some_and(|port| !digits(port) || port.parse::<u16>().map_or(true, |port| port == 0))
+        {
             return refuse("has no usable port", "a port is a number from 1 to 65535");
         }
         let url = format!("{}://{rest}", if https { "https" } else { "http" });
@@ -159,7 +173,7 @@ impl BaseUrl {
 
     /// Whether this is OpenAI's own endpoint.
     pub fn is_default(&self) -> bool {
-        self.url == DEFAULT_BASE_URL
+        self.host == "api.openai.com"
     }
 
     /// Whether what is sent can be read on the way: plain http to anything but this machine.
@@ -228,6 +242,18 @@ impl Header {
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
+
+    /// Whether it is of the kind that lets a client in.
+    fn is_key(&self) -> bool {
+        const KEYS: [&str; 5] = [
+            "authorization",
+            "proxy-authorization",
+            "api-key",
+            "x-api-key",
+            "cookie",
+        ];
+        !self.value.is_empty() && KEYS.iter().any(|name| self.is(name))
+    }
 }
 
 impl fmt::Debug for Header {
@@ -295,10 +321,12 @@ impl Settings {
     ///
     /// # Errors
     /// [`Error::NoKey`] for the default base URL without a key; [`Error::Invalid`] for a key that would cross a
-    /// network in the clear, or an organization or project that cannot be a header.
+    /// network in the clear, an organization or project that cannot be a header, or a time of nothing or of more
+    /// than a year.
     pub fn check(&self) -> Result<(), Error> {
+        let replaced = self.headers.iter().any(|header| header.is("authorization"));
         let has_key =
-            self.api_key.is_some() || self.headers.iter().any(|header| header.is("authorization"));
+            (self.api_key.is_some() && !replaced) || self.headers.iter().any(Header::is_key);
         if self.base_url.is_default() && !has_key {
             return Err(Error::NoKey);
         }
@@ -310,6 +338,15 @@ impl Settings {
                 ),
                 "use https://, or allow it with --allow-http or OPENAI_ALLOW_HTTP=1",
             ));
+        }
+        for (name, value) in [
+            ("connect timeout", self.connect_timeout),
+            ("timeout", self.timeout),
+            ("stall timeout", self.stall_timeout),
+        ] {
+            if value.is_zero() || value > LONGEST {
+                return Err(Error::invalid(format!("the {name} cannot be {value:?}")));
+            }
         }
         for (name, value) in [
             ("organization", &self.organization),
@@ -328,12 +365,18 @@ impl Settings {
         Ok(())
     }
 
-    /// `text` without the secrets of these settings, should a server have sent them back.
+    /// `text` without the secrets of these settings, should a server have sent them back: the key, and the values
+    /// of the user's own headers.
     pub fn hide_secrets(&self, text: String) -> String {
-        match &self.api_key {
-            Some(key) => key.hide_in(text),
-            None => text,
-        }
+        let key = self.api_key.iter().map(ApiKey::expose);
+        let own = self
+            .headers
+            .iter()
+            .filter(|header| header.is_key() || header.value.len() >= 16);
+        // The token after `Bearer` or `Basic` is the secret, with or without that word before it.
+        let values = own.map(|header| header.value.rsplit(' ').next().unwrap_or_default());
+        key.chain(values)
+            .fold(text, |text, secret| hide(secret, text))
     }
 }
 
@@ -381,9 +424,22 @@ mod tests {
                 "https://[::1]x",
                 "the base URL 'https://[::1]x' has no usable port",
             ),
+            ("https://x/v1?a=b", "the base URL has a query or a fragment"),
             (
-                "https://x/v1?a=b",
-                "the base URL 'https://x/v1?a=b' has a query or a fragment",
+                "http://[zz]/v1",
+                "the base URL 'http://[zz]/v1' has no usable host",
+            ),
+            (
+                "http://a%zz",
+                "the base URL 'http://a%zz' has no usable host",
+            ),
+            (
+                "http://x:+80",
+                "the base URL 'http://x:+80' has no usable port",
+            ),
+            (
+                "https:/user:secret@host/v1",
+                "the base URL holds credentials",
             ),
             (
                 "https://a b/",
@@ -451,13 +507,32 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_a_servers_text_is_hidden_unless_it_is_a_mere_word() {
-        let hide = |key: &str, text: &str| ApiKey::new(key).unwrap().hide_in(text.to_owned());
+    fn secrets_in_a_servers_text_are_hidden_unless_they_are_mere_words() {
+        let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
+        settings
+            .headers
+            .push(Header::parse("Authorization: Bearer abc-123-def").unwrap());
+        let mut hidden = |key: &str, text: &str| {
+            settings.api_key = Some(ApiKey::new(key).unwrap());
+            settings.hide_secrets(text.to_owned())
+        };
         assert_eq!(
-            hide("sk-topsecret", "bad key sk-topsecret!"),
+            hidden("sk-topsecret", "bad key sk-topsecret!"),
             "bad key [key]!"
         );
-        assert_eq!(hide("string", "no string"), "no string");
+        assert_eq!(hidden("My API Key", "My API Key"), "[key]");
+        assert_eq!(hidden("string", "no string"), "no string");
+        assert_eq!(hidden("anything", "anything goes"), "anything goes");
+        assert_eq!(hidden("k", "abc-123-def"), "[key]");
+    }
+
+    #[test]
+    fn times_have_bounds() {
+        for wrong in [Duration::ZERO, Duration::MAX] {
+            let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
+            settings.connect_timeout = wrong;
+            assert!(matches!(settings.check(), Err(Error::Invalid { .. })));
+        }
     }
 
     #[test]

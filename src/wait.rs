@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::http::Http;
 use crate::message::{Head, Request, segment};
 use crate::retry::Outcome;
+use crate::settings::LONGEST;
 use crate::{Error, Job, Status, random};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -46,7 +47,7 @@ impl Default for Wait {
 
 pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error> {
     let start = Instant::now();
-    let deadline = start + rules.timeout;
+    let deadline = start + rules.timeout.min(LONGEST);
     let path = format!("/videos/{}", segment(job.id()));
     let mut pauses = Pauses::new(rules.poll_interval);
     let mut asked = job.poll_after();

@@ -215,3 +215,25 @@ fn a_tls_handshake_that_hangs_ends_with_the_connect_timeout() {
         .stdout("")
         .stderr_contains("connecting took longer than 200ms");
 }
+
+#[test]
+fn secrets_are_hidden_wherever_they_come_back() {
+    let secret = "sk-in-a-header-123";
+    let header = format!("Authorization: Bearer {secret}");
+    let long = format!("{}{secret}", "x".repeat(505));
+    for reply in [
+        Reply::json(400, &format!(r#"{{"error":"{secret}"}}"#)),
+        Reply::json(400, &format!(r#"{{"error":{{"message":"{long}"}}}}"#)),
+        Reply::json(400, "{}").header("x-request-id", secret),
+        Reply::redirect(302, &format!("https://other.example/{secret}?sig={secret}")),
+        Reply::json(200, &format!(r#"{{"message":"{secret}"}}"#)),
+    ] {
+        let server = Server::script(vec![reply]);
+        let outcome = openai(&CALL[..9])
+            .args(&["--debug", "--header", &header])
+            .server(&server)
+            .run();
+        outcome.stdout("").never_shows("sk-in-a");
+        server.finish();
+    }
+}

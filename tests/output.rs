@@ -54,3 +54,15 @@ fn text_of_any_script_comes_through() {
     );
     server.finish();
 }
+
+#[test]
+fn a_descriptor_that_cannot_be_written_is_no_silent_success() {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    let read_only = File::open("/dev/null").unwrap();
+    openai(&CALL).stdout_to(read_only).server(&server).run().is(
+        9,
+        "",
+        "openai: the job 'video_1' exists, but cannot write to standard output: Bad file descriptor (os error 9)\n",
+    );
+    server.finish();
+}

@@ -86,16 +86,16 @@ fn an_unknown_outcome_is_not_sent_again_and_ends_with_code_7() {
             Reply::json(200, JOB).truncated(5),
             "the server closed the connection",
         ),
-        (Reply::json(200, ""), "the answer names no job"),
+        (Reply::json(200, ""), "the answer names no job: ''"),
         (
             Reply::json(200, "<html>welcome</html>"),
-            "the answer names no job",
+            "the answer names no job: '<html>welcome</html>'",
         ),
         (
             Reply::json(200, r#"{"object": "list", "data": []}"#),
-            "the answer names no job",
+            r#"the answer names no job: '{"object": "list", "data": []}'"#,
         ),
-        (Reply::status(204), "the answer names no job"),
+        (Reply::status(204), "the answer names no job: ''"),
     ];
     for (reply, why) in broken {
         let server = Server::script(vec![reply]);
@@ -106,7 +106,7 @@ fn an_unknown_outcome_is_not_sent_again_and_ends_with_code_7() {
             &format!(
                 "openai: the request was sent, but its outcome is unknown: {why}\n\
                  hint: a job may exist and be paid for; before you run this again, look for it: \
-                 curl -H \"Authorization: Bearer $OPENAI_API_KEY\" '{url}/videos?order=desc&limit=5'\n"
+                 curl '{url}/videos?order=desc&limit=5'\n"
             ),
         );
         server.finish();

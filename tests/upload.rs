@@ -219,3 +219,71 @@ fn a_slow_server_is_given_the_time_it_needs() {
         .is(0, PRINTED, "");
     server.finish();
 }
+
+#[test]
+fn a_100_with_header_fields_lets_the_upload_go_on() {
+    let clip = clip(2 * MIB);
+    for informational in [
+        "HTTP/1.1 100 Continue\r\nDate: x\r\nServer: y\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 102 Processing\r\n\r\n",
+    ] {
+        let server = Server::script(vec![Reply::json(200, JOB).informational(informational)]);
+        openai(&CALL)
+            .current_dir(clip.path())
+            .server(&server)
+            .run()
+            .is(0, PRINTED, "");
+        assert!(server.finish()[0].whole, "{informational}");
+    }
+}
+
+#[test]
+fn an_informational_answer_before_the_final_one_is_passed_over() {
+    let server = Server::script(vec![
+        Reply::json(200, JOB).informational("HTTP/1.1 100 Continue\r\nDate: x\r\n\r\n"),
+    ]);
+    openai(&CALL[..6])
+        .args(&["--video", "v"])
+        .server(&server)
+        .run()
+        .is(0, PRINTED, "");
+    server.finish();
+}
+
+#[test]
+fn an_empty_stream_is_no_upload() {
+    let server = Server::script(vec![]);
+    openai(&CALL[..6])
+        .args(&["--video", "@-"])
+        .server(&server)
+        .run()
+        .is(2, "", "openai: the stream to upload is empty\n");
+    openai(&CALL[..6])
+        .args(&["--video", "@-", "--api-key-file", "-"])
+        .stdin("bytes")
+        .server(&server)
+        .run()
+        .is(
+            2,
+            "",
+            "openai: --video @- and --api-key-file - cannot both read standard input\n",
+        );
+    server.finish();
+}
+
+#[test]
+fn a_stream_that_falls_silent_is_code_9() {
+    let server = Server::script(vec![]);
+    openai(&CALL[..6])
+        .args(&["--video", "@-", "--stall-timeout", "100ms"])
+        .stdin_held_open()
+        .server(&server)
+        .run()
+        .is(
+            9,
+            "",
+            "openai: cannot read the stream to upload: nothing came for 100ms\n",
+        );
+    server.finish();
+}

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 /// What stands on the command line, as it stands there: nothing is checked against anything else yet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Args {
     /// Everything that is no flag: the command words, then their arguments.
     pub(crate) words: Vec<OsString>,
@@ -43,6 +43,13 @@ pub(crate) struct Args {
 
     pub(crate) debug: bool,
     pub(crate) quiet: bool,
+}
+
+impl std::fmt::Debug for Args {
+    /// The names of the flags only: the values hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Args({:?} {:?})", self.words, self.given)
+    }
 }
 
 /// A command, `openai videos NAME`.
@@ -191,7 +198,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Extend,
         on: &[Command::Extend],
         help: "The completed video: its id, @FILE to upload one, or {id: ID}",
-        more: "@- uploads standard input, once and without retries. An object may be JSON or the short form; it is \
+        more: "@- uploads standard input, once and without retries; it may pause for the stall timeout. An object may be JSON or the short form; it is \
                sent as it is.",
         set: Set::Os(|args, value| args.video = Some(value)),
         ..NONE

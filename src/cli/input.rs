@@ -23,7 +23,9 @@ pub(crate) fn read(path: &OsStr, what: &str) -> Result<String, Error> {
         format!("'{}'", path.to_string_lossy())
     };
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => bad(what, format!("there is no file {shown}")),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            bad(what, format!("there is no file {shown}"))
+        }
         io::ErrorKind::IsADirectory => bad(what, format!("{shown} is a directory")),
         _ => Error::file(format!("{what}: cannot read {shown}"), error),
     };
@@ -39,7 +41,12 @@ pub(crate) fn read(path: &OsStr, what: &str) -> Result<String, Error> {
             format!("{shown} is larger than {} MiB", LIMIT >> 20),
         ));
     }
-    String::from_utf8(bytes).map_err(|_| bad(what, format!("{shown} is not UTF-8")))
+    let text = String::from_utf8(bytes).map_err(|_| bad(what, format!("{shown} is not UTF-8")))?;
+    // Some editors put a byte order mark in front; it is no part of the text.
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text))
 }
 
 /// A prompt: literal text, `@FILE`, or `\@` for a literal `@`.
@@ -51,7 +58,8 @@ pub(crate) fn prompt(value: &OsStr) -> Result<String, Error> {
     let Some(path) = after_at(value) else {
         return text(value, WHAT);
     };
-    if path.is_empty() || (path != "-" && is_handle(&path) && fs::metadata(&path).is_err()) {
+    let is_file = || fs::metadata(&path).is_ok_and(|metadata| !metadata.is_dir());
+    if path.is_empty() || (path != "-" && is_handle(&path) && !is_file()) {
         return text(value, WHAT);
     }
     if path != "-" && !Path::new(&path).exists() {

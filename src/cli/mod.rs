@@ -43,8 +43,14 @@ fn execute(mut plan: Plan) -> Result<(), Error> {
     let client = Client::with_events(plan.settings.clone(), move |event| screen.show(event))?;
     match std::mem::replace(&mut plan.task, Task::Done) {
         Task::Preview(extension) => print::preview(&client.preview(&extension)?),
-        Task::Extend(extension) => follow(&client, client.extend(&extension)?, &plan),
-        Task::Retrieve(id) => follow(&client, client.retrieve(&id)?, &plan),
+        Task::Extend(extension) => {
+            let job = client.extend(&extension)?;
+            follow(client, job, &plan)
+        }
+        Task::Retrieve(id) => {
+            let job = client.retrieve(&id)?;
+            follow(client, job, &plan)
+        }
         Task::Download(id) => fetch(&client, &id, &plan),
         Task::Delete(id) => print::json(&client.delete(&id)?),
         Task::Done => Ok(()),
@@ -52,40 +58,38 @@ fn execute(mut plan: Plan) -> Result<(), Error> {
 }
 
 /// From the job as it was first seen to what the user wants of it.
-fn follow(client: &Client, job: Job, plan: &Plan) -> Result<(), Error> {
-    let Some(rules) = &plan.wait else {
-        return print::job(&job);
-    };
-    let media_on_stdout = matches!(plan.output, Some(Output::Stdout));
-    let (job, done) = match client.wait(job, rules) {
-        Ok(job) => {
+fn follow(client: Client, job: Job, plan: &Plan) -> Result<(), Error> {
+    let (job, done) = match plan
+        .wait
+        .as_ref()
+        .map(|rules| client.wait(job.clone(), rules))
+    {
+        None => (job, Ok(())),
+        Some(Ok(job)) => {
             let fetched = match plan.output {
-                Some(_) => fetch(client, job.id(), plan),
+                Some(_) => fetch(&client, job.id(), plan),
                 None => Ok(()),
             };
             (job, fetched)
         }
-        Err(Error::Failed(job)) => ((*job).clone(), Err(Error::Failed(job))),
-        Err(Error::Pending { job, waited }) => {
+        Some(Err(Error::Failed(job))) => ((*job).clone(), Err(Error::Failed(job))),
+        Some(Err(Error::Pending { job, waited })) => {
             ((*job).clone(), Err(Error::Pending { job, waited }))
         }
-        Err(error) => return Err(error),
+        Some(Err(error)) => return Err(error),
     };
-    if !media_on_stdout {
+    // With it goes the line of progress, which would stand in the way of the result.
+    drop(client);
+    if !matches!(plan.output, Some(Output::Stdout)) {
         print::job(&job)?;
     }
     done
 }
 
 fn fetch(client: &Client, id: &str, plan: &Plan) -> Result<(), Error> {
+    let get = |target: Target<'_>| client.download(id, &plan.download, target).map(drop);
     match &plan.output {
-        Some(Output::File(path)) => client
-            .download(id, &plan.download, Target::File(path))
-            .map(drop),
-        _ => print::media(|writer| {
-            client
-                .download(id, &plan.download, Target::Writer(writer))
-                .map(drop)
-        }),
+        Some(Output::File(path)) => get(Target::File(path)),
+        _ => print::media(|writer| get(Target::Writer(writer))),
     }
 }

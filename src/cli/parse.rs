@@ -8,7 +8,7 @@ use openai_videos::Error;
 
 use super::flags::{Args, FLAGS, Flag, Help, Set};
 
-/// Timers further away than this are taken for mistakes, and clocks could not count them.
+/// The library takes no more.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Reads the command line. Options may stand before, between and after the words.
@@ -60,8 +60,12 @@ fn set(
             let text = text(parser)?;
             set(
                 args,
-                text.parse()
-                    .map_err(|_| bad(shown, format!("'{text}' is no whole number")))?,
+                text.parse().map_err(|_| {
+                    bad(
+                        shown,
+                        format!("'{text}' is no whole number from 0 to 4294967295"),
+                    )
+                })?,
             );
         }
     }
@@ -103,10 +107,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// An argument as text.
 pub(crate) fn text(value: &OsStr, what: &str) -> Result<String, Error> {
+    // Not quoted: it could be a key, and could not be shown as it is anyway.
     value
         .to_str()
         .map(str::to_owned)
-        .ok_or_else(|| bad(what, format!("'{}' is not UTF-8", value.to_string_lossy())))
+        .ok_or_else(|| bad(what, "the value is not UTF-8"))
 }
 
 /// A usage error: what is wrong with the value of which flag or variable.
@@ -230,7 +235,7 @@ mod tests {
             ),
             (
                 &["--max-retries", "-1"][..],
-                "--max-retries: '-1' is no whole number",
+                "--max-retries: '-1' is no whole number from 0 to 4294967295",
             ),
             (
                 &["--timeout", "soon"][..],

@@ -1,7 +1,9 @@
 //! What the program says: the result on standard output, everything else on standard error. Nothing of a server's
 //! text reaches a terminal as a control character, and no secret reaches anything.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
 use openai_videos::{Error, FilePart, Job, Preview, PreviewBody, Settings};
@@ -46,17 +48,22 @@ pub(crate) fn text(text: &str) -> Result<(), Error> {
     }
 }
 
-#[allow(clippy::disallowed_methods)] // this is the one place that writes to standard output
 fn write(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdout()?;
     let text = hidden(text.to_owned());
     let text = if stdout.is_terminal() {
         visible(&text)
     } else {
         text
     };
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    stdout.write_all(text.as_bytes())
+}
+
+/// Standard output as a file: the standard library's own handle takes a descriptor that cannot be written for one
+/// that nobody reads, and says nothing.
+#[allow(clippy::disallowed_methods)] // this is the one place that writes to standard output
+fn stdout() -> io::Result<File> {
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
 }
 
 /// JSON, indented, its members and literals as the server sent them.
@@ -78,13 +85,11 @@ pub(crate) fn job(job: &Job) -> Result<(), Error> {
 }
 
 /// Lets `write` write media to standard output. A closed pipe ends quietly here too.
-#[allow(clippy::disallowed_methods)] // media is no text, so nothing is hidden or made visible in it
 pub(crate) fn media(write: impl FnOnce(&mut dyn Write) -> Result<(), Error>) -> Result<(), Error> {
-    match write(&mut io::stdout().lock()) {
+    let unwritable = |source| Error::file("cannot write to standard output", source);
+    match write(&mut stdout().map_err(unwritable)?) {
         Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(Error::File { source, .. }) => {
-            Err(Error::file("cannot write to standard output", source))
-        }
+        Err(Error::File { source, .. }) => Err(unwritable(source)),
         done => done,
     }
 }
@@ -127,9 +132,8 @@ pub(crate) fn note(text: String) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-#[allow(clippy::disallowed_methods)] // it is only asked what it is
 pub(crate) fn stdout_is_terminal() -> bool {
-    io::stdout().is_terminal()
+    stdout().is_ok_and(|stdout| stdout.is_terminal())
 }
 
 #[allow(clippy::disallowed_methods)] // it is only asked what it is
@@ -152,10 +156,15 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoKey => {
             "set OPENAI_API_KEY or OPENAI_API_KEY_FILE, or name a server that needs none with OPENAI_BASE_URL".to_owned()
         }
-        Error::Unknown { list_url, .. } => format!(
-            "a job may exist and be paid for; before you run this again, look for it: \
-             curl -H \"Authorization: Bearer $OPENAI_API_KEY\" '{list_url}'"
-        ),
+        Error::Unknown { list_url, .. } => {
+            let key = match SECRETS.get().is_some_and(|settings| settings.api_key.is_some()) {
+                true => "-H \"Authorization: Bearer $OPENAI_API_KEY\" ",
+                false => "",
+            };
+            format!(
+                "a job may exist and be paid for; before you run this again, look for it: curl {key}'{list_url}'"
+            )
+        }
         Error::Pending { job, .. } => {
             format!("wait for it again with: openai videos retrieve --wait -- '{}'", job.id())
         }
@@ -168,7 +177,12 @@ fn hint(error: &Error) -> Option<String> {
             (404 | 405, _) => {
                 "the server may not offer this call, or --base-url lacks a path such as /v1".to_owned()
             }
-            (_, Some(wait)) => format!("the server asks to wait {} s; run this again then", wait.as_secs()),
+                (_, Some(wait)) if wait.as_secs() > 86_400 => {
+                "the server asks to wait for more than a day".to_owned()
+            }
+            (_, Some(wait)) => {
+                format!("the server asks to wait {} s; run this again then", wait.as_secs_f64().ceil())
+            }
             _ => return None,
         },
         _ => return None,

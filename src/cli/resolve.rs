@@ -2,8 +2,9 @@
 //! the upload. The environment comes in as a function, so that tests need none.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use openai_videos::{
     ApiKey, BaseUrl, DEFAULT_BASE_URL, Download, Encoding, Error, Extension, Fields, Header,
@@ -49,7 +50,7 @@ pub(crate) enum Output {
 pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
     let (command, name) = command(&args.words)?;
     check_flags(&args, command, name)?;
-    check_standard_input(&args)?;
+    check_standard_input(&args, env)?;
     let task = match command {
         Command::Extend if args.dry_run => Task::Preview(extension(&args)?),
         Command::Extend => Task::Extend(extension(&args)?),
@@ -213,12 +214,18 @@ fn shows_progress(env: Env<'_>) -> bool {
 }
 
 /// Standard input can be read once.
-fn check_standard_input(args: &Args) -> Result<(), Error> {
+fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
     let is = |value: &Option<OsString>, dash: &str| value.as_deref() == Some(OsStr::new(dash));
+    let key_file = env_value(env, "OPENAI_API_KEY_FILE");
     let readers: Vec<&str> = [
         ("--prompt @-", is(&args.prompt, "@-")),
         ("--video @-", is(&args.video, "@-")),
         ("--body -", is(&args.body, "-")),
+        ("--api-key-file -", is(&args.api_key_file, "-")),
+        (
+            "OPENAI_API_KEY_FILE=-",
+            is(&key_file, "-") && args.api_key.is_none() && args.api_key_file.is_none(),
+        ),
     ]
     .into_iter()
     .filter_map(|(name, reads)| reads.then_some(name))
@@ -313,7 +320,7 @@ fn video(value: &OsStr) -> Result<Video, Error> {
     if reference.trim_start().starts_with('{') {
         return Video::object(&reference);
     }
-    if Path::new(&reference).is_file() {
+    if fs::metadata(&reference).is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(Error::invalid_with(
             format!("--video: '{reference}' is a file, and would be taken for the id of a video"),
             format!("write '@{reference}' to upload it"),
@@ -341,7 +348,8 @@ fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
             .transpose()
     };
     let or_env = |flag: &Option<String>, name: &str| match flag {
-        Some(value) => Ok(Some(value.clone())),
+        // Empty is what a script passes for a variable that is not set.
+        Some(value) => Ok(Some(value.clone()).filter(|value| !value.is_empty())),
         None => env_text(name),
     };
     let base_url =
@@ -369,6 +377,7 @@ fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
     let direct = env_value(env, "OPENAI_API_KEY");
     let file = env_value(env, "OPENAI_API_KEY_FILE");
     let key = |text: &str, from: &str| {
+        let text = text.trim_matches(' ');
         ApiKey::new(text)
             .map(Some)
             .map_err(|error| named(from, error))

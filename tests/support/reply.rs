@@ -17,6 +17,8 @@ pub struct Reply {
     listen: Listen,
     answer: Answer,
     delay: Duration,
+    /// Sent before the request's body is read.
+    informational: String,
 }
 
 /// How much of the request is read before the answer.
@@ -205,6 +207,12 @@ impl Reply {
         self.listen(Listen::Pause(bytes))
     }
 
+    /// Sends these informational answers first, and no `100 Continue` of its own.
+    pub fn informational(mut self, heads: &str) -> Reply {
+        self.informational = heads.to_owned();
+        self.listen(Listen::WholeUnasked)
+    }
+
     /// Never sends `100 Continue`, and waits for the body as if it had.
     pub fn ignore_expect(self) -> Reply {
         self.listen(Listen::WholeUnasked)
@@ -215,6 +223,7 @@ impl Reply {
             listen: Listen::Whole,
             answer,
             delay: Duration::ZERO,
+            informational: String::new(),
         }
     }
 
@@ -233,6 +242,7 @@ impl Reply {
 
     /// Reads what this reply wants of the request. `false`: the client was gone before it was there.
     pub(super) fn read(&self, incoming: &mut Incoming, wire: &mut Wire) -> io::Result<bool> {
+        wire.write_all(self.informational.as_bytes())?;
         match self.listen {
             Listen::Head => incoming.take_head(wire).map(|()| true),
             Listen::AllButTheEnd => {
