@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::SystemTime;
 
+use crate::adopt::{self, Found};
 use crate::download::{self, Download, Target};
 use crate::error::shorten;
 use crate::event::Event;
@@ -11,6 +13,7 @@ use crate::http::Http;
 use crate::message::{Body, Method, Request, segment, shown};
 use crate::multipart::Form;
 use crate::request::{Encoding, Extension};
+use crate::state::{self, Record, StateFile};
 use crate::wait::{self, Wait};
 use crate::{Error, Job, Settings, random};
 
@@ -66,12 +69,16 @@ impl Client {
     /// - [`Error::Redirect`]: the API is somewhere else.
     /// - [`Error::Unknown`]: the request was sent and no readable answer came: a job may exist.
     pub fn extend(&self, extension: &Extension) -> Result<Job, Error> {
-        let key = match &extension.idempotency_key {
-            Some(key) => key.clone(),
-            None => random::token(),
-        };
+        let key = extension
+            .idempotency_key
+            .clone()
+            .unwrap_or_else(random::token);
+        self.extend_with(extension, &key)
+    }
+
+    fn extend_with(&self, extension: &Extension, key: &str) -> Result<Job, Error> {
         if !extension.wants_form() {
-            match self.post(Body::Json(&extension.to_json()), &key) {
+            match self.post(Body::Json(&extension.to_json()), key) {
                 Err(Error::Api(error))
                     if error.status == 415 && extension.encoding == Encoding::Auto =>
                 {
@@ -81,7 +88,102 @@ impl Client {
             }
         }
         let form = Form::new(&extension.to_parts(), extension.upload(), random::token())?;
-        self.post(Body::Form(&form), &key)
+        self.post(Body::Form(&form), key)
+    }
+
+    /// Like [`Client::extend`], but for one job however often the run is cut: what is under way stands in `state`. A
+    /// job that an earlier run began is taken up instead of a new one; after a run that was cut while it sent its
+    /// request, the server is asked whether there is a job (`GET /videos`, `ListVideos`).
+    ///
+    /// The caller clears the state when it has what it wants of the job; a job that ended without media, too.
+    ///
+    /// # Errors
+    /// As [`Client::extend`], and:
+    /// - [`Error::Invalid`]: the state is about another request, or this one uploads a stream.
+    /// - [`Error::Undecided`]: the server does not tell whether there is a job.
+    /// - [`Error::File`]: the state cannot be written; if it says so before the request, nothing was sent.
+    pub fn extend_once(&self, extension: &Extension, state: &mut StateFile) -> Result<Job, Error> {
+        let request = state::describe(&self.settings().base_url, extension)?;
+        let record = match state.record() {
+            None => Record {
+                request,
+                idempotency_key: extension
+                    .idempotency_key
+                    .clone()
+                    .unwrap_or_else(random::token),
+                since: SystemTime::now(),
+                id: None,
+            },
+            Some(record) if record.request != request => {
+                return Err(Error::invalid_with(
+                    format!(
+                        "'{}' holds another request that is not finished",
+                        state.path().display()
+                    ),
+                    "finish it with its own arguments, or remove the file to give it up",
+                ));
+            }
+            Some(record) => match &record.id {
+                Some(id) => return Ok(Job::of(id)),
+                None => match self.adopt(extension, record, state)? {
+                    Some(id) => {
+                        let record = Record {
+                            id: Some(id.clone()),
+                            ..record.clone()
+                        };
+                        self.keep(state, record);
+                        return Ok(Job::of(&id));
+                    }
+                    // Still since the first attempt: should its job turn up late, there are two, and that is seen.
+                    None => record.clone(),
+                },
+            },
+        };
+        state.note(record.clone())?;
+        match self.extend_with(extension, &record.idempotency_key) {
+            Ok(job) => {
+                self.keep(
+                    state,
+                    Record {
+                        id: Some(job.id().to_owned()),
+                        ..record
+                    },
+                );
+                Ok(job)
+            }
+            Err(error @ Error::Unknown { .. }) => Err(error),
+            Err(error) => {
+                // There is no job. Should this not reach the disk, the next run asks the server.
+                let _ = state.clear();
+                Err(error)
+            }
+        }
+    }
+
+    /// The id of the job that a cut run began, if there is one.
+    fn adopt(
+        &self,
+        extension: &Extension,
+        record: &Record,
+        state: &StateFile,
+    ) -> Result<Option<String>, Error> {
+        match adopt::find(&self.http, &extension.prompt(), record.since)? {
+            Found::Job(id) => Ok(Some(id)),
+            Found::None => Ok(None),
+            Found::Unclear(why) => Err(Error::Undecided {
+                why,
+                list_url: self.http.list_url(),
+                path: state.path().to_owned(),
+            }),
+        }
+    }
+
+    /// Notes the job's id. If that fails the run goes on: the id is told, and another run would ask the server.
+    fn keep(&self, state: &mut StateFile, record: Record) {
+        let id = record.id.clone().unwrap_or_default();
+        if let Err(why) = state.note(record) {
+            (self.http.report)(&Event::NotKept { id: &id, why: &why });
+        }
     }
 
     fn post(&self, body: Body<'_>, idempotency_key: &str) -> Result<Job, Error> {

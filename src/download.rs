@@ -74,16 +74,22 @@ pub(crate) fn download(
         .iter()
         .find(|(_, variant)| Some(*variant) == options.variant);
     let query = name.map_or(String::new(), |(name, _)| format!("?variant={name}"));
+    let output = Output::open(target)?;
+    (http.report)(&Event::Unfinished {
+        path: output.unfinished(),
+    });
     let transfer = Transfer {
         http,
         path: format!("/videos/{}/content{query}", segment(id)),
-        output: Output::open(target)?,
+        output,
         position: 0,
         furthest: 0,
         total: None,
         validator: None,
     };
-    transfer.run(options)
+    let done = transfer.run(options);
+    (http.report)(&Event::Unfinished { path: None });
+    done
 }
 
 /// One download over all its attempts.

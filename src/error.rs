@@ -70,6 +70,20 @@ pub enum Error {
         /// The start of it.
         text: String,
     },
+    /// Another run holds the state file.
+    Locked {
+        /// The state file.
+        path: PathBuf,
+    },
+    /// An earlier run sent the request and was cut, and the server does not tell whether there is a job.
+    Undecided {
+        /// Why it cannot be told.
+        why: String,
+        /// The URL that lists recent jobs.
+        list_url: String,
+        /// The state file; without it the request would be sent again.
+        path: PathBuf,
+    },
     /// A local file or stream could not be read or written.
     File {
         /// The action and the path: `cannot read 'clip.mp4'`, say.
@@ -156,6 +170,15 @@ impl fmt::Display for Error {
                     "the content is no media but {}: {}",
                     shorten(content_type),
                     shorten(text)
+                )
+            }
+            Error::Locked { path } => {
+                write!(f, "another run holds the state file '{}'", path.display())
+            }
+            Error::Undecided { why, .. } => {
+                write!(
+                    f,
+                    "an earlier run was cut while it sent the request, and a job may exist: {why}"
                 )
             }
             Error::File { what, source } => write!(f, "{what}: {source}"),

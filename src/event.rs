@@ -1,5 +1,6 @@
 //! What a caller may want to show while a call runs. The library prints nothing itself.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::{Error, Job};
@@ -48,6 +49,18 @@ pub enum Event<'a> {
         job: &'a Job,
         /// Since the wait began; zero for the first look.
         elapsed: Duration,
+    },
+    /// The job's id could not be written to the state file. The run goes on without.
+    NotKept {
+        /// The job.
+        id: &'a str,
+        /// Why.
+        why: &'a Error,
+    },
+    /// A file beside the target is being written, or no longer.
+    Unfinished {
+        /// The file; `None`: it is gone, or in its place.
+        path: Option<&'a Path>,
     },
     /// A poll failed; the next one follows.
     PollFailed {

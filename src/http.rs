@@ -130,6 +130,7 @@ impl Http {
     /// As section "Errors" of [`Client::extend`](crate::Client::extend) lists them.
     pub(crate) fn text(&self, request: &Request<'_>) -> Result<Text, Error> {
         let mut done = 0;
+        let mut unknown = None;
         loop {
             let miss = match self.once(request) {
                 Ok(text) => return Ok(text),
@@ -137,7 +138,11 @@ impl Http {
             };
             match self.delay(request, done, &miss) {
                 Some(after) => self.pause(&mut done, after, &miss.error),
-                None => return Err(miss.error),
+                // What a later attempt met says nothing about the job that an earlier one may have made.
+                None => return Err(unknown.unwrap_or(miss.error)),
+            }
+            if let Error::Unknown { .. } = miss.error {
+                unknown = Some(miss.error);
             }
         }
     }
@@ -245,8 +250,13 @@ impl Http {
     fn unknown(&self, why: String) -> Error {
         Error::Unknown {
             why,
-            list_url: self.url("/videos?order=desc&limit=5"),
+            list_url: self.list_url(),
         }
+    }
+
+    /// Where to look for a job of unknown fate.
+    pub(crate) fn list_url(&self) -> String {
+        self.url("/videos?order=desc&limit=5")
     }
 
     /// Sends a request once and gives the answer as soon as its head is there, whatever its status. A GET follows

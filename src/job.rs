@@ -64,6 +64,17 @@ impl Job {
         Self::read(text, Some(id))
     }
 
+    /// A job of which only the id is known. It is to be looked at without delay.
+    pub(crate) fn of(id: &str) -> Self {
+        Self {
+            text: format!("{{\"id\":{}}}", json::quote(id)),
+            id: id.to_owned(),
+            word: None,
+            progress: None,
+            poll_after: Some(Duration::ZERO),
+        }
+    }
+
     fn read(text: String, id: Option<&str>) -> Option<Self> {
         let top = Object::parse(&text).ok()?;
         let inner = top.get("data").and_then(only_element);

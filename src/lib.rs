@@ -25,6 +25,7 @@
 //! A request that creates a job is sent again only where that cannot create a second one; where that is not known,
 //! [`Error::Unknown`] says so. Nothing here reads the environment, prints or exits: that is the front end's part.
 
+mod adopt;
 mod client;
 mod download;
 mod error;
@@ -40,6 +41,7 @@ mod request;
 mod retry;
 mod settings;
 mod shorthand;
+mod state;
 mod wait;
 
 pub use client::{Client, FilePart, Preview, PreviewBody};
@@ -51,4 +53,5 @@ pub use request::{
     Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, Video, check_seconds,
 };
 pub use settings::{ApiKey, BaseUrl, DEFAULT_BASE_URL, Header, Settings};
+pub use state::StateFile;
 pub use wait::Wait;

@@ -49,6 +49,14 @@ impl<'a> Output<'a> {
         Ok(Self { kind, skip: 0 })
     }
 
+    /// The file that is to be removed should the program end now.
+    pub(crate) fn unfinished(&self) -> Option<&Path> {
+        match &self.kind {
+            Kind::Part(part) => Some(&part.path),
+            Kind::Stream(..) => None,
+        }
+    }
+
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let skipped = usize::try_from(self.skip)
             .unwrap_or(usize::MAX)

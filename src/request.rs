@@ -292,6 +292,14 @@ impl Extension {
         Ok(self)
     }
 
+    /// The prompt as text.
+    pub(crate) fn prompt(&self) -> String {
+        self.fields
+            .get("prompt")
+            .map(Value::to_text)
+            .unwrap_or_default()
+    }
+
     pub(crate) fn upload(&self) -> Option<&Upload> {
         self.upload.as_ref()
     }

@@ -125,6 +125,18 @@ fn who_accepts_a_second_job_gets_the_retry() {
 }
 
 #[test]
+fn a_later_refusal_does_not_undo_what_an_earlier_attempt_may_have_done() {
+    let server = Server::script(vec![Reply::empty(), Reply::json(400, "{}")]);
+    openai(&CALL)
+        .args(&["--retry-unsafe", "--max-retries", "1"])
+        .server(&server)
+        .run()
+        .code(7)
+        .stderr_contains("its outcome is unknown: the server closed the connection");
+    server.finish();
+}
+
+#[test]
 fn the_server_has_the_last_word_on_retrying() {
     let server = Server::script(vec![
         busy(500).header("x-should-retry", "true"),

@@ -7,7 +7,7 @@ use openai_videos::Error;
 pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
 
 /// Code, meaning, and what a scheduler should do.
-pub(crate) const TABLE: [(u8, &str, &str); 10] = [
+pub(crate) const TABLE: [(u8, &str, &str); 11] = [
     (
         0,
         "done; with --wait completed, with --output the file is whole",
@@ -42,6 +42,7 @@ pub(crate) const TABLE: [(u8, &str, &str); 10] = [
         "a local file or stream could not be read or written",
         "fix the disk",
     ),
+    (10, "another run holds the state file", "leave it"),
 ];
 
 /// The code for an error.
@@ -62,7 +63,8 @@ fn number(error: &Error) -> u8 {
         Error::Failed(_) => 1,
         Error::Pending { .. } => 8,
         Error::Connect { .. } | Error::Cut { .. } => 6,
-        Error::Unknown { .. } => 7,
+        Error::Unknown { .. } | Error::Undecided { .. } => 7,
+        Error::Locked { .. } => 10,
         Error::File { .. } | Error::Changed { .. } => 9,
         // The enum may grow; an error without a row here is a local one of an unknown kind.
         _ => 9,

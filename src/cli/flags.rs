@@ -27,6 +27,7 @@ pub(crate) struct Args {
     pub(crate) poll_interval: Option<Duration>,
     pub(crate) output: Option<OsString>,
     pub(crate) variant: Option<String>,
+    pub(crate) state: Option<OsString>,
 
     pub(crate) api_key: Option<String>,
     pub(crate) api_key_file: Option<OsString>,
@@ -292,6 +293,17 @@ pub(crate) const FLAGS: &[Flag] = &[
         on: FETCHING,
         help: "What to download: video, thumbnail or spritesheet",
         set: Set::Text(|args, value| args.variant = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "state",
+        value: "FILE",
+        group: Group::Result,
+        on: &[Command::Extend],
+        help: "Keep the job in FILE: one job, however often the run is cut",
+        more: "A run that finds a job there does not ask for another one: it waits and downloads. FILE is emptied \
+               when the job has ended, and never holds the key. Without this the id goes to standard error.",
+        set: Set::Os(|args, value| args.state = Some(value)),
         ..NONE
     },
     Flag {

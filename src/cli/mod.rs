@@ -10,11 +10,12 @@ mod parse;
 mod print;
 mod progress;
 mod resolve;
+mod signals;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use openai_videos::{Client, Error, Job, Target};
+use openai_videos::{Client, Error, Extension, Job, StateFile, Status, Target};
 
 use self::progress::Screen;
 use self::resolve::{Output, Plan, Task};
@@ -39,14 +40,18 @@ pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCod
 
 fn execute(mut plan: Plan) -> Result<(), Error> {
     print::hide(plan.settings.clone());
+    signals::watch();
     let screen = Screen::new(plan.show);
     let client = Client::with_events(plan.settings.clone(), move |event| screen.show(event))?;
     match std::mem::replace(&mut plan.task, Task::Done) {
         Task::Preview(extension) => print::preview(&client.preview(&extension)?),
-        Task::Extend(extension) => {
-            let job = client.extend(&extension)?;
-            follow(client, job, &plan)
-        }
+        Task::Extend(extension) => match &plan.state {
+            None => {
+                let job = client.extend(&extension)?;
+                follow(client, job, &plan)
+            }
+            Some(path) => once(client, &extension, &mut StateFile::open(path)?, &plan),
+        },
         Task::Retrieve(id) => {
             let job = client.retrieve(&id)?;
             follow(client, job, &plan)
@@ -54,6 +59,26 @@ fn execute(mut plan: Plan) -> Result<(), Error> {
         Task::Download(id) => fetch(&client, &id, &plan),
         Task::Delete(id) => print::json(&client.delete(&id)?),
         Task::Done => Ok(()),
+    }
+}
+
+/// One job, however often the run is cut: the state is cleared once the job has ended and its media are stored.
+fn once(
+    client: Client,
+    extension: &Extension,
+    state: &mut StateFile,
+    plan: &Plan,
+) -> Result<(), Error> {
+    let taken_up = state.is_pending();
+    let mut job = client.extend_once(extension, state)?;
+    if taken_up && plan.wait.is_none() {
+        job = client.retrieve(job.id())?;
+    }
+    let ended = plan.wait.is_some() || job.status() != Status::Pending;
+    match follow(client, job, plan) {
+        Ok(()) if ended => state.clear(),
+        Err(Error::Failed(job)) => state.clear().and(Err(Error::Failed(job))),
+        done => done,
     }
 }
 

@@ -165,6 +165,10 @@ fn hint(error: &Error) -> Option<String> {
                 "a job may exist and be paid for; before you run this again, look for it: curl {key}'{list_url}'"
             )
         }
+        Error::Undecided { list_url, path, .. } => format!(
+            "look for it at {list_url}; if there is none, remove '{}' to send the request again",
+            path.display()
+        ),
         Error::Pending { job, .. } => {
             format!("wait for it again with: openai videos retrieve --wait -- '{}'", job.id())
         }

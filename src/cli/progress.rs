@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use openai_videos::{Event, Job};
 
 use super::print::{note, visible};
+use super::signals;
 
 const WIDTH: usize = 39;
 /// Nothing is drawn for what is done by then, and nothing twice within it.
@@ -18,6 +19,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Show {
     pub(crate) debug: bool,
+    /// The job's id before the first look: it is nowhere else then.
+    pub(crate) id: bool,
     pub(crate) remarks: bool,
     pub(crate) progress: bool,
 }
@@ -89,6 +92,12 @@ impl Screen {
                     format!("{why}; retry {number} of {of} in {seconds:.1} s"),
                 );
             }
+            Event::NotKept { id, why } => {
+                // Not a remark either: see below.
+                clear(&mut state);
+                note(visible(&format!("openai: job {id}: {why}\n")));
+            }
+            Event::Unfinished { path } => signals::unfinished(*path),
             Event::PollFailed { why } => self.remark(&mut state, format!("{why}; looking again")),
             Event::NotReady { why } => self.remark(
                 &mut state,
@@ -112,7 +121,7 @@ impl Screen {
     }
 
     fn status(&self, state: &mut State, job: &Job, elapsed: Duration) {
-        if elapsed.is_zero() {
+        if elapsed.is_zero() && self.show.id {
             // Not a remark: whoever ends the run now has this line to find the job by.
             clear(state);
             note(visible(&format!("openai: job {}\n", job.id())));

@@ -24,6 +24,7 @@ pub(crate) struct Plan {
     /// How to wait, if at all.
     pub(crate) wait: Option<Wait>,
     pub(crate) output: Option<Output>,
+    pub(crate) state: Option<PathBuf>,
     pub(crate) download: Download,
     pub(crate) show: Show,
 }
@@ -60,12 +61,17 @@ pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
     };
     let settings = settings(&args, env)?;
     let output = output(&args, command)?;
+    let state = match args.state.as_deref() {
+        Some(path) if path.is_empty() => return Err(bad("--state", "the file name is empty")),
+        path => path.map(PathBuf::from),
+    };
     let mut download = Download::default();
     download.variant = args.variant.as_deref().map(variant).transpose()?;
     download.ready_within = args.wait_timeout;
     download.poll_interval = args.poll_interval;
     let show = Show {
         debug: args.debug,
+        id: args.state.is_none(),
         remarks: !args.quiet,
         progress: !args.quiet && !args.debug && shows_progress(env),
     };
@@ -75,6 +81,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
         task,
         wait,
         output,
+        state,
         download,
         show,
     })

@@ -1,0 +1,546 @@
+//! `--state`: one job, however often the run is cut, repeated or doubled.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use support::command::Openai;
+use support::{CLIP, Reply, Request, Server, TempDir, openai};
+
+const CALL: [&str; 12] = [
+    "videos",
+    "extend",
+    "--prompt",
+    "x",
+    "--seconds",
+    "4",
+    "--video",
+    "v",
+    "--wait",
+    "--state",
+    "job",
+    "-q",
+];
+const COMPLETED: &str = "{\n  \"id\": \"video_1\",\n  \"status\": \"completed\"\n}\n";
+
+fn call(server: &Server, directory: &TempDir) -> Openai {
+    openai(&CALL).server(server).current_dir(directory.path())
+}
+
+fn job(status: &str) -> Reply {
+    Reply::json(200, &format!(r#"{{"id":"video_1","status":"{status}"}}"#))
+        .header("openai-poll-after-ms", "100")
+}
+
+/// A list with one job of this prompt, created just now.
+fn listed(prompt: &str) -> Reply {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    Reply::json(
+        200,
+        &format!(r#"{{"data":[{{"id":"video_1","prompt":"{prompt}","created_at":{now}}}]}}"#),
+    )
+}
+
+fn state(directory: &TempDir) -> String {
+    fs::read_to_string(directory.path().join("job")).unwrap()
+}
+
+/// Starts a run whose request is taken and never answered, and kills it.
+fn cut_in_the_request(server: &Server, directory: &TempDir) {
+    let mut running = call(server, directory).spawn();
+    server.wait_for(1);
+    running.kill();
+    let _ = running.wait();
+    assert!(state(directory).contains(r#""phase":"submitting""#));
+}
+
+fn key(request: &Request) -> &str {
+    request.header("idempotency-key").unwrap()
+}
+
+#[test]
+fn a_job_that_ended_leaves_an_empty_file_and_the_next_run_starts_anew() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![
+        job("queued"),
+        job("completed"),
+        job("failed"),
+        job("completed"),
+    ]);
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    assert_eq!(state(&directory), "");
+    let mode = fs::metadata(directory.path().join("job"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    call(&server, &directory).run().code(1);
+    assert_eq!(state(&directory), "");
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    let requests = server.finish();
+    assert_eq!(
+        requests
+            .iter()
+            .filter(|request| request.method == "POST")
+            .count(),
+        3
+    );
+    assert_ne!(key(&requests[0]), key(&requests[2]));
+}
+
+#[test]
+fn a_job_that_runs_is_taken_up_and_not_paid_for_again() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![job("queued"), Reply::silence(), job("completed")]);
+    let mut running = call(&server, &directory).spawn();
+    server.wait_for(2);
+    running.kill();
+    assert_eq!(running.wait().stderr_text(), "");
+    assert!(state(&directory).contains(r#""phase":"submitted","#));
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    let requests = server.finish();
+    assert_eq!(requests[2].target, "/v1/videos/video_1");
+}
+
+#[test]
+fn after_a_wait_that_was_too_short_another_run_waits_on() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![job("queued"), job("in_progress"), job("completed")]);
+    call(&server, &directory)
+        .args(&["--wait-timeout", "10ms"])
+        .run()
+        .code(8);
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    server.finish();
+}
+
+#[test]
+fn a_run_that_was_cut_in_the_request_asks_the_server_and_adopts_the_job() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![Reply::silence(), listed("x"), job("completed")]);
+    cut_in_the_request(&server, &directory);
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    let requests = server.finish();
+    assert_eq!(requests[1].target, "/v1/videos?order=desc&limit=100");
+    assert_eq!(state(&directory), "");
+}
+
+#[test]
+fn where_the_server_has_no_such_job_the_request_is_sent_again_with_the_same_key() {
+    for list in [listed("another prompt"), Reply::json(200, r#"{"data":[]}"#)] {
+        let directory = TempDir::new();
+        let server = Server::script(vec![Reply::silence(), list, job("completed")]);
+        cut_in_the_request(&server, &directory);
+        call(&server, &directory).run().is(0, COMPLETED, "");
+        let requests = server.finish();
+        assert_eq!(
+            (requests[2].method.as_str(), key(&requests[2])),
+            ("POST", key(&requests[0]))
+        );
+    }
+}
+
+#[test]
+fn where_it_cannot_be_told_the_run_ends_with_code_7_and_removing_the_file_sends_again() {
+    let directory = TempDir::new();
+    let without_prompt = || Reply::json(200, r#"{"data":[{"id":"a","prompt":null}]}"#);
+    let no_list = Reply::json(404, r#"{"error":"no such page"}"#);
+    let server = Server::script(vec![
+        Reply::silence(),
+        without_prompt(),
+        no_list,
+        job("completed"),
+    ]);
+    let url = server.base_url();
+    cut_in_the_request(&server, &directory);
+    let before = state(&directory);
+    call(&server, &directory).run().is(
+        7,
+        "",
+        &format!(
+            "openai: an earlier run was cut while it sent the request, and a job may exist: \
+             the server does not list the prompts of its jobs\n\
+             hint: look for it at {url}/videos?order=desc&limit=5; if there is none, remove 'job' to send the request again\n"
+        ),
+    );
+    call(&server, &directory)
+        .run()
+        .code(7)
+        .stderr_contains("the server does not list its jobs: the server answered HTTP 404");
+    assert_eq!(state(&directory), before);
+    fs::remove_file(directory.path().join("job")).unwrap();
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    let requests = server.finish();
+    assert_ne!(key(&requests[0]), key(&requests[3]));
+}
+
+#[test]
+fn a_server_that_cannot_be_asked_now_is_asked_by_the_next_run() {
+    let directory = TempDir::new();
+    let busy = || Reply::json(503, "{}").header("Retry-After", "0");
+    let server = Server::script(vec![
+        Reply::silence(),
+        busy(),
+        listed("x"),
+        job("completed"),
+    ]);
+    cut_in_the_request(&server, &directory);
+    call(&server, &directory)
+        .args(&["--max-retries", "0"])
+        .run()
+        .code(5);
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    server.finish();
+}
+
+#[test]
+fn an_outcome_that_is_not_known_stays_in_the_file_and_one_that_is_does_not() {
+    for (reply, code, kept) in [
+        (Reply::json(502, "{}"), 7, true),
+        (Reply::empty(), 7, true),
+        (Reply::json(200, "<html>"), 7, true),
+        (Reply::json(400, "{}"), 3, false),
+        (Reply::json(401, "{}"), 4, false),
+        (Reply::json(503, "{}"), 5, false),
+    ] {
+        let directory = TempDir::new();
+        let server = Server::script(vec![reply]);
+        call(&server, &directory)
+            .args(&["--max-retries", "0"])
+            .run()
+            .code(code);
+        assert_eq!(!state(&directory).is_empty(), kept);
+        server.finish();
+    }
+}
+
+#[test]
+fn another_request_is_refused_while_a_job_is_pending() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![Reply::silence()]);
+    cut_in_the_request(&server, &directory);
+    let refusal = "openai: 'job' holds another request that is not finished\n\
+                   hint: finish it with its own arguments, or remove the file to give it up\n";
+    call(&server, &directory)
+        .args(&["--prompt", "y"])
+        .run()
+        .is(2, "", refusal);
+    call(&server, &directory)
+        .args(&["--field", "a=b"])
+        .run()
+        .is(2, "", refusal);
+    server.finish();
+    let elsewhere = Server::script(vec![]);
+    call(&elsewhere, &directory).run().is(2, "", refusal);
+    elsewhere.finish();
+}
+
+#[test]
+fn ten_runs_at_once_are_one_job() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![job("completed").pause_after(1)]);
+    let first = call(&server, &directory).spawn();
+    server.wait_for(1);
+    let others: Vec<_> = (0..9).map(|_| call(&server, &directory).spawn()).collect();
+    for other in others {
+        other
+            .wait()
+            .is(10, "", "openai: another run holds the state file 'job'\n");
+    }
+    server.resume();
+    first.wait().is(0, COMPLETED, "");
+    assert_eq!(server.finish().len(), 1);
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_left_as_it_is() {
+    let server = Server::script(vec![]);
+    for content in ["hello", "{}", "\n", "{\"openai-videos-state\":2}\n"] {
+        let directory = TempDir::new();
+        fs::write(directory.path().join("job"), content).unwrap();
+        call(&server, &directory).run().is(
+            2,
+            "",
+            "openai: 'job' is not a state file of this program, and is left as it is\n\
+             hint: name another file with --state, or remove this one if it is none of yours\n",
+        );
+        assert_eq!(state(&directory), content);
+    }
+    for (path, what) in [
+        (
+            "none/job",
+            "the directory of the state file 'none/job' does not exist",
+        ),
+        ("/", "the state file '/' is a directory"),
+        ("", "--state: the file name is empty"),
+    ] {
+        let directory = TempDir::new();
+        call(&server, &directory).args(&["--state", path]).run().is(
+            2,
+            "",
+            &format!("openai: {what}\n"),
+        );
+    }
+    server.finish();
+}
+
+#[test]
+fn a_line_that_was_not_written_to_its_end_is_passed_over() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![job("completed")]);
+    fs::write(
+        directory.path().join("job"),
+        "{\"openai-videos-state\":1,\"phase\":\"submi",
+    )
+    .unwrap();
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    server.finish();
+}
+
+/// The disk is full under the state file: no file of this process may grow.
+#[test]
+fn a_state_that_cannot_be_written_sends_nothing() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![]);
+    let limited = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", limited, "sh", env!("CARGO_BIN_EXE_openai")])
+        .args(CALL)
+        .env("OPENAI_BASE_URL", server.base_url())
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(9), "{stderr}");
+    assert_eq!(
+        stderr,
+        "openai: cannot write the state file 'job': File too large (os error 27)\n"
+    );
+    server.finish();
+}
+
+#[test]
+fn an_upload_is_known_by_its_place_size_and_time() {
+    let directory = TempDir::new();
+    let clip = directory.path().join("clip.mp4");
+    fs::write(&clip, CLIP).unwrap();
+    let server = Server::script(vec![Reply::silence(), listed("x"), job("completed")]);
+    let upload = || call(&server, &directory).args(&["--video", "@clip.mp4"]);
+    let mut running = upload().spawn();
+    server.wait_for(1);
+    running.kill();
+    let _ = running.wait();
+
+    fs::write(directory.path().join("copy.mp4"), CLIP).unwrap();
+    call(&server, &directory)
+        .args(&["--video", "@copy.mp4"])
+        .run()
+        .code(2);
+    let modified = fs::metadata(&clip).unwrap().modified().unwrap();
+    let touch = |time: SystemTime| {
+        fs::File::options()
+            .write(true)
+            .open(&clip)
+            .unwrap()
+            .set_modified(time)
+            .unwrap()
+    };
+    touch(modified + Duration::from_secs(1));
+    upload().run().code(2);
+    touch(modified);
+    upload().run().is(0, COMPLETED, "");
+    server.finish();
+}
+
+#[test]
+fn a_stream_cannot_be_kept() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![]);
+    call(&server, &directory)
+        .args(&["--video", "@-"])
+        .stdin(CLIP)
+        .run()
+        .code(2)
+        .stderr_contains("openai: a stream cannot be uploaded with a state file");
+    server.finish();
+}
+
+#[test]
+fn without_waiting_each_run_looks_at_the_job_until_it_has_ended() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![
+        job("queued"),
+        job("in_progress"),
+        job("completed"),
+        job("queued"),
+    ]);
+    let look = || {
+        let outcome = openai(&CALL[..8])
+            .args(&["--state", "job"])
+            .server(&server)
+            .current_dir(directory.path())
+            .run();
+        outcome.code(0);
+        outcome.stdout_text()
+    };
+    let seen: Vec<String> = (0..4).map(|_| look()).collect();
+    for (text, status) in seen
+        .iter()
+        .zip(["queued", "in_progress", "completed", "queued"])
+    {
+        assert!(text.contains(status), "{text}");
+    }
+    let methods: Vec<String> = server
+        .finish()
+        .into_iter()
+        .map(|request| request.method)
+        .collect();
+    assert_eq!(methods, ["POST", "GET", "GET", "POST"]);
+}
+
+#[test]
+fn the_key_is_nowhere_but_in_the_request() {
+    let directory = TempDir::new();
+    let secret = "sk-topsecret-123";
+    fs::write(directory.path().join("key"), secret).unwrap();
+    let server = Server::script(vec![Reply::silence()]);
+    let mut running = call(&server, &directory)
+        .args(&["--debug"])
+        .env("OPENAI_API_KEY_FILE", "key")
+        .spawn();
+    server.wait_for(1);
+    let process = |file: &str| fs::read(format!("/proc/{}/{file}", running.id())).unwrap();
+    let seen = [
+        process("cmdline"),
+        process("environ"),
+        state(&directory).into_bytes(),
+    ]
+    .concat();
+    assert!(!String::from_utf8_lossy(&seen).contains(secret));
+    running.kill();
+    running.wait().never_shows(secret);
+    assert_eq!(
+        server.finish()[0].header("authorization"),
+        Some("Bearer sk-topsecret-123")
+    );
+}
+
+/// Sends a signal as a shell does.
+fn signal(name: &str, id: u32) {
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {id}")])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn sigterm_and_sigint_end_the_run_with_the_shells_code_and_leave_no_file() {
+    for (name, code) in [("TERM", 143), ("INT", 130)] {
+        let directory = TempDir::new();
+        let media = Reply::status(200)
+            .header("Content-Type", "video/mp4")
+            .body(vec![0; 1 << 20])
+            .stall(1 << 19);
+        let server = Server::script(vec![job("completed"), media]);
+        let running = openai(&CALL[..8])
+            .args(&["-o", "out.mp4"])
+            .server(&server)
+            .current_dir(directory.path())
+            .spawn();
+        server.wait_for(2);
+        let part = directory.path().join(".out.mp4.part");
+        while fs::metadata(&part).is_ok_and(|metadata| metadata.len() == 0) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        signal(name, running.id());
+        running.wait().is(code, "", "openai: job video_1\n");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        server.finish();
+    }
+}
+
+#[test]
+fn a_signal_that_the_caller_ignores_stays_ignored() {
+    let server = Server::script(vec![job("completed").pause_after(1)]);
+    let mut child = Command::new("sh")
+        .args([
+            "-c",
+            "trap '' INT; exec \"$@\"",
+            "sh",
+            env!("CARGO_BIN_EXE_openai"),
+        ])
+        .args(&CALL[..8])
+        .env("OPENAI_BASE_URL", server.base_url())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    server.wait_for(1);
+    signal("INT", child.id());
+    server.resume();
+    assert!(child.wait().unwrap().success());
+    server.finish();
+}
+
+/// A run with `-o`, killed after `life`, or ended by itself. Whether it succeeded.
+fn run_for(server: &Server, directory: &Path, life: Option<Duration>) -> bool {
+    let mut running = openai(&CALL)
+        .args(&["-o", "out.mp4", "--video", "@clip.mp4"])
+        .server(server)
+        .current_dir(directory)
+        .spawn();
+    if let Some(life) = life {
+        thread::sleep(life);
+        running.kill();
+    }
+    running.wait().status.success()
+}
+
+/// Kill -9 at instants spread over a run's whole life: whatever it was doing, running it again until it succeeds ends
+/// with one job and a whole file.
+#[test]
+fn however_a_run_is_killed_there_is_one_job_and_a_whole_file() {
+    const INSTANTS: u32 = 48;
+    let one = |instant: u32| {
+        let directory = TempDir::new();
+        fs::write(directory.path().join("clip.mp4"), CLIP).unwrap();
+        let server = Server::videos();
+        // A whole run takes some 400 ms; the second half of the instants cuts two runs in a row.
+        let life = Duration::from_micros(u64::from(instant) * 10_000);
+        let mut ended = run_for(&server, directory.path(), Some(life));
+        if !ended && instant % 2 == 1 {
+            ended = run_for(&server, directory.path(), Some(life / 3));
+        }
+        for _ in 0..3 {
+            ended = ended || run_for(&server, directory.path(), None);
+        }
+        assert!(ended, "instant {instant}");
+        let whole = fs::read(directory.path().join("out.mp4")).unwrap();
+        assert!(whole == CLIP, "instant {instant}");
+        let mut names: Vec<PathBuf> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        names.sort();
+        assert_eq!(names.len(), 3, "instant {instant}: {names:?}");
+        let posts = server
+            .finish()
+            .into_iter()
+            .filter(|request| request.method == "POST" && request.whole)
+            .count();
+        assert_eq!(posts, 1, "instant {instant}");
+    };
+    thread::scope(|scope| {
+        for lane in 0..4 {
+            scope.spawn(move || (lane..INSTANTS).step_by(4).for_each(one));
+        }
+    });
+}
