@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::event::Event;
-use crate::http::{Failure, Http, Miss};
+use crate::http::{BUFFER, Failure, Http, Miss};
 use crate::message::{Head, Request, segment};
 use crate::output::Output;
 use crate::retry::Outcome;
@@ -21,8 +21,6 @@ pub use crate::output::check_output;
 
 /// How long content may be missing after its job is completed.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// As large as ureq's own buffer: one write for each read.
-const BUFFER: usize = 128 * 1024;
 
 /// What to download, and how long to wait until it is there.
 #[derive(Debug, Clone, Default)]

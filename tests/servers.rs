@@ -1,0 +1,304 @@
+//! Servers as they are: each of these speaks as one that is in use does, by its documentation or source.
+
+mod support;
+
+use std::fs;
+
+use support::{CLIP, Outcome, Reply, Request, Server, openai};
+
+/// Runs the whole job against these replies, and gives what came of it and what the server got.
+fn whole_job(more: &[&str], replies: Vec<Reply>) -> (Outcome, Vec<Request>) {
+    let server = Server::script(replies);
+    let outcome = openai(&[
+        "videos",
+        "extend",
+        "--prompt",
+        "x",
+        "--poll-interval",
+        "10ms",
+        "-o",
+        "out.mp4",
+    ])
+    .args(more)
+    .server(&server)
+    .run();
+    (outcome, server.finish())
+}
+
+#[track_caller]
+fn is_whole(outcome: &Outcome) {
+    outcome.code(0);
+    assert_eq!(fs::read(outcome.directory.join("out.mp4")).unwrap(), CLIP);
+}
+
+fn media() -> Reply {
+    Reply::status(200)
+        .header("Content-Type", "video/mp4")
+        .body(CLIP)
+}
+
+#[test]
+fn openais_own() {
+    let job = |status: &str, progress: u8| {
+        Reply::json(
+            200,
+            &format!(
+                r#"{{"id":"video_68d7","object":"video","model":"sora-2","status":"{status}","progress":{progress},"created_at":1758941485,"completed_at":null,"expires_at":null,"error":null,"prompt":"x","remixed_from_video_id":null,"seconds":"8","size":"720x1280"}}"#
+            ),
+        )
+        .header("openai-poll-after-ms", "100")
+        .header("x-request-id", "req_1")
+    };
+    let replies = vec![
+        job("queued", 0),
+        job("in_progress", 50),
+        job("completed", 100),
+        media(),
+    ];
+    let (outcome, requests) = whole_job(&["--seconds", "4", "--video", "video_123"], replies);
+    is_whole(&outcome);
+    outcome.stderr("openai: job video_68d7\n");
+    assert_eq!(
+        requests[0].text(),
+        r#"{"prompt":"x","seconds":"4","video":{"id":"video_123"}}"#
+    );
+    assert_eq!(requests[3].target, "/v1/videos/video_68d7/content");
+}
+
+/// LiteLLM rewrites ids: opaque, and they may end in `=`. No prompt, an extra usage.
+#[test]
+fn litellm() {
+    let job = |status: &str| {
+        Reply::json(
+            200,
+            &format!(
+                r#"{{"id":"video_bGl0ZWxsbTo=","object":"video","status":"{status}","usage":{{"duration_seconds":4.0}}}}"#
+            ),
+        )
+    };
+    let replies = vec![job("processing"), job("completed"), media()];
+    let (outcome, requests) = whole_job(&["--seconds", "4", "--video", "video_bGl0=="], replies);
+    is_whole(&outcome);
+    outcome.stdout_contains("\"duration_seconds\": 4.0");
+    assert_eq!(requests[0].json()["video"]["id"], "video_bGl0==");
+    assert_eq!(
+        requests[2].target,
+        "/v1/videos/video_bGl0ZWxsbTo%3D/content"
+    );
+
+    let wrong_key = r#"{"error":{"message":"Authentication Error, Invalid proxy server token passed","type":"auth_error","param":"None","code":"400"}}"#;
+    let (outcome, _) = whole_job(
+        &["--seconds", "4", "--video", "v"],
+        vec![Reply::json(400, wrong_key)],
+    );
+    outcome.code(3).stderr_contains(
+        "Invalid proxy server token passed (type: auth_error, code: 400, param: None)",
+    );
+}
+
+/// LiteLLM in front of xAI: a poll's id may be a file name or `unknown`, progress may be null.
+#[test]
+fn litellm_in_front_of_xai() {
+    let replies = vec![
+        Reply::json(
+            200,
+            r#"{"id":"video_1","status":"processing","progress":null}"#,
+        ),
+        Reply::json(
+            200,
+            r#"{"id":"unknown","status":"processing","progress":null}"#,
+        ),
+        Reply::json(
+            200,
+            r#"{"id":"output.mp4","status":"completed","progress":null}"#,
+        ),
+        media(),
+    ];
+    let (outcome, requests) = whole_job(
+        &[
+            "--field",
+            "duration:=6",
+            "--video",
+            "{url: https://example.com/a.mp4}",
+        ],
+        replies,
+    );
+    is_whole(&outcome);
+    assert_eq!(
+        requests[0].text(),
+        r#"{"prompt":"x","duration":6,"video":{"url":"https://example.com/a.mp4"}}"#
+    );
+    assert_eq!(requests[3].target, "/v1/videos/video_1/content");
+}
+
+/// SGLang: integers, an empty size, errors as `{"detail"}`, content that is not ready as 404.
+#[test]
+fn sglang() {
+    let replies = vec![
+        Reply::json(
+            200,
+            r#"{"id":"a1","status":"queued","seconds":4,"size":"","error":{"message":""}}"#,
+        ),
+        Reply::json(
+            200,
+            r#"{"id":"a1","status":"completed","seconds":4,"size":""}"#,
+        ),
+        Reply::json(404, r#"{"detail":"Generation is still in-progress"}"#),
+        media(),
+    ];
+    is_whole(&whole_job(&["--seconds", "4", "--video", "{id: v}"], replies).0);
+    let refusal = Reply::json(
+        422,
+        r#"{"detail":[{"loc":["body","seconds"],"msg":"field required"}]}"#,
+    );
+    let (outcome, _) = whole_job(&["--seconds", "4", "--video", "v"], vec![refusal]);
+    outcome
+        .code(3)
+        .stderr_contains(r#"HTTP 422: [{"loc":["body","seconds"],"msg":"field required"}]"#);
+}
+
+/// vLLM-Omni: an error's code is an integer or a string, there are floats.
+#[test]
+fn vllm_omni() {
+    let replies = vec![
+        Reply::json(
+            200,
+            r#"{"id":"video_gen_1","status":"queued","progress":0.0,"inference_time_s":1.25}"#,
+        ),
+        Reply::json(
+            200,
+            r#"{"id":"video_gen_1","status":"failed","error":{"code":500,"message":"out of memory"}}"#,
+        ),
+    ];
+    let (outcome, _) = whole_job(&["--seconds", "4", "--video", "v"], replies);
+    outcome
+        .code(1)
+        .stderr_contains("the job 'video_gen_1' ended as failed: out of memory (code: 500)");
+}
+
+/// new-api and its kin: `task_id`, other words, content that is not ready as 400.
+#[test]
+fn new_api() {
+    let replies = vec![
+        Reply::json(200, r#"{"task_id":"task_1","status":"NOT_START"}"#),
+        Reply::json(200, r#"{"task_id":"task_1","status":"running"}"#),
+        Reply::json(200, r#"{"task_id":"task_1","status":"SUCCESS"}"#),
+        Reply::json(
+            400,
+            r#"{"error":{"message":"not ready","code":"video_not_ready"}}"#,
+        )
+        .header("openai-poll-after-ms", "100"),
+        media(),
+    ];
+    let (outcome, requests) = whole_job(
+        &["--seconds", "4", "--video", "v", "--field", "model=kling"],
+        replies,
+    );
+    is_whole(&outcome);
+    assert_eq!(requests[1].target, "/v1/videos/task_1");
+    let failure = vec![Reply::json(
+        200,
+        r#"{"task_id":"task_1","status":"FAILURE","error":"no"}"#,
+    )];
+    whole_job(&["--seconds", "4", "--video", "v"], failure)
+        .0
+        .code(1);
+}
+
+/// sub2api and its kin: `task_id` for the id, and content that lies on another host.
+#[test]
+fn sub2api() {
+    let store = Server::script(vec![media()]);
+    let elsewhere = format!("http://127.0.0.1:{}/bucket/a.mp4?signature=1", store.port());
+    let replies = vec![
+        Reply::json(200, r#"{"task_id":"t","status":"done"}"#),
+        Reply::redirect(302, &elsewhere),
+    ];
+    let (outcome, requests) = whole_job(
+        &[
+            "--seconds",
+            "4",
+            "--video",
+            "v",
+            "--api-key",
+            "sk-secret-key",
+        ],
+        replies,
+    );
+    is_whole(&outcome);
+    assert_eq!(
+        requests[1].header("authorization"),
+        Some("Bearer sk-secret-key")
+    );
+    assert_eq!(store.finish()[0].header("authorization"), None);
+}
+
+/// Relays of xAI: nothing but a request id, and words of their own.
+#[test]
+fn relays_of_xai() {
+    for (word, code) in [("done", 0), ("expired", 1), ("failed", 1)] {
+        let mut replies = vec![
+            Reply::json(200, r#"{"request_id":"r-1"}"#),
+            Reply::json(200, r#"{"status":"pending"}"#),
+            Reply::json(
+                200,
+                &format!(r#"{{"status":"{word}","video":{{"url":"https://example.com/b.mp4"}}}}"#),
+            ),
+        ];
+        if code == 0 {
+            replies.push(media());
+        }
+        let (outcome, requests) = whole_job(
+            &["--field", "duration:=6", "--video", "{url: https://x}"],
+            replies,
+        );
+        outcome.code(code);
+        assert_eq!(requests[1].target, "/v1/videos/r-1");
+    }
+}
+
+/// Other gateways: the job as the only element of a list, seconds as text with a fraction.
+#[test]
+fn gateways_that_wrap_the_job_in_a_list() {
+    let job = |status: &str| {
+        Reply::json(
+            200,
+            &format!(
+                r#"{{"object":"list","data":[{{"id":"v2","status":"{status}","seconds":"5.04"}}]}}"#
+            ),
+        )
+        .header("openai-poll-after-ms", "100")
+    };
+    let more = [
+        "--field",
+        "video_id=v1",
+        "--field",
+        "model=m",
+        "--field",
+        "duration:=5",
+    ];
+    let (outcome, requests) = whole_job(&more, vec![job("in_queue"), job("succeeded"), media()]);
+    is_whole(&outcome);
+    assert_eq!(
+        requests[0].text(),
+        r#"{"prompt":"x","video_id":"v1","model":"m","duration":5}"#
+    );
+    assert_eq!(requests[2].target, "/v1/videos/v2/content");
+}
+
+/// Steady answers with random values that fit the description.
+#[test]
+fn steady() {
+    let replies = vec![
+        Reply::json(
+            200,
+            r#"{"id":"x","status":"in_progress","error":{"code":"a","message":"b"},"seconds":"qui","progress":-3}"#,
+        ),
+        Reply::json(
+            200,
+            r#"{"id":"y","status":"completed","error":{"code":"a","message":"b"}}"#,
+        ),
+        media(),
+    ];
+    is_whole(&whole_job(&["--seconds", "4", "--video", "v"], replies).0);
+}
