@@ -1,6 +1,6 @@
 //! After a POST of unknown outcome: is there a job? The server's list of recent jobs tells, where it has one.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::value::RawValue;
 
@@ -12,9 +12,14 @@ use crate::{Error, Job};
 /// The newest jobs first, as many as the API gives at once (`ListVideos`).
 const LIST: &str = "/videos?order=desc&limit=100";
 /// Both clocks count in seconds, and an answer takes its time.
-const SLACK: Duration = Duration::from_secs(5);
+const SLACK: u64 = 5;
+/// A job from this long before the request may be ours by a clock that is slow: the server's parts have several. In
+/// seconds.
+const DOUBT: u64 = 15 * 60;
+/// Some servers give fewer jobs at once than they are asked for, in pages of at least this many.
+const SHORT_PAGE: usize = 20;
 /// A clock that says less was not set when the request was made, and says nothing about when that was.
-const CLOCK_WAS_SET: Duration = Duration::from_secs(1_700_000_000);
+const CLOCK_WAS_SET: u64 = 1_700_000_000;
 
 /// What the server's list says.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,12 +39,7 @@ pub(crate) fn find(http: &Http, prompt: &str, since: SystemTime) -> Result<Found
     let Text { head, body } = match http.text(&Request::get(LIST)) {
         Ok(text) => text,
         // A server without such a list: asking again tells no more.
-        Err(Error::Api(api))
-            if !matches!(
-                api.status,
-                401 | 403 | 408 | 409 | 429 | 500 | 502 | 503 | 504
-            ) =>
-        {
+        Err(Error::Api(api)) if !is_passing(api.status) => {
             return unclear(format!("the server does not list its jobs: {api}"));
         }
         Err(Error::Redirect { target, .. }) => {
@@ -55,6 +55,11 @@ pub(crate) fn find(http: &Http, prompt: &str, since: SystemTime) -> Result<Found
     Ok(search(&body, prompt, since, now, server_now))
 }
 
+/// Whether a later question may be answered better.
+fn is_passing(status: u16) -> bool {
+    matches!(status, 401 | 403 | 408 | 409 | 425 | 429 | 500..) && !matches!(status, 501 | 505)
+}
+
 /// Pure: the list, what is looked for, and both clocks.
 fn search(
     list: &str,
@@ -63,70 +68,57 @@ fn search(
     now: SystemTime,
     server_now: SystemTime,
 ) -> Found {
+    let unclear = |why: &str| Found::Unclear(why.to_owned());
     let seconds = |time: SystemTime| {
         time.duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default()
+            .as_secs()
     };
     if seconds(since) < CLOCK_WAS_SET || seconds(since) > seconds(now) + SLACK {
-        return Found::Unclear(
-            "this machine's clock was not right when the request was sent".to_owned(),
-        );
+        return unclear("this machine's clock was not right when the request was sent");
     }
     let age = seconds(now).saturating_sub(seconds(since));
-    let since = seconds(server_now)
-        .saturating_sub(age)
-        .saturating_sub(SLACK)
-        .as_secs();
+    let (since, latest) = (
+        seconds(server_now).saturating_sub(age),
+        seconds(server_now) + DOUBT,
+    );
 
-    let parsed = Object::parse(list).ok();
-    let data = parsed.as_ref().and_then(|top| top.get("data"));
-    let Some(jobs) = data.and_then(|data| serde_json::from_str::<Vec<&RawValue>>(data.get()).ok())
-    else {
-        return Found::Unclear("the server's list of jobs cannot be read".to_owned());
+    let Some(list) = List::parse(list) else {
+        return unclear("the server's list of jobs cannot be read");
     };
-    let has_more = parsed
-        .as_ref()
-        .and_then(|top| top.get("has_more"))
-        .is_some_and(|more| more.get() == "true");
     let mut found = Vec::new();
-    let mut oldest_is_older = false;
-    for job in jobs {
-        let Ok(fields) = Object::parse(job.get()) else {
-            return Found::Unclear("the server's list of jobs cannot be read".to_owned());
-        };
-        let created = fields
-            .scalar("created_at")
-            .and_then(|text| text.parse::<f64>().ok());
-        oldest_is_older = created.is_some_and(|created| created < since as f64);
-        if oldest_is_older {
-            continue;
-        }
-        match (
-            fields.get("prompt").and_then(json::scalar),
-            Job::parse(job.get()),
-        ) {
-            (Some(text), Some(job)) if text == prompt => match created {
-                Some(_) => found.push(job.id().to_owned()),
-                None => {
-                    return Found::Unclear(
-                        "the server does not say when its jobs were created".to_owned(),
-                    );
-                }
-            },
-            (Some(_), _) => {}
-            (None, _) => {
-                return Found::Unclear(
-                    "the server does not list the prompts of its jobs".to_owned(),
-                );
+    for job in &list.jobs {
+        let created = match job.created {
+            Some(created) if created > latest => {
+                return unclear("the server dates its jobs in the future");
             }
+            Some(created) if created + DOUBT < since => continue,
+            created => created,
+        };
+        match (
+            job.prompt.as_deref().map(|listed| same(listed, prompt)),
+            created,
+            &job.id,
+        ) {
+            (Some(Same::No), ..) => {}
+            (None, ..) => return unclear("the server does not list the prompts of its jobs"),
+            (Some(Same::Perhaps), ..) => {
+                return unclear("the server does not list the whole prompts of its jobs");
+            }
+            (_, None, _) => return unclear("the server does not say when its jobs were created"),
+            (_, _, None) => return unclear("a job with this prompt is listed without an id"),
+            (_, Some(created), Some(id)) if created + SLACK < since => {
+                return Found::Unclear(format!(
+                    "the job '{id}' with this prompt was created shortly before"
+                ));
+            }
+            (_, _, Some(id)) => found.push(id.clone()),
         }
     }
     match &found[..] {
         [id] => Found::Job(id.clone()),
-        [] if has_more && !oldest_is_older => {
-            Found::Unclear("the server has had too many jobs since to list them at once".to_owned())
-        }
-        [] => Found::None,
+        [] if list.reaches_back_to(since.saturating_sub(DOUBT)) => Found::None,
+        [] => unclear("the server may have had more jobs since than it lists at once"),
         _ => Found::Unclear(format!(
             "several jobs with this prompt were created since: {}",
             found.join(", ")
@@ -134,9 +126,93 @@ fn search(
     }
 }
 
+/// `VideoListResource` of the API's description, as far as it is needed.
+struct List {
+    jobs: Vec<Listed>,
+    has_more: Option<bool>,
+}
+
+struct Listed {
+    id: Option<String>,
+    prompt: Option<String>,
+    /// In Unix seconds.
+    created: Option<u64>,
+}
+
+impl List {
+    fn parse(text: &str) -> Option<Self> {
+        let top = Object::parse(text).ok()?;
+        let data: Vec<&RawValue> = serde_json::from_str(top.get("data")?.get()).ok()?;
+        let jobs: Option<Vec<Listed>> = data.into_iter().map(Listed::parse).collect();
+        let has_more = top.get("has_more").and_then(|more| more.get().parse().ok());
+        Some(Self {
+            jobs: jobs?,
+            has_more,
+        })
+    }
+
+    /// Whether no job since then can be missing: there are no more, or the list goes down in time beyond it.
+    fn reaches_back_to(&self, since: u64) -> bool {
+        let descends = self
+            .jobs
+            .windows(2)
+            .all(|pair| match (pair[0].created, pair[1].created) {
+                (Some(first), Some(second)) => first >= second,
+                _ => false,
+            });
+        let last = self.jobs.last().and_then(|job| job.created);
+        match self.has_more {
+            Some(false) => true,
+            None if self.jobs.len() < SHORT_PAGE => true,
+            _ => descends && self.jobs.len() > 1 && last.is_some_and(|last| last < since),
+        }
+    }
+}
+
+impl Listed {
+    fn parse(job: &RawValue) -> Option<Self> {
+        let fields = Object::parse(job.get()).ok()?;
+        let created = fields
+            .scalar("created_at")
+            .and_then(|text| text.parse::<f64>().ok());
+        // Milliseconds are seen by their size: as seconds they would be thousands of years away.
+        let created = created.map(|time| if time > 1e11 { time / 1000.0 } else { time });
+        Some(Self {
+            id: Job::parse(job.get()).map(|job| job.id().to_owned()),
+            prompt: fields.get("prompt").and_then(json::scalar),
+            created: created
+                .filter(|time| time.is_finite() && *time >= 0.0)
+                .map(|time| time as u64),
+        })
+    }
+}
+
+enum Same {
+    Yes,
+    No,
+    /// The listed prompt is the start of ours.
+    Perhaps,
+}
+
+/// Servers trim prompts and fold their white space, and some cut them.
+fn same(listed: &str, ours: &str) -> Same {
+    let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (listed, ours) = (fold(listed), fold(ours));
+    let start = listed.trim_end_matches(['.', '\u{2026}']);
+    if listed == ours {
+        Same::Yes
+    } else if ours.starts_with(start) {
+        Same::Perhaps
+    } else {
+        Same::No
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::time::Duration;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -165,7 +241,7 @@ mod tests {
 
     #[test]
     fn exactly_one_job_with_the_prompt_since_is_ours() {
-        let older = job("old", "\"p\"", 200);
+        let older = job("old", "\"p\"", 20_000);
         let other = job("other", "\"q\"", 50);
         assert_eq!(
             ask(&list(&[
@@ -190,8 +266,9 @@ mod tests {
         // This machine is an hour behind: the request was made 100 s ago all the same.
         let behind = search(&list, "p", at(NOW - 3700), at(NOW - 3600), at(NOW));
         assert_eq!(behind, Found::Job("new".into()));
+        // This machine is an hour ahead, and the request was made 60 s ago: the job is older, but not by much.
         let ahead = search(&list, "p", at(NOW + 3540), at(NOW + 3600), at(NOW));
-        assert_eq!(ahead, Found::None);
+        assert!(matches!(ahead, Found::Unclear(_)));
         for since in [100, NOW + 3600] {
             assert!(matches!(
                 search(&list, "p", at(since), at(NOW), at(NOW)),
@@ -215,7 +292,59 @@ mod tests {
             assert!(matches!(ask(list), Found::Unclear(_)), "{list}");
         }
         let older =
-            list(&[job("other", "\"q\"", 50), job("older", "null", 500)]).replace("false", "true");
+            list(&[job("other", "\"q\"", 50), job("older", "null", 5000)]).replace("false", "true");
         assert_eq!(ask(&older), Found::None);
+        let ascending = list(&[
+            job("older", "null", 5000),
+            job("other", "\"q\"", 50),
+            job("old", "null", 9000),
+        ]);
+        assert!(matches!(
+            ask(&ascending.replace("false", "true")),
+            Found::Unclear(_)
+        ));
+        let full: Vec<String> = (0..100).map(|_| job("other", "\"q\"", 50)).collect();
+        assert!(matches!(
+            ask(&list(&full).replace(",\"has_more\":false", "")),
+            Found::Unclear(_)
+        ));
+        let shortly_before = list(&[job("new", "\"p\"", 120)]);
+        assert!(matches!(ask(&shortly_before), Found::Unclear(_)));
+        let future = list(&[format!(
+            r#"{{"id":"a","prompt":"p","created_at":{}}}"#,
+            NOW + 86_400
+        )]);
+        assert!(matches!(ask(&future), Found::Unclear(_)));
+        let nameless = list(&[format!(r#"{{"prompt":"p","created_at":{NOW}}}"#)]);
+        assert!(matches!(ask(&nameless), Found::Unclear(_)));
+    }
+
+    #[test]
+    fn times_in_milliseconds_and_prompts_that_were_trimmed_are_understood() {
+        let milliseconds = |age: u64| {
+            format!(
+                r#"{{"id":"a","prompt":"p","created_at":{}}}"#,
+                (NOW - age) * 1000
+            )
+        };
+        assert_eq!(ask(&list(&[milliseconds(50)])), Found::Job("a".into()));
+        assert_eq!(ask(&list(&[milliseconds(86_400)])), Found::None);
+        let ask_for = |prompt: &str, listed: &str| {
+            search(
+                &list(&[job("a", listed, 50)]),
+                prompt,
+                at(NOW - 100),
+                at(NOW),
+                at(NOW),
+            )
+        };
+        assert_eq!(
+            ask_for("a  prompt \n", "\"a prompt\""),
+            Found::Job("a".into())
+        );
+        assert!(matches!(
+            ask_for("a long prompt", "\"a long...\""),
+            Found::Unclear(_)
+        ));
     }
 }

@@ -103,7 +103,9 @@ impl Client {
     /// - [`Error::Undecided`]: the server does not tell whether there is a job.
     /// - [`Error::File`]: the state cannot be written; if it says so before the request, nothing was sent.
     pub fn extend_once(&self, extension: &Extension, state: &mut StateFile) -> Result<Job, Error> {
-        let request = state::describe(&self.settings().base_url, extension)?;
+        let request = state::describe(&self.settings().base_url, extension)
+            .map_err(|error| state.waiting(error))?;
+        let uncertain = state.record().is_some();
         let record = match state.record() {
             None => Record {
                 request,
@@ -153,8 +155,13 @@ impl Client {
             }
             Err(error @ Error::Unknown { .. }) => Err(error),
             Err(error) => {
-                // There is no job. Should this not reach the disk, the next run asks the server.
-                let _ = state.clear();
+                // There is no job, unless an earlier run made one that the server does not list yet, or one with this
+                // key is on its way (409). Should this not reach the disk, the next run asks the server.
+                let refused = matches!(&error, Error::Api(api) if matches!(api.status, 400 | 404 | 405 | 413 | 415 | 422));
+                let conflict = matches!(&error, Error::Api(api) if api.status == 409);
+                if !conflict && (refused || !uncertain) {
+                    let _ = state.clear();
+                }
                 Err(error)
             }
         }

@@ -84,6 +84,7 @@ pub(crate) fn download(
         furthest: 0,
         total: None,
         validator: None,
+        takes_ranges: true,
     };
     let done = transfer.run(options);
     (http.report)(&Event::Unfinished { path: None });
@@ -100,8 +101,10 @@ struct Transfer<'a> {
     /// The most that it ever had.
     furthest: u64,
     total: Option<u64>,
-    /// What `If-Range` takes: a strong `ETag`, else `Last-Modified`.
+    /// What `If-Range` takes, of the content that the output has: a strong `ETag`, else `Last-Modified`.
     validator: Option<String>,
+    /// The server has not answered nonsense to a range yet.
+    takes_ranges: bool,
 }
 
 /// Why an attempt did not bring the rest.
@@ -151,17 +154,12 @@ impl Transfer<'_> {
     fn attempt(&mut self) -> Result<(), Stop> {
         let range = format!("bytes={}-", self.position);
         let (path, validator) = (self.path.clone(), self.validator.clone());
-        let headers = match &validator {
-            Some(validator) if self.position > 0 => {
-                vec![
-                    ("Accept", "*/*"),
-                    ("Range", range.as_str()),
-                    ("If-Range", validator.as_str()),
-                ]
-            }
-            _ => vec![("Accept", "*/*")],
-        };
-        let asked_for_a_part = headers.len() > 1;
+        // A compressed video would be stored compressed.
+        let mut headers = vec![("Accept", "*/*"), ("Accept-Encoding", "identity")];
+        let asked_for_a_part = self.position > 0 && self.takes_ranges && validator.is_some();
+        if let (true, Some(validator)) = (asked_for_a_part, &validator) {
+            headers.extend([("Range", range.as_str()), ("If-Range", validator.as_str())]);
+        }
         let request = Request {
             headers: &headers,
             ..Request::get(&path)
@@ -172,24 +170,21 @@ impl Transfer<'_> {
             .open(&request, true)
             .map_err(|failure| miss(self.http, failure))?;
         match opened.head.status {
-            206 if asked_for_a_part => {
-                if !self.fits(&opened.head) {
-                    self.validator = None;
+            206 if asked_for_a_part => match self.rest(&opened.head) {
+                Some(total) => self.total = Some(total),
+                None => {
+                    self.takes_ranges = false;
                     let why =
                         "the server sent another part than the one that was asked for".to_owned();
                     return Err(miss(self.http, Failure::Cut(why)));
                 }
-            }
+            },
             416 if asked_for_a_part => {
-                let total = opened
-                    .head
-                    .header("content-range")
-                    .and_then(content_range)
-                    .and_then(|range| range.total);
-                if total.or(self.total) == Some(self.position) {
+                let range = opened.head.header("content-range").and_then(content_range);
+                if range.and_then(|range| range.total).or(self.total) == Some(self.position) {
                     return Ok(());
                 }
-                self.validator = None;
+                self.takes_ranges = false;
                 let why = "the server has no such part".to_owned();
                 return Err(miss(self.http, Failure::Cut(why)));
             }
@@ -211,15 +206,33 @@ impl Transfer<'_> {
     }
 
     fn copy(&mut self, head: &Head, body: &mut dyn Read) -> Result<(), Failure> {
-        if let Some(content_type) = head.header("content-type").filter(|kind| is_text(kind)) {
+        let content_type = head
+            .header("content-type")
+            .unwrap_or("of no type")
+            .to_owned();
+        let encoding = head
+            .header("content-encoding")
+            .filter(|name| !name.eq_ignore_ascii_case("identity"));
+        if let Some(encoding) = encoding {
+            let content_type = format!("{content_type}, encoded as {encoding}");
+            return Err(Failure::Final(Error::NotMedia {
+                content_type,
+                text: String::new(),
+            }));
+        }
+        let not_media = |start: &[u8]| {
+            let text = String::from_utf8_lossy(&start[..start.len().min(4096)]).into_owned();
+            let text = self.http.settings().hide_secrets(text);
+            Failure::Final(Error::NotMedia {
+                content_type: content_type.clone(),
+                text,
+            })
+        };
+        if is_text(&content_type) {
             let mut start = Vec::new();
             // What can be read of it is enough to tell what it is.
             let _ = body.take(4096).read_to_end(&mut start);
-            let text = String::from_utf8_lossy(&start).into_owned();
-            return Err(Failure::Final(Error::NotMedia {
-                content_type: content_type.to_owned(),
-                text,
-            }));
+            return Err(not_media(&start));
         }
         let mut buffer = vec![0; BUFFER];
         loop {
@@ -228,6 +241,9 @@ impl Transfer<'_> {
                 Ok(count) => count,
                 Err(error) => return Err(self.http.broken_off(error)),
             };
+            if self.position == 0 && looks_like_text(&buffer[..count]) {
+                return Err(not_media(&buffer[..count]));
+            }
             self.output
                 .write(&buffer[..count])
                 .map_err(Failure::Final)?;
@@ -240,36 +256,39 @@ impl Transfer<'_> {
         }
         match self.total {
             _ if self.position == 0 => Err(Failure::Cut("the content is empty".to_owned())),
-            Some(total) if self.position != total => Err(Failure::Cut(format!(
-                "only {} of {total} bytes came",
-                self.position
-            ))),
+            Some(total) if self.position != total => {
+                // More than there is: whatever that was, it does not belong together.
+                self.takes_ranges &= self.position < total;
+                Err(Failure::Cut(format!(
+                    "{} of {total} bytes came",
+                    self.position
+                )))
+            }
             _ => Ok(()),
         }
     }
 
-    /// Whether a 206 is the rest of what is there already.
-    fn fits(&self, head: &Head) -> bool {
-        let range = head.header("content-range").and_then(content_range);
-        let same = |etag: &str| {
-            !etag.starts_with('"')
-                || self
-                    .validator
-                    .as_deref()
-                    .is_none_or(|v| !v.starts_with('"') || v == etag)
-        };
-        head.header("etag").is_none_or(same)
-            && range.is_some_and(|range| {
-                range.first == Some(self.position)
-                    && (range.total.is_none() || self.total.is_none() || range.total == self.total)
-            })
+    /// The size of the whole content, if this 206 brings a part of the same content from where it broke.
+    fn rest(&self, head: &Head) -> Option<u64> {
+        let validator = self.validator.as_deref()?;
+        let shown = head.header(if validator.starts_with('"') {
+            "etag"
+        } else {
+            "last-modified"
+        });
+        let range = head.header("content-range").and_then(content_range)?;
+        let total = range.total.or(self.total)?;
+        let fits = shown.is_none_or(|shown| shown == validator)
+            && range.first == Some(self.position)
+            && self.total.is_none_or(|known| known == total);
+        fits.then_some(total)
     }
 
     /// Prepares for the content from its first byte.
     fn start_over(&mut self, head: &Head) -> Result<(), Error> {
         let validator = validator(head);
         let same = validator.is_some() && validator == self.validator;
-        self.output.rewind(self.position, same)?;
+        self.output.rewind(same)?;
         self.position = 0;
         self.validator = validator;
         self.total = head
@@ -317,6 +336,12 @@ fn is_text(content_type: &str) -> bool {
         .trim()
         .to_ascii_lowercase();
     kind == "application/json" || kind.ends_with("+json") || kind.starts_with("text/")
+}
+
+/// Whether content starts as a page or JSON does, whatever its type says. No media do: MP4 starts with a length, WebP
+/// and JPEG with other letters.
+fn looks_like_text(start: &[u8]) -> bool {
+    matches!(start.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'))
 }
 
 /// What makes sure that a part belongs to the same content (RFC 9110, 13.1.5): weak tags do not.

@@ -84,6 +84,13 @@ pub enum Error {
         /// The state file; without it the request would be sent again.
         path: PathBuf,
     },
+    /// The server no longer has the job that a state file holds.
+    Gone {
+        /// What the server said.
+        error: Box<ApiError>,
+        /// The state file.
+        path: PathBuf,
+    },
     /// A local file or stream could not be read or written.
     File {
         /// The action and the path: `cannot read 'clip.mp4'`, say.
@@ -170,6 +177,13 @@ impl fmt::Display for Error {
                     "the content is no media but {}: {}",
                     shorten(content_type),
                     shorten(text)
+                )
+            }
+            Error::Gone { error, path } => {
+                write!(
+                    f,
+                    "the server no longer has the job that '{}' holds: {error}",
+                    path.display()
                 )
             }
             Error::Locked { path } => {

@@ -39,6 +39,8 @@ const MAX_REDIRECTS: u32 = 10;
 /// Bytes that move at once, each way. Filling twice ureq's 128 KiB with zeros was half the work of one request, and
 /// larger pieces move a gigabyte no faster.
 pub(crate) const BUFFER: usize = 64 * 1024;
+/// The largest head, and a little of what follows, so that a larger one is seen as such.
+const INPUT: usize = MAX_HEAD + 4096;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Sends requests to one server over as few connections as it allows.
@@ -66,7 +68,10 @@ pub(crate) enum Failure {
     /// Final: something of this machine's own, such as a file that cannot be read, or a redirect into nowhere.
     Final(Error),
     /// Nothing of the request was sent.
-    NotSent(Box<dyn std::error::Error + Send + Sync>),
+    NotSent {
+        host: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Sent, and no readable answer came.
     Cut(String),
 }
@@ -93,7 +98,7 @@ impl Http {
             .accept("")
             .max_response_header_size(MAX_HEAD)
             .max_idle_age(MAX_IDLE)
-            .input_buffer_size(BUFFER)
+            .input_buffer_size(INPUT)
             .output_buffer_size(BUFFER)
             .timeout_resolve(Some(settings.connect_timeout))
             .timeout_connect(Some(settings.connect_timeout))
@@ -227,11 +232,11 @@ impl Http {
                 error,
                 outcome: None,
             },
-            Failure::NotSent(source) => {
-                let host = self.settings.base_url.authority().to_owned();
+            Failure::NotSent { host, source } => {
+                let outcome = Some(Outcome::NotSent);
                 Miss {
                     error: Error::Connect { host, source },
-                    outcome: Some(Outcome::NotSent),
+                    outcome,
                 }
             }
             Failure::Cut(why) => Miss {
@@ -289,6 +294,13 @@ impl Http {
                         }
                         _ => return Err(Failure::Final(opened.head.error("", &self.settings))),
                     };
+                }
+                // Another server's refusal is none of this one: it may be a link that has run out by now.
+                status @ 400.. if message::origin(&url) != message::origin(&home) => {
+                    let host = message::authority(&url);
+                    let why =
+                        format!("{host}, where the server redirects to, answered HTTP {status}");
+                    return Err(Failure::Cut(why));
                 }
                 _ => return Ok(opened),
             }
@@ -348,7 +360,9 @@ impl Http {
         if let Some(error) = reader.failure {
             return Err(Failure::Final(error));
         }
-        let (head, body) = response.map_err(|error| self.failure(error))?.into_parts();
+        let (head, body) = response
+            .map_err(|error| self.failure(error, url))?
+            .into_parts();
         let head = Head {
             status: head.status.as_u16(),
             headers: pairs(&head.headers),
@@ -390,10 +404,14 @@ impl Http {
 
     /// What an error while reading an opened answer means.
     pub(crate) fn broken_off(&self, error: io::Error) -> Failure {
-        self.failure(error.into())
+        self.failure(error.into(), "")
     }
 
-    fn failure(&self, error: ureq::Error) -> Failure {
+    fn failure(&self, error: ureq::Error, url: &str) -> Failure {
+        let not_sent = |source| Failure::NotSent {
+            host: message::authority(url),
+            source,
+        };
         let settings = &self.settings;
         let why = match error {
             ureq::Error::Timeout(Timeout::Resolve) => {
@@ -417,7 +435,7 @@ impl Http {
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 "the server closed the connection".to_owned()
             }
-            ureq::Error::Io(error) if !self.wire.sent() => return Failure::NotSent(error.into()),
+            ureq::Error::Io(error) if !self.wire.sent() => return not_sent(error.into()),
             ureq::Error::Io(error) => error.to_string(),
             ureq::Error::Protocol(error) => format!("the answer is not HTTP: {error}"),
             ureq::Error::LargeResponseHeader(..) => format!(
@@ -429,7 +447,7 @@ impl Http {
         if self.wire.sent() {
             Failure::Cut(why)
         } else {
-            Failure::NotSent(why.into())
+            not_sent(why.into())
         }
     }
 }
@@ -684,7 +702,7 @@ impl Transport for Tap {
                 after: time::Duration::NotHappening,
                 ..self.stalling(timeout)
             },
-            Timeout::RecvBody => self.stalling(timeout),
+            Timeout::RecvBody => self.wire.limited(self.stalling(timeout)),
             _ => self.wire.limited(timeout),
         };
         // Informational answers without end take no longer than one that is final.

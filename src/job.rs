@@ -65,7 +65,7 @@ impl Job {
     }
 
     /// A job of which only the id is known. It is to be looked at without delay.
-    pub(crate) fn of(id: &str) -> Self {
+    pub fn of(id: &str) -> Self {
         Self {
             text: format!("{{\"id\":{}}}", json::quote(id)),
             id: id.to_owned(),

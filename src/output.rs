@@ -1,11 +1,11 @@
 //! The file that a download becomes: written under another name in the same directory, and put in its place by a
 //! rename once it is complete.
 //!
-//! The other name is always the same, so a run that was killed leaves at most one such file, and the next run
-//! clears it away. A lock tells a leftover from the file of a run that is still at work.
+//! The other name is always the same, so what a killed run leaves behind is cleared away by the next one. A lock tells a leftover from the file of a run that is still at work.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,20 +13,22 @@ use std::path::{Path, PathBuf};
 use crate::{Error, download::Target, random};
 
 /// An output that is being written.
-pub(crate) struct Output<'a> {
-    kind: Kind<'a>,
-    /// Bytes of the stream that are dropped, because the output has them.
+pub(crate) enum Output<'a> {
+    Part(Part),
+    Stream(Stream<'a>),
+}
+
+/// An output that cannot be taken back.
+pub(crate) struct Stream<'a> {
+    writer: Box<dyn Write + 'a>,
+    name: String,
+    written: u64,
+    /// How much of what comes next was written before.
     skip: u64,
 }
 
-enum Kind<'a> {
-    Part(Part),
-    /// Cannot be taken back.
-    Stream(Box<dyn Write + 'a>, String),
-}
-
 /// The unfinished file. Removed when dropped, unless it was put in its place.
-struct Part {
+pub(crate) struct Part {
     file: File,
     path: PathBuf,
     target: PathBuf,
@@ -35,83 +37,102 @@ struct Part {
 
 impl<'a> Output<'a> {
     pub(crate) fn open(target: Target<'a>) -> Result<Self, Error> {
-        let kind = match target {
-            Target::Writer(writer) => Kind::Stream(Box::new(writer), "the output".to_owned()),
+        let (writer, name): (Box<dyn Write + 'a>, String) = match target {
+            Target::Writer(writer) => (Box::new(writer), "the output".to_owned()),
             Target::File(path) if is_special(path) => {
                 let file = OpenOptions::new()
                     .write(true)
                     .open(path)
                     .map_err(|error| unwritable(path, error))?;
-                Kind::Stream(Box::new(file), format!("'{}'", path.display()))
+                (Box::new(file), format!("'{}'", path.display()))
             }
-            Target::File(path) => Kind::Part(Part::create(path)?),
+            Target::File(path) => return Part::create(path).map(Output::Part),
         };
-        Ok(Self { kind, skip: 0 })
+        Ok(Output::Stream(Stream {
+            writer,
+            name,
+            written: 0,
+            skip: 0,
+        }))
     }
 
     /// The file that is to be removed should the program end now.
     pub(crate) fn unfinished(&self) -> Option<&Path> {
-        match &self.kind {
-            Kind::Part(part) => Some(&part.path),
-            Kind::Stream(..) => None,
+        match self {
+            Output::Part(part) => Some(&part.path),
+            Output::Stream(_) => None,
         }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match self {
+            Output::Part(part) => part
+                .file
+                .write_all(bytes)
+                .map_err(|error| unwritable(&part.target, error)),
+            Output::Stream(stream) => stream.write(bytes),
+        }
+    }
+
+    /// Takes the content from its first byte once more. A stream can only go on if it is the `same` content as what
+    /// was written to it.
+    pub(crate) fn rewind(&mut self, same: bool) -> Result<(), Error> {
+        match self {
+            Output::Part(part) => {
+                let rewound = part
+                    .file
+                    .set_len(0)
+                    .and_then(|()| io::Seek::rewind(&mut part.file));
+                rewound.map_err(|error| unwritable(&part.target, error))
+            }
+            Output::Stream(stream) if same || stream.written == 0 => {
+                stream.skip = stream.written;
+                Ok(())
+            }
+            Output::Stream(Stream { name, written, .. }) => {
+                let why = format!(
+                    "the transfer broke after {written} bytes, and the server does not go on from there"
+                );
+                Err(Error::file(
+                    format!("cannot complete {name}"),
+                    io::Error::other(why),
+                ))
+            }
+        }
+    }
+
+    /// The content is complete: it goes to the disk, and the file to its place.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        match self {
+            Output::Part(part) => part.put_in_place(),
+            Output::Stream(mut stream) => {
+                let Stream { writer, name, .. } = &mut stream;
+                writer
+                    .flush()
+                    .map_err(|error| Error::file(format!("cannot write {name}"), error))
+            }
+        }
+    }
+}
+
+impl Stream<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let skipped = usize::try_from(self.skip)
             .unwrap_or(usize::MAX)
             .min(bytes.len());
         self.skip -= skipped as u64;
         let bytes = &bytes[skipped..];
-        match &mut self.kind {
-            Kind::Part(part) => part
-                .file
-                .write_all(bytes)
-                .map_err(|error| unwritable(&part.target, error)),
-            Kind::Stream(stream, name) => stream
-                .write_all(bytes)
-                .map_err(|error| Error::file(format!("cannot write {name}"), error)),
-        }
-    }
-
-    /// Takes the content from its first byte once more, of which `position` bytes were written. A stream can only
-    /// go on if it is the `same` content.
-    pub(crate) fn rewind(&mut self, position: u64, same: bool) -> Result<(), Error> {
-        match &mut self.kind {
-            _ if position == 0 => {}
-            Kind::Part(part) => {
-                let rewound = part
-                    .file
-                    .set_len(0)
-                    .and_then(|()| io::Seek::rewind(&mut part.file));
-                rewound.map_err(|error| unwritable(&part.target, error))?;
-            }
-            Kind::Stream(..) if same => self.skip = position,
-            Kind::Stream(_, name) => {
-                let why = io::Error::other(format!(
-                    "the transfer broke after {position} bytes, and the server does not go on from there"
-                ));
-                return Err(Error::file(format!("cannot complete {name}"), why));
-            }
-        }
+        let written = self.writer.write_all(bytes);
+        written.map_err(|error| Error::file(format!("cannot write {}", self.name), error))?;
+        self.written += bytes.len() as u64;
         Ok(())
-    }
-
-    /// The content is complete: it goes to the disk, and the file to its place.
-    pub(crate) fn finish(self) -> Result<(), Error> {
-        match self.kind {
-            Kind::Part(part) => part.put_in_place(),
-            Kind::Stream(mut stream, name) => stream
-                .flush()
-                .map_err(|error| Error::file(format!("cannot write {name}"), error)),
-        }
     }
 }
 
 impl Part {
     fn create(target: &Path) -> Result<Self, Error> {
         // A link stays a link: what it points to is replaced.
-        let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
+        let target = behind_links(target);
         let (path, file) = create_part(&target).map_err(|error| unwritable(&target, error))?;
         let part = Self {
             file,
@@ -130,7 +151,12 @@ impl Part {
         let moved = self
             .file
             .sync_all()
-            .and_then(|()| fs::rename(&self.path, &self.target));
+            .and_then(|()| match is_at(&self.file, &self.path) {
+                true => fs::rename(&self.path, &self.target),
+                false => Err(io::Error::other(
+                    "another program took the unfinished file away",
+                )),
+            });
         moved.map_err(|error| unwritable(&self.target, error))?;
         self.done = true;
         // The file is whole and in its place. Whether its name has reached the disk is not known to every file
@@ -148,46 +174,88 @@ impl Drop for Part {
     }
 }
 
-/// Opens `.NAME.part` beside the target: afresh, with nothing of a dead run in it, and locked.
-fn create_part(target: &Path) -> io::Result<(PathBuf, File)> {
-    let mut name = OsString::from(".");
-    name.push(target.file_name().ok_or(ErrorKind::IsADirectory)?);
-    name.push(".part");
-    let path = target.with_file_name(&name);
-    remove_leftover(&path);
-    match create_new(&path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            // Another run writes there, or it is no file of ours.
-            name.push(random::token());
-            let path = target.with_file_name(name);
-            create_new(&path).map(|file| (path, file))
+/// What a path leads to over symbolic links, which need not exist.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // As many as the kernel follows.
+    for _ in 0..40 {
+        match fs::read_link(&path) {
+            Ok(next) => path = path.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => break,
         }
-        created => created.map(|file| (path, file)),
     }
+    path
 }
 
-fn create_new(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    // File systems without locks have no way to tell a leftover, and keep it.
-    let _ = file.try_lock();
-    Ok(file)
+/// How many runs may write beside one target at once.
+const NAMES: u32 = 10;
+
+/// Opens `.NAME.part` beside the target, or `.NAME.1.part` and so on where other runs are at work: afresh, with
+/// nothing of a dead run in it, and locked. Without locks a leftover cannot be told from a file in use, so there the
+/// name is one that no other run has.
+fn create_part(target: &Path) -> io::Result<(PathBuf, File)> {
+    let name = target.file_name().ok_or(ErrorKind::IsADirectory)?;
+    let named = |suffix: &str| {
+        let mut part = OsString::from(".");
+        match name.len() {
+            // File systems take 255 bytes.
+            ..=200 => part.push(name),
+            _ => part.push(format!(
+                "{:016x}",
+                BuildHasherDefault::<DefaultHasher>::default().hash_one(name)
+            )),
+        }
+        part.push(suffix);
+        target.with_file_name(part)
+    };
+    for number in 0..NAMES {
+        let path = named(&if number == 0 {
+            ".part".to_owned()
+        } else {
+            format!(".{number}.part")
+        });
+        remove_leftover(&path);
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            // Between the two steps another run may have taken it for a leftover.
+            Ok(file) => match file.try_lock() {
+                Ok(()) if is_at(&file, &path) => return Ok((path, file)),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(_)) => {
+                    let _ = fs::remove_file(&path);
+                    break;
+                }
+            },
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let path = named(&format!(".{}.part", random::token()));
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .map(|file| (path, file))
 }
 
 /// Removes a file that a killed run left behind. One that is locked is in use; one that is reached over a link is
 /// none of ours.
 fn remove_leftover(path: &Path) {
-    let Ok(there) = fs::symlink_metadata(path) else {
+    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return;
-    };
+    }
     let Ok(file) = OpenOptions::new().write(true).open(path) else {
         return;
     };
-    let same = |opened: fs::Metadata| {
-        opened.is_file() && (opened.dev(), opened.ino()) == (there.dev(), there.ino())
-    };
-    let free = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
-    if free && file.metadata().is_ok_and(same) {
+    if file.try_lock().is_ok() && is_at(&file, path) {
         let _ = fs::remove_file(path);
+    }
+}
+
+/// Whether this open file is the one that has this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
     }
 }
 

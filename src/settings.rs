@@ -163,14 +163,6 @@ impl BaseUrl {
         &self.url
     }
 
-    /// `host:port`, or the host alone.
-    pub(crate) fn authority(&self) -> &str {
-        self.url
-            .split_once("://")
-            .and_then(|(_, rest)| rest.split('/').next())
-            .unwrap_or_default()
-    }
-
     /// Whether this is OpenAI's own endpoint.
     pub fn is_default(&self) -> bool {
         self.host == "api.openai.com"

@@ -8,9 +8,9 @@
 //! (empty) -> submitting -> POST -> submitted -> wait, download -> (empty)
 //! ```
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +20,7 @@ use crate::{BaseUrl, Error};
 
 /// How every line begins: what begins otherwise is not ours, and is left as it is.
 const MAGIC: &str = "{\"openai-videos-state\":1,";
-/// Larger than any journal: two lines with a prompt of 32,000 characters, escaped.
+/// What is longer is no journal, and no journal is made longer, in bytes.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// A state file, locked for as long as this value lives.
@@ -89,6 +89,9 @@ impl StateFile {
         if !file.metadata().map_err(unusable)?.is_file() {
             return Err(foreign());
         }
+        // An older file may be there for all to read.
+        file.set_permissions(Permissions::from_mode(0o600))
+            .map_err(unusable)?;
         let mut text = Vec::new();
         Read::by_ref(&mut file)
             .take(LIMIT + 1)
@@ -97,7 +100,6 @@ impl StateFile {
         if text.len() as u64 > LIMIT {
             return Err(foreign());
         }
-        let text = String::from_utf8(text).map_err(|_| foreign())?;
         let (end, record) = read(&text).ok_or_else(foreign)?;
         Ok(Self {
             file,
@@ -117,13 +119,39 @@ impl StateFile {
         self.record.is_some()
     }
 
+    /// The error for a request that cannot be compared with what is pending, which must not be forgotten over it.
+    pub(crate) fn waiting(&self, error: Error) -> Error {
+        match (
+            error,
+            self.record.as_ref().and_then(|record| record.id.as_ref()),
+        ) {
+            (Error::Invalid { what, .. }, Some(id)) => Error::invalid_with(
+                what,
+                format!(
+                    "'{}' holds the job '{id}': restore the file, or retrieve that job",
+                    self.path.display()
+                ),
+            ),
+            (error, _) => error,
+        }
+    }
+
     pub(crate) fn record(&self) -> Option<&Record> {
         self.record.as_ref()
     }
 
     /// Notes what is about to be sent, or what came of it. It is on the disk when this returns.
     pub(crate) fn note(&mut self, record: Record) -> Result<(), Error> {
+        if self.record.as_ref() == Some(&record) {
+            return Ok(());
+        }
         let line = record.line();
+        // The next line, with the id, is as long: it has to fit too.
+        if self.end + 2 * line.len() as u64 > LIMIT {
+            return Err(Error::invalid(
+                "the request is too large for a state file: 2 MB at most",
+            ));
+        }
         let written = self
             .file
             .set_len(self.end)
@@ -165,13 +193,16 @@ impl StateFile {
 }
 
 /// The end of the last whole line and what it says. `None`: it is no journal.
-fn read(text: &str) -> Option<(u64, Option<Record>)> {
-    let (whole, torn) = text.split_at(text.rfind('\n').map_or(0, |at| at + 1));
+fn read(text: &[u8]) -> Option<(u64, Option<Record>)> {
+    let newline = text.iter().rposition(|byte| *byte == b'\n');
+    let (whole, torn) = text.split_at(newline.map_or(0, |at| at + 1));
+    let magic = MAGIC.as_bytes();
     let begun =
-        torn.starts_with(MAGIC) || MAGIC.starts_with(torn) || torn.bytes().all(|byte| byte == 0);
+        torn.starts_with(magic) || magic.starts_with(torn) || torn.iter().all(|byte| *byte == 0);
     if !begun {
         return None;
     }
+    let whole = str::from_utf8(whole).ok()?;
     let records: Option<Vec<Record>> = whole.lines().map(Record::parse).collect();
     Some((whole.len() as u64, records?.pop()))
 }
@@ -276,7 +307,7 @@ mod tests {
 
     fn record(id: Option<&str>) -> Record {
         Record {
-            request: r#"{"base_url":"https://x","fields":{"prompt":"a\nb"}}"#.to_owned(),
+            request: r#"{"base_url":"https://x","fields":{"prompt":"a\nbé"}}"#.to_owned(),
             idempotency_key: "key".to_owned(),
             since: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
             id: id.map(str::to_owned),
@@ -286,23 +317,26 @@ mod tests {
     #[test]
     fn the_last_whole_line_counts() {
         let (first, second) = (record(None).line(), record(Some("v\"1")).line());
-        assert_eq!(read(""), Some((0, None)));
-        assert_eq!(read(&first), Some((first.len() as u64, Some(record(None)))));
+        assert_eq!(read(b""), Some((0, None)));
+        assert_eq!(
+            read(first.as_bytes()),
+            Some((first.len() as u64, Some(record(None))))
+        );
         let both = format!("{first}{second}");
         assert_eq!(
-            read(&both),
+            read(both.as_bytes()),
             Some((both.len() as u64, Some(record(Some("v\"1")))))
         );
         for cut in 0..second.len() {
-            let torn = format!("{first}{}", &second[..cut]);
+            let torn = [first.as_bytes(), &second.as_bytes()[..cut]].concat();
             assert_eq!(
                 read(&torn),
                 Some((first.len() as u64, Some(record(None)))),
-                "{torn}"
+                "{cut}"
             );
         }
         for cut in 0..first.len() {
-            assert_eq!(read(&first[..cut]), Some((0, None)));
+            assert_eq!(read(&first.as_bytes()[..cut]), Some((0, None)));
         }
     }
 
@@ -318,9 +352,9 @@ mod tests {
             "{\"openai-videos-state\":1,\"phase\":\"done\"}\n",
             "{\"openai-videos-state\":1,broken}\n",
         ] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(read(text.as_bytes()), None, "{text}");
         }
         let contradiction = record(None).line().replace("submitting", "submitted");
-        assert_eq!(read(&contradiction), None);
+        assert_eq!(read(contradiction.as_bytes()), None);
     }
 }

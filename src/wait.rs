@@ -27,7 +27,7 @@ const JITTER: f64 = 0.1;
 pub struct Wait {
     /// The longest wait. Default: 30 min.
     pub timeout: Duration,
-    /// The pause between polls where the server names none. Default: 1 s, growing by half up to 15 s.
+    /// The pause between polls where the server names none; 0.1 s at least. Default: 1 s, growing by half up to 15 s.
     pub poll_interval: Option<Duration>,
 }
 
@@ -148,7 +148,7 @@ impl Pauses {
     pub(crate) fn next(&mut self, asked: Option<Duration>, jitter: f64) -> Duration {
         let pause = match (asked, self.fixed) {
             (Some(asked), _) => asked.clamp(HINTS[0], HINTS[1]),
-            (None, Some(fixed)) => fixed,
+            (None, Some(fixed)) => fixed.max(HINTS[0]),
             (None, None) => {
                 let pause = self.grown;
                 self.grown = pause.mul_f64(GROWTH).min(LONGEST_PAUSE);

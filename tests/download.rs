@@ -233,14 +233,6 @@ fn content_that_is_not_ready_is_asked_for_again() {
         ],
         &[],
     ));
-    is_untouched(
-        download(
-            vec![soon(404, "{}"), soon(404, "{}")],
-            &["--wait-timeout", "10ms"],
-        ),
-        3,
-        "HTTP 404",
-    );
     is_untouched(download(vec![Reply::json(400, "{}")], &[]), 3, "HTTP 400");
 }
 
@@ -473,5 +465,114 @@ fn what_a_killed_run_left_is_cleared_away() {
         .run();
     outcome.is(0, "", "");
     assert_eq!(names(&outcome.directory), ["out.mp4"]);
+    server.finish();
+}
+
+#[test]
+fn content_that_never_comes_is_given_up() {
+    let server = Server::videos();
+    openai(&GET)
+        .args(&["--wait-timeout", "300ms"])
+        .server(&server)
+        .run()
+        .code(3)
+        .stdout("")
+        .stderr_contains("HTTP 404");
+    assert!(!server.finish().is_empty());
+}
+
+#[test]
+fn a_stream_that_breaks_twice_has_no_byte_twice() {
+    let call = ["videos", "download-content", "video_1", "-q"];
+    let whole = || content(media());
+    let server = Server::script(vec![
+        whole().truncated(300_000),
+        whole().truncated(100_000),
+        whole(),
+    ]);
+    let outcome = openai(&call).server(&server).run();
+    outcome.code(0);
+    assert!(outcome.stdout == media());
+    server.finish();
+
+    let other = Reply::status(200).header("ETag", "\"b\"").body(media());
+    let server = Server::script(vec![
+        whole().truncated(300_000),
+        whole().truncated(0),
+        other,
+    ]);
+    openai(&call).server(&server).run().code(9);
+    server.finish();
+}
+
+#[test]
+fn a_part_of_a_part_is_not_the_end() {
+    let part = |from: usize, to: usize| {
+        let range = format!("bytes {from}-{}/{}", to - 1, media().len());
+        Reply::status(206)
+            .header("Content-Range", &range)
+            .header("ETag", "\"a\"")
+            .body(&media()[from..to])
+    };
+    let start = content(media()).chunked(1000).truncated(300_000);
+    let end = media().len();
+    is_whole(download(
+        vec![start, part(300_000, 500_000), part(500_000, end)],
+        &[],
+    ));
+}
+
+#[test]
+fn another_date_is_another_content() {
+    let dated = |reply: Reply, date: &str| reply.header("Last-Modified", date);
+    let (old, new) = (
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Mon, 07 Nov 1994 08:49:37 GMT",
+    );
+    let range = format!("bytes 300000-{}/{}", media().len() - 1, media().len());
+    let start = dated(Reply::status(200).body(media()), old).truncated(300_000);
+    let mixed = dated(Reply::status(206).header("Content-Range", &range), new)
+        .body(vec![7; media().len() - 300_000]);
+    is_whole(download(
+        vec![start, mixed, dated(Reply::status(200).body(media()), new)],
+        &[],
+    ));
+}
+
+#[test]
+fn json_without_its_type_and_compressed_content_are_no_media() {
+    for kind in ["video/mp4", "application/octet-stream"] {
+        let json = Reply::status(200)
+            .header("Content-Type", kind)
+            .body(r#" {"error": "expired"}"#);
+        is_untouched(download(vec![json], &[]), 3, "the content is no media but ");
+    }
+    let zipped = content(media()).header("Content-Encoding", "gzip");
+    is_untouched(
+        download(vec![zipped], &[]),
+        3,
+        "the content is no media but video/mp4, encoded as gzip",
+    );
+}
+
+#[test]
+fn a_link_to_nothing_and_a_long_name_are_written_where_they_lead() {
+    let directory = TempDir::new();
+    std::os::unix::fs::symlink("real.mp4", directory.path().join("out.mp4")).unwrap();
+    let server = Server::script(vec![content(media()), content(media())]);
+    openai(&GET)
+        .current_dir(directory.path())
+        .server(&server)
+        .run()
+        .is(0, "", "");
+    assert_eq!(names(directory.path()), ["out.mp4", "real.mp4"]);
+    let long = "x".repeat(255);
+    openai(&GET[..4])
+        .args(&["-o", &long])
+        .current_dir(directory.path())
+        .server(&server)
+        .run()
+        .is(0, "", "");
+    assert_eq!(names(directory.path()), ["out.mp4", "real.mp4", &long]);
     server.finish();
 }

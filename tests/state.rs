@@ -183,6 +183,85 @@ fn where_it_cannot_be_told_the_run_ends_with_code_7_and_removing_the_file_sends_
 }
 
 #[test]
+fn what_is_not_known_is_not_forgotten_over_a_conflict() {
+    let directory = TempDir::new();
+    let nothing = || Reply::json(200, r#"{"data":[]}"#);
+    let conflict = Reply::json(
+        409,
+        r#"{"error":"a request with this key is being processed"}"#,
+    );
+    let server = Server::script(vec![
+        Reply::silence(),
+        nothing(),
+        conflict,
+        listed(" x\\n"),
+        job("completed"),
+    ]);
+    cut_in_the_request(&server, &directory);
+    call(&server, &directory)
+        .args(&["--max-retries", "0"])
+        .run()
+        .code(5);
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    let requests = server.finish();
+    assert_eq!(key(&requests[2]), key(&requests[0]));
+    assert_eq!(requests[4].method, "GET");
+}
+
+#[test]
+fn a_job_that_the_server_has_lost_is_told_with_the_way_out() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![
+        job("queued"),
+        job("queued"),
+        Reply::json(404, r#"{"error":"no"}"#),
+    ]);
+    call(&server, &directory)
+        .args(&["--wait-timeout", "10ms"])
+        .run()
+        .code(8);
+    call(&server, &directory).run().is(
+        3,
+        "",
+        "openai: the server no longer has the job that 'job' holds: the server answered HTTP 404: no\n\
+         hint: remove 'job' to begin a new job\n",
+    );
+    server.finish();
+}
+
+#[test]
+fn a_pipe_that_closes_early_does_not_end_the_job() {
+    let directory = TempDir::new();
+    let media = || {
+        Reply::status(200)
+            .header("Content-Type", "video/mp4")
+            .body(vec![1; 1 << 20])
+    };
+    let server = Server::script(vec![job("completed"), media(), job("completed"), media()]);
+    call(&server, &directory)
+        .args(&["-o", "-"])
+        .stdout_closed()
+        .run()
+        .is(0, "", "");
+    assert!(state(&directory).contains("submitted"));
+    call(&server, &directory).args(&["-o", "-"]).run().success();
+    assert_eq!(state(&directory), "");
+    server.finish();
+}
+
+#[test]
+fn the_output_cannot_be_the_state() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![]);
+    call(&server, &directory).args(&["-o", "./job"]).run().is(
+        2,
+        "",
+        "openai: --state: the output cannot be the state file\n",
+    );
+    server.finish();
+}
+
+#[test]
 fn a_server_that_cannot_be_asked_now_is_asked_by_the_next_run() {
     let directory = TempDir::new();
     let busy = || Reply::json(503, "{}").header("Retry-After", "0");
@@ -513,7 +592,7 @@ fn however_a_run_is_killed_there_is_one_job_and_a_whole_file() {
         let directory = TempDir::new();
         fs::write(directory.path().join("clip.mp4"), CLIP).unwrap();
         let server = Server::videos();
-        // A whole run takes some 400 ms; the second half of the instants cuts two runs in a row.
+        // A whole run takes some 400 ms; every other instant cuts two runs in a row.
         let life = Duration::from_micros(u64::from(instant) * 10_000);
         let mut ended = run_for(&server, directory.path(), Some(life));
         if !ended && instant % 2 == 1 {

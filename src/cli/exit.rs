@@ -21,7 +21,11 @@ pub(crate) const TABLE: [(u8, &str, &str); 11] = [
     ),
     (3, "the API refused the request (4xx)", "fix the request"),
     (4, "no key, 401 or 403", "fix the key"),
-    (5, "408, 409, 429 or 503, still after the retries", "later"),
+    (
+        5,
+        "408, 409, 429, 503 or, for a GET, 5xx, still after the retries",
+        "later",
+    ),
     (
         6,
         "no connection (lookup, connect, TLS), or a GET cut off or past --timeout",
@@ -59,7 +63,7 @@ fn number(error: &Error) -> u8 {
             408 | 409 | 429 | 500.. => 5,
             _ => 3,
         },
-        Error::Redirect { .. } | Error::NotMedia { .. } => 3,
+        Error::Redirect { .. } | Error::NotMedia { .. } | Error::Gone { .. } => 3,
         Error::Failed(_) => 1,
         Error::Pending { .. } => 8,
         Error::Connect { .. } | Error::Cut { .. } => 6,

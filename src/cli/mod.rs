@@ -48,15 +48,17 @@ fn execute(mut plan: Plan) -> Result<(), Error> {
         Task::Extend(extension) => match &plan.state {
             None => {
                 let job = client.extend(&extension)?;
-                follow(client, job, &plan)
+                follow(client, job, &plan).map(drop)
             }
             Some(path) => once(client, &extension, &mut StateFile::open(path)?, &plan),
         },
+        // The first look is one of the wait: what fails about it is taken in stride, too.
+        Task::Retrieve(id) if plan.wait.is_some() => follow(client, Job::of(&id), &plan).map(drop),
         Task::Retrieve(id) => {
             let job = client.retrieve(&id)?;
-            follow(client, job, &plan)
+            follow(client, job, &plan).map(drop)
         }
-        Task::Download(id) => fetch(&client, &id, &plan),
+        Task::Download(id) => fetch(&client, &id, &plan).map(drop),
         Task::Delete(id) => print::json(&client.delete(&id)?),
         Task::Done => Ok(()),
     }
@@ -70,30 +72,51 @@ fn once(
     plan: &Plan,
 ) -> Result<(), Error> {
     let taken_up = state.is_pending();
+    let gone = |error, state: &StateFile| match error {
+        Error::Api(error) if taken_up && matches!(error.status, 404 | 410) => Error::Gone {
+            error,
+            path: state.path().to_owned(),
+        },
+        error => error,
+    };
     let mut job = client.extend_once(extension, state)?;
     if taken_up && plan.wait.is_none() {
-        job = client.retrieve(job.id())?;
+        job = client
+            .retrieve(job.id())
+            .map_err(|error| gone(error, state))?;
     }
-    let ended = plan.wait.is_some() || job.status() != Status::Pending;
-    match follow(client, job, plan) {
-        Ok(()) if ended => state.clear(),
-        Err(Error::Failed(job)) => state.clear().and(Err(Error::Failed(job))),
-        done => done,
+    let status = job.status();
+    let ended = plan.wait.is_some() || status != Status::Pending;
+    let failed = (status == Status::Failed).then(|| Error::Failed(Box::new(job.clone())));
+    let done = follow(client, job, plan).map_err(|error| gone(error, state));
+    match (done, failed) {
+        (Ok(_), Some(failed)) | (Err(failed @ Error::Failed(_)), _) => {
+            state.clear().and(Err(failed))
+        }
+        (Ok(Taken::Whole), None) if ended => state.clear(),
+        (done, _) => done.map(drop),
     }
 }
 
+/// Whether whoever the media were for took all of it: a closed pipe ends a run quietly, but not the job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Whole,
+    InPart,
+}
+
 /// From the job as it was first seen to what the user wants of it.
-fn follow(client: Client, job: Job, plan: &Plan) -> Result<(), Error> {
+fn follow(client: Client, job: Job, plan: &Plan) -> Result<Taken, Error> {
     let (job, done) = match plan
         .wait
         .as_ref()
         .map(|rules| client.wait(job.clone(), rules))
     {
-        None => (job, Ok(())),
+        None => (job, Ok(Taken::Whole)),
         Some(Ok(job)) => {
             let fetched = match plan.output {
                 Some(_) => fetch(&client, job.id(), plan),
-                None => Ok(()),
+                None => Ok(Taken::Whole),
             };
             (job, fetched)
         }
@@ -111,10 +134,13 @@ fn follow(client: Client, job: Job, plan: &Plan) -> Result<(), Error> {
     done
 }
 
-fn fetch(client: &Client, id: &str, plan: &Plan) -> Result<(), Error> {
+fn fetch(client: &Client, id: &str, plan: &Plan) -> Result<Taken, Error> {
     let get = |target: Target<'_>| client.download(id, &plan.download, target).map(drop);
     match &plan.output {
-        Some(Output::File(path)) => get(Target::File(path)),
-        _ => print::media(|writer| get(Target::Writer(writer))),
+        Some(Output::File(path)) => get(Target::File(path)).map(|()| Taken::Whole),
+        _ => match print::media(|writer| get(Target::Writer(writer)))? {
+            true => Ok(Taken::Whole),
+            false => Ok(Taken::InPart),
+        },
     }
 }

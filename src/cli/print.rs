@@ -84,13 +84,15 @@ pub(crate) fn job(job: &Job) -> Result<(), Error> {
     })
 }
 
-/// Lets `write` write media to standard output. A closed pipe ends quietly here too.
-pub(crate) fn media(write: impl FnOnce(&mut dyn Write) -> Result<(), Error>) -> Result<(), Error> {
+/// Lets `write` write media to standard output. A closed pipe ends quietly here too; `false` tells of it.
+pub(crate) fn media(
+    write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
+) -> Result<bool, Error> {
     let unwritable = |source| Error::file("cannot write to standard output", source);
     match write(&mut stdout().map_err(unwritable)?) {
-        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(Error::File { source, .. }) => Err(unwritable(source)),
-        done => done,
+        done => done.map(|()| true),
     }
 }
 
@@ -150,6 +152,12 @@ pub(crate) fn error(error: &Error) {
     note(visible(&lines));
 }
 
+/// A word as a shell takes it, on one line.
+fn quoted(word: &str) -> String {
+    let word = word.replace('\'', "'\\''").replace('\n', "\\n");
+    format!("'{word}'")
+}
+
 fn hint(error: &Error) -> Option<String> {
     let hint = match error {
         Error::Invalid { hint, .. } => return hint.clone(),
@@ -166,11 +174,22 @@ fn hint(error: &Error) -> Option<String> {
             )
         }
         Error::Undecided { list_url, path, .. } => format!(
-            "look for it at {list_url}; if there is none, remove '{}' to send the request again",
-            path.display()
+            "look for it at {list_url}; if there is none, remove {} to send the request again",
+            quoted(&path.to_string_lossy())
         ),
+        Error::Gone { path, .. } => {
+            format!("remove {} to begin a new job", quoted(&path.to_string_lossy()))
+        }
         Error::Pending { job, .. } => {
-            format!("wait for it again with: openai videos retrieve --wait -- '{}'", job.id())
+            let server = SECRETS.get().filter(|settings| !settings.base_url.is_default());
+            let server = server.map_or(String::new(), |settings| {
+                format!(" --base-url {}", quoted(settings.base_url.as_str()))
+            });
+            format!(
+                "wait for it again with: openai videos retrieve{server} --wait -- {} (or run the same command \
+                 again, if it had --state)",
+                quoted(job.id())
+            )
         }
         Error::Redirect { .. } => "name the place where the API really is with --base-url".to_owned(),
         Error::Connect { host, .. } if host == "api.openai.com" => {

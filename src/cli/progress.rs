@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use openai_videos::{Event, Job};
+use openai_videos::{Error, Event, Job};
 
 use super::print::{note, visible};
 use super::signals;
@@ -37,6 +37,8 @@ struct State {
     drawn: Option<Instant>,
     /// The last remark: a fault that stays is told once.
     said: String,
+    /// What the last failed poll was about.
+    fault: String,
     named: bool,
 }
 
@@ -46,6 +48,7 @@ impl Screen {
             began: None,
             drawn: None,
             said: String::new(),
+            fault: String::new(),
             named: false,
         };
         Self {
@@ -98,7 +101,17 @@ impl Screen {
                 note(visible(&format!("openai: job {id}: {why}\n")));
             }
             Event::Unfinished { path } => signals::unfinished(*path),
-            Event::PollFailed { why } => self.remark(&mut state, format!("{why}; looking again")),
+            Event::PollFailed { why } => {
+                // Texts differ by request ids and the like; an outage that lasts is told once all the same.
+                let kind = match why {
+                    Error::Api(api) => format!("HTTP {}", api.status),
+                    why => why.to_string(),
+                };
+                if state.fault != kind {
+                    self.remark(&mut state, format!("{why}; looking again"));
+                    state.fault = kind;
+                }
+            }
             Event::NotReady { why } => self.remark(
                 &mut state,
                 format!("{why}; asking again for up to a minute"),
@@ -124,7 +137,10 @@ impl Screen {
         if elapsed.is_zero() && self.show.id {
             // Not a remark: whoever ends the run now has this line to find the job by.
             clear(state);
-            note(visible(&format!("openai: job {}\n", job.id())));
+            note(visible(&format!(
+                "openai: job {}\n",
+                job.id().replace('\n', "\\n")
+            )));
         }
         if job.has_unknown_status() && !state.named {
             state.named = true;
@@ -153,10 +169,14 @@ impl Screen {
         let since = |then: Option<Instant>| then.map(|then| now.duration_since(then));
         let took = since(state.began).unwrap_or_default();
         if at_once || (took >= PAUSE && since(state.drawn).is_none_or(|since| since >= PAUSE)) {
-            let line: String = line(took)
+            // Wide characters take two columns; what is not plain is as good as wide here.
+            let mut columns = 0;
+            let line: String = visible(&line(took))
                 .chars()
-                .filter(|c| !c.is_control())
-                .take(WIDTH)
+                .take_while(|c| {
+                    columns += if c.is_ascii() { 1 } else { 2 };
+                    columns <= WIDTH
+                })
                 .collect();
             note(format!("\r\u{1b}[K{line}"));
             state.drawn = Some(now);
@@ -205,7 +225,7 @@ fn status(job: &Job, elapsed: Duration) -> String {
         .collect();
     let progress = job
         .progress()
-        .filter(|text| text.parse::<f64>().is_ok() && text.len() <= 5);
+        .filter(|text| text.len() <= 5 && text.parse::<f64>().is_ok_and(f64::is_finite));
     let progress = progress.map_or(String::new(), |percent| format!(" {percent} %"));
     let seconds = elapsed.as_secs();
     format!("{word}{progress}, {}:{:02}", seconds / 60, seconds % 60)

@@ -65,13 +65,23 @@ pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
         Some(path) if path.is_empty() => return Err(bad("--state", "the file name is empty")),
         path => path.map(PathBuf::from),
     };
+    if let (Some(Output::File(output)), Some(state)) = (&output, &state) {
+        let place = |path: &PathBuf| {
+            path.canonicalize()
+                .or_else(|_| std::path::absolute(path))
+                .ok()
+        };
+        if place(output) == place(state) {
+            return Err(bad("--state", "the output cannot be the state file"));
+        }
+    }
     let mut download = Download::default();
     download.variant = args.variant.as_deref().map(variant).transpose()?;
     download.ready_within = args.wait_timeout;
     download.poll_interval = args.poll_interval;
     let show = Show {
         debug: args.debug,
-        id: args.state.is_none(),
+        id: args.state.is_none() && command == Command::Extend,
         remarks: !args.quiet,
         progress: !args.quiet && !args.debug && shows_progress(env),
     };

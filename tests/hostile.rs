@@ -1,0 +1,265 @@
+//! A thousand mutations of a good conversation: no panic, no hang past the time-outs, and never code 0 for a job or a
+//! file that is not whole.
+
+mod support;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::{CLIP, TempDir, openai};
+
+const MUTATIONS: u64 = 1000;
+/// Runs wait more than they work.
+const LANES: u64 = 20;
+
+/// SplitMix64: the same mutations in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end.max(1) as u64) as usize
+    }
+}
+
+/// The answers of a good conversation: to the request, to a look at the job, and to the download.
+fn good() -> [Vec<u8>; 3] {
+    let json = |status: &str| {
+        let body = format!(
+            r#"{{"id":"video_1","object":"video","status":"{status}","progress":50,"error":null}}"#
+        );
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nopenai-poll-after-ms: 100\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nETag: \"a\"\r\nContent-Length: {}\r\n\r\n",
+        CLIP.len()
+    );
+    [
+        json("queued").into(),
+        json("completed").into(),
+        [head.as_bytes(), CLIP].concat(),
+    ]
+}
+
+/// Changes an answer in one to three places. What is changed in the media themselves nobody can notice, so there it is
+/// only cut.
+fn mutate(answer: &mut Vec<u8>, random: &mut Random) {
+    let head = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map_or(answer.len(), |at| at + 4);
+    let is_media = answer.ends_with(CLIP);
+    for _ in 0..=random.below(3) {
+        let end = if is_media { head } else { answer.len() };
+        let at = random.below(end.min(answer.len()));
+        match random.below(8) {
+            0 => answer[at] ^= 1 << random.below(8),
+            1 => answer[at] = random.next() as u8,
+            2 => drop(answer.drain(at..(at + 1 + random.below(20)).min(answer.len().min(end)))),
+            3 => answer.truncate(random.below(answer.len())),
+            4 => {
+                let piece = answer[at..(at + 1 + random.below(40)).min(end)].to_vec();
+                answer.splice(at..at, piece);
+            }
+            5 => {
+                let words: [&[u8]; 10] = [
+                    b"\r\n",
+                    b"\0",
+                    b"\xff\xfe",
+                    b"Transfer-Encoding: chunked\r\n",
+                    b"Content-Length: 5\r\n",
+                    b"{",
+                    b"\"",
+                    b"HTTP/1.1 100 Continue\r\n\r\n",
+                    b"99999999999999999999",
+                    b"\x1b[2J",
+                ];
+                let word = words[random.below(words.len())];
+                answer.splice(at..at, word.iter().copied());
+            }
+            6 => {
+                if let Some(digit) = answer[..end.min(answer.len())]
+                    .iter()
+                    .position(u8::is_ascii_digit)
+                {
+                    let digits: Vec<usize> = (digit..end.min(answer.len()))
+                        .filter(|at| answer[*at].is_ascii_digit())
+                        .collect();
+                    answer[digits[random.below(digits.len())]] = b'0' + random.below(10) as u8;
+                }
+            }
+            _ => answer.extend_from_slice(b"HTTP/1.1 200 OK\r\n\r\n"),
+        }
+        if answer.len() < 2 {
+            return;
+        }
+    }
+}
+
+/// Serves one connection after another until told to stop: each request gets the answer of its kind.
+fn serve(listener: &TcpListener, answers: &Mutex<[Vec<u8>; 3]>, stop: &AtomicBool) {
+    listener.set_nonblocking(true).unwrap();
+    while !stop.load(Ordering::Relaxed) {
+        match listener.accept() {
+            Ok((stream, _)) => drop(converse(stream, answers)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(1))
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn converse(mut stream: TcpStream, answers: &Mutex<[Vec<u8>; 3]>) -> std::io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    loop {
+        let mut request = Vec::new();
+        let mut buffer = [0; 4096];
+        while !is_whole(&request) {
+            match stream.read(&mut buffer)? {
+                0 => return Ok(()),
+                count => request.extend_from_slice(&buffer[..count]),
+            }
+        }
+        let first = String::from_utf8_lossy(&request[..request.len().min(100)]).into_owned();
+        let kind = if first.starts_with("POST") {
+            0
+        } else {
+            1 + usize::from(first.contains("/content "))
+        };
+        let answer = answers.lock().unwrap()[kind].clone();
+        stream.write_all(&answer)?;
+        if answer != good()[kind] {
+            // What a broken answer does to its connection ends with it.
+            return Ok(());
+        }
+    }
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| {
+        line.strip_prefix("content-length: ")?
+            .trim()
+            .parse::<usize>()
+            .ok()
+    });
+    request.len() >= end + 4 + length.unwrap_or(0)
+}
+
+/// Whether a file is what this answer says: by its own framing, if that is another one now, or else the whole media or
+/// as many bytes as were promised behind a head that has moved.
+fn is_as_told(file: &[u8], answer: &[u8]) -> bool {
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map_or(answer.len(), |at| at + 4);
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let framed =
+        |line: &str| line.starts_with("content-length") || line.starts_with("transfer-encoding");
+    let framing: Vec<&str> = head.split("\r\n").filter(|line| framed(line)).collect();
+    let promise = format!("content-length: {}", CLIP.len());
+    file == CLIP
+        || framing != [promise.as_str()]
+        || (file.len() == CLIP.len() && answer[end..].starts_with(file))
+}
+
+#[test]
+fn no_mutation_of_a_good_conversation_is_mistaken_for_success_or_hangs() {
+    let lane = |lane: u64| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let answers = Arc::new(Mutex::new(good()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let server = {
+            let (answers, stop) = (Arc::clone(&answers), Arc::clone(&stop));
+            thread::spawn(move || serve(&listener, &answers, &stop))
+        };
+        let directory = TempDir::new();
+        let out = directory.path().join("out.mp4");
+        for seed in (lane..MUTATIONS).step_by(LANES as usize) {
+            let mut random = Random(seed);
+            let mut bad = good();
+            let which = random.below(3);
+            mutate(&mut bad[which], &mut random);
+            *answers.lock().unwrap() = bad.clone();
+            drop(std::fs::remove_file(&out));
+            let start = Instant::now();
+            let outcome = openai(&[
+                "videos",
+                "extend",
+                "--prompt",
+                "x",
+                "--seconds",
+                "4",
+                "--video",
+                "v",
+                "-q",
+                "-o",
+                "out.mp4",
+                "--timeout",
+                "300ms",
+                "--stall-timeout",
+                "300ms",
+                "--wait-timeout",
+                "300ms",
+                "--poll-interval",
+                "50ms",
+                "--max-retries",
+                "1",
+                "--base-url",
+                &url,
+            ])
+            .current_dir(directory.path())
+            .run();
+            let shown = || {
+                format!(
+                    "seed {seed}: {}\n{outcome:?}",
+                    String::from_utf8_lossy(&bad[which]).escape_debug()
+                )
+            };
+            let code = outcome.status.code();
+            assert!(code.is_some_and(|code| code <= 9), "{}", shown());
+            assert!(start.elapsed() < Duration::from_secs(10), "{}", shown());
+            assert!(!outcome.stderr_text().contains('\u{1b}'), "{}", shown());
+            let file = std::fs::read(&out).ok();
+            if code == Some(0) {
+                let file = file.unwrap_or_else(|| panic!("{}", shown()));
+                assert!(is_as_told(&file, &bad[2]), "{}", shown());
+                assert!(outcome.stdout.starts_with(b"{"), "{}", shown());
+            } else {
+                assert_eq!(file, None, "{}", shown());
+            }
+            assert!(
+                std::fs::read_dir(directory.path()).unwrap().count() <= 1,
+                "{}",
+                shown()
+            );
+        }
+        stop.store(true, Ordering::Relaxed);
+        server.join().unwrap();
+    };
+    thread::scope(|scope| {
+        for number in 0..LANES {
+            scope.spawn(move || lane(number));
+        }
+    });
+}
