@@ -43,7 +43,7 @@ pub(crate) fn scalar(value: &RawValue) -> Option<String> {
 
 /// A JSON string literal for `text`.
 pub(crate) fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 impl<'de> Deserialize<'de> for Object<'de> {

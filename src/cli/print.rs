@@ -204,7 +204,7 @@ fn hint(error: &Error) -> Option<String> {
                 "the server asks to wait for more than a day".to_owned()
             }
             (_, Some(wait)) => {
-                format!("the server asks to wait {} s; run this again then", wait.as_secs_f64().ceil())
+                format!("the server asks to wait {} s; run this again then", wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
             }
             _ => return None,
         },

@@ -89,10 +89,14 @@ impl Screen {
                 of,
                 why,
             } => {
-                let seconds = after.as_secs_f64();
+                let tenths = after.as_millis() / 100;
                 self.remark(
                     &mut state,
-                    format!("{why}; retry {number} of {of} in {seconds:.1} s"),
+                    format!(
+                        "{why}; retry {number} of {of} in {}.{} s",
+                        tenths / 10,
+                        tenths % 10
+                    ),
                 );
             }
             Event::NotKept { id, why } => {
@@ -205,10 +209,14 @@ fn listed(mark: char, headers: &[(String, String)]) -> String {
 
 /// `download 45 % of 1.2 GB, 12.3 MB/s`
 fn transfer(what: &str, done: u64, total: Option<u64>, took: Duration) -> String {
-    let rate = size((done as f64 / took.as_secs_f64().max(0.001)) as u64);
+    let rate = size(
+        (u128::from(done) * 1000 / took.as_millis().max(1))
+            .try_into()
+            .unwrap_or(u64::MAX),
+    );
     match total.filter(|total| *total > 0) {
         Some(total) => {
-            let percent = (done as f64 / total as f64 * 100.0) as u64;
+            let percent = u128::from(done) * 100 / u128::from(total);
             format!("{what} {percent} % of {}, {rate}/s", size(total))
         }
         None => format!("{what} {}, {rate}/s", size(done)),
@@ -231,20 +239,20 @@ fn status(job: &Job, elapsed: Duration) -> String {
     format!("{word}{progress}, {}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// `999 B`, `1.2 GB`: decimal units, as disks and networks are sold in.
+/// `999 B`, `1.2 GB`: decimal units, as disks and networks are sold in. Whole numbers do it: the code that prints
+/// floats would be 12 KB.
 fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "kB", "MB", "GB"] {
-        if value < 999.95 {
-            return if unit == "B" {
-                format!("{bytes} B")
-            } else {
-                format!("{value:.1} {unit}")
-            };
-        }
-        value /= 1000.0;
+    if bytes < 1000 {
+        return format!("{bytes} B");
     }
-    format!("{value:.1} TB")
+    let mut tenths = (u128::from(bytes) * 10 + 500) / 1000;
+    for unit in ["kB", "MB", "GB"] {
+        if tenths < 10_000 {
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+        tenths = (tenths + 500) / 1000;
+    }
+    format!("{}.{} TB", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]
