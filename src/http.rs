@@ -6,6 +6,8 @@
 //! byte that passes it is a byte of the request. The same link puts the stall timeout where bodies move and only
 //! there, and saves the answer of a server that hangs up in the middle of an upload.
 
+mod dial;
+
 use std::fmt;
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -16,14 +18,16 @@ use std::time::{Duration, Instant};
 
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport, time,
+    Buffers, ConnectionDetails, Connector, NextTimeout, Transport, time,
 };
 use ureq::{Agent, SendBody, Timeout, config::Config, http};
 
+use self::dial::{Dial, tls_error};
 use crate::event::Event;
 use crate::message::{self, Body, Head, Headers, Method, Request, shown};
+use crate::obstacle::NoConnection;
 use crate::retry::{self, Outcome, Policy};
-use crate::{Error, Settings, random};
+use crate::{Error, Settings, random, tls};
 
 /// The most of a JSON answer that is read, in bytes. A job has a few hundred.
 const MAX_JSON: u64 = 16 * 1024 * 1024;
@@ -84,7 +88,12 @@ pub(crate) struct Miss {
 }
 
 impl Http {
-    pub(crate) fn new(settings: Settings, report: Box<dyn Fn(&Event<'_>) + Send + Sync>) -> Self {
+    /// # Errors
+    /// [`Error::Invalid`] for a client certificate that cannot be used.
+    pub(crate) fn new(
+        settings: Settings,
+        report: Box<dyn Fn(&Event<'_>) + Send + Sync>,
+    ) -> Result<Self, Error> {
         let wire = Arc::new(Wire {
             stall: settings.stall_timeout,
             ..Wire::default()
@@ -94,6 +103,7 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
+            .tls_config(dial::tls_config(&settings)?)
             .user_agent("")
             .accept("")
             .max_response_header_size(MAX_HEAD)
@@ -106,15 +116,15 @@ impl Http {
             .timeout_recv_response(Some(settings.timeout))
             .timeout_recv_body(Some(settings.timeout))
             .build();
-        let connector = DefaultConnector::new().chain(TapConnector {
+        let connector = Dial::new(&settings).chain(TapConnector {
             wire: Arc::clone(&wire),
         });
-        Self {
+        Ok(Self {
             agent: Agent::with_parts(config, connector, Names),
             settings,
             wire,
             report,
-        }
+        })
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -435,8 +445,19 @@ impl Http {
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 "the server closed the connection".to_owned()
             }
-            ureq::Error::Io(error) if !self.wire.sent() => return not_sent(error.into()),
-            ureq::Error::Io(error) => error.to_string(),
+            ureq::Error::Io(error) => match tls_error(&error) {
+                // The handshake failed at the server's end: the request went nowhere.
+                Some(&rustls::Error::AlertReceived(alert)) if tls::is_about_certificate(alert) => {
+                    let why = tls::explain(&rustls::Error::AlertReceived(alert));
+                    return not_sent(why.into());
+                }
+                _ if !self.wire.sent() => return not_sent(error.into()),
+                _ => error.to_string(),
+            },
+            // From `dial`: there is no connection yet.
+            ureq::Error::Other(error) if error.is::<NoConnection>() => {
+                return not_sent(error);
+            }
             ureq::Error::Protocol(error) => format!("the answer is not HTTP: {error}"),
             ureq::Error::LargeResponseHeader(..) => format!(
                 "the head of the answer is larger than {} KiB",

@@ -35,6 +35,7 @@ mod job;
 mod json;
 mod message;
 mod multipart;
+mod obstacle;
 mod output;
 mod random;
 mod request;
@@ -42,6 +43,7 @@ mod retry;
 mod settings;
 mod shorthand;
 mod state;
+mod tls;
 mod wait;
 
 pub use client::{Client, FilePart, Preview, PreviewBody};
@@ -49,9 +51,11 @@ pub use download::{Download, Target, Variant, check_output};
 pub use error::{ApiError, Error};
 pub use event::Event;
 pub use job::{Job, Status};
+pub use obstacle::{NoConnection, Obstacle};
 pub use request::{
     Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, Video, check_seconds,
 };
 pub use settings::{ApiKey, BaseUrl, DEFAULT_BASE_URL, Header, Settings};
 pub use state::StateFile;
+pub use tls::{ClientCertificate, Roots};
 pub use wait::Wait;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::Error;
+use crate::{ClientCertificate, Error, Roots};
 
 /// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
@@ -270,6 +270,10 @@ pub struct Settings {
     pub headers: Vec<Header>,
     /// Lets a key go over plain http to another machine. Default: false.
     pub allow_http: bool,
+    /// Who may sign the server's certificate. Default: Mozilla's list.
+    pub roots: Option<Roots>,
+    /// Shown to a server that asks for it. Default: none.
+    pub client_certificate: Option<ClientCertificate>,
     /// Longest time for name lookup, and again for connecting to all addresses with TLS. Default: 10 s.
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer, and for the rest of a JSON answer. Default: 10 min.
@@ -301,6 +305,8 @@ impl Settings {
             project: None,
             headers: Vec::new(),
             allow_http: false,
+            roots: None,
+            client_certificate: None,
             connect_timeout: Self::CONNECT_TIMEOUT,
             timeout: Self::TIMEOUT,
             stall_timeout: Self::STALL_TIMEOUT,

@@ -193,7 +193,7 @@ fn a_server_without_tls_is_code_6() {
         .run()
         .code(6)
         .stdout("")
-        .stderr_contains("received corrupt message");
+        .stderr_contains("the server does not speak TLS there");
     server.join().unwrap();
 }
 
@@ -213,7 +213,7 @@ fn a_tls_handshake_that_hangs_ends_with_the_connect_timeout() {
         .run()
         .code(6)
         .stdout("")
-        .stderr_contains("connecting took longer than 200ms");
+        .stderr_contains("the server did not complete the TLS handshake within 200ms");
 }
 
 #[test]

@@ -36,6 +36,9 @@ pub(crate) struct Args {
     pub(crate) project: Option<String>,
     pub(crate) headers: Vec<String>,
     pub(crate) allow_http: bool,
+    pub(crate) cacert: Option<OsString>,
+    pub(crate) client_cert: Option<OsString>,
+    pub(crate) client_key: Option<OsString>,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) stall_timeout: Option<Duration>,
@@ -372,6 +375,34 @@ pub(crate) const FLAGS: &[Flag] = &[
         help: "Let the key go over plain http to another machine",
         more: "OPENAI_ALLOW_HTTP=1 does the same.",
         set: Set::Switch(|args| args.allow_http = true),
+        ..NONE
+    },
+    Flag {
+        long: "cacert",
+        value: "FILE",
+        default: "Mozilla's list, built in",
+        env: "SSL_CERT_FILE",
+        help: "Trust the certificates in this file, and no others",
+        more: "PEM, as /etc/ssl/certs/ca-certificates.crt.",
+        set: Set::Os(|args, value| args.cacert = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "mtls-client-cert-file",
+        value: "FILE",
+        env: "OPENAI_MTLS_CLIENT_CERT_FILE",
+        help: "Show this certificate to a server that asks",
+        more: "PEM, with the chain after it. It needs --mtls-client-key-file.",
+        set: Set::Os(|args, value| args.client_cert = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "mtls-client-key-file",
+        value: "FILE",
+        env: "OPENAI_MTLS_CLIENT_KEY_FILE",
+        help: "The private key of that certificate",
+        more: "PEM, not encrypted.",
+        set: Set::Os(|args, value| args.client_key = Some(value)),
         ..NONE
     },
     Flag {

@@ -17,11 +17,19 @@ const LIMIT: u64 = 4 * 1024 * 1024;
 ///
 /// A file that is not there is a fault of the call; one that cannot be read is a fault of the machine.
 pub(crate) fn read(path: &OsStr, what: &str) -> Result<String, Error> {
-    let shown = if path == "-" {
-        "standard input".to_owned()
-    } else {
-        format!("'{}'", path.to_string_lossy())
-    };
+    let bytes = bytes(path, what)?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| bad(what, format!("{} is not UTF-8", shown(path))))?;
+    // Some editors put a byte order mark in front; it is no part of the text.
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text))
+}
+
+/// As [`read`], for what need not be text.
+pub(crate) fn bytes(path: &OsStr, what: &str) -> Result<Vec<u8>, Error> {
+    let shown = shown(path);
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             bad(what, format!("there is no file {shown}"))
@@ -41,12 +49,14 @@ pub(crate) fn read(path: &OsStr, what: &str) -> Result<String, Error> {
             format!("{shown} is larger than {} MiB", LIMIT >> 20),
         ));
     }
-    let text = String::from_utf8(bytes).map_err(|_| bad(what, format!("{shown} is not UTF-8")))?;
-    // Some editors put a byte order mark in front; it is no part of the text.
-    Ok(text
-        .strip_prefix('\u{feff}')
-        .map(str::to_owned)
-        .unwrap_or(text))
+    Ok(bytes)
+}
+
+fn shown(path: &OsStr) -> String {
+    match path == "-" {
+        true => "standard input".to_owned(),
+        false => format!("'{}'", path.to_string_lossy()),
+    }
 }
 
 /// A prompt: literal text, `@FILE`, or `\@` for a literal `@`.

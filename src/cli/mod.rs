@@ -2,6 +2,7 @@
 //!
 //! argv, env -> `parse` -> `resolve` -> plan -> client -> job -> `print` -> `exit`
 
+mod certificates;
 mod exit;
 mod flags;
 mod help;

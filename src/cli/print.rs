@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
-use openai_videos::{Error, FilePart, Job, Preview, PreviewBody, Settings};
+use openai_videos::{Error, FilePart, Job, NoConnection, Obstacle, Preview, PreviewBody, Settings};
 
 /// The settings whose secrets are cut out of everything that is printed from now on.
 static SECRETS: OnceLock<Settings> = OnceLock::new();
@@ -192,9 +192,7 @@ fn hint(error: &Error) -> Option<String> {
             )
         }
         Error::Redirect { .. } => "name the place where the API really is with --base-url".to_owned(),
-        Error::Connect { host, .. } if host == "api.openai.com" => {
-            "OpenAI's own endpoint was scheduled to shut down on 2026-09-24; name another server with --base-url".to_owned()
-        }
+        Error::Connect { host, source } => return network_hint(host, &**source),
         Error::Api(api) => match (api.status, api.retry_after) {
             (401 | 403, _) => "check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE".to_owned(),
             (404 | 405, _) => {
@@ -211,6 +209,36 @@ fn hint(error: &Error) -> Option<String> {
         _ => return None,
     };
     Some(hint)
+}
+
+/// What to do about an obstacle that was told apart.
+fn network_hint(host: &str, source: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let obstacle = source
+        .downcast_ref()
+        .map(|reason: &NoConnection| reason.obstacle);
+    let hint = match obstacle {
+        Some(Obstacle::Clock) => {
+            let now = httpdate::fmt_http_date(std::time::SystemTime::now());
+            return Some(format!(
+                "the clock of this machine says {now}; if that is wrong, set it"
+            ));
+        }
+        Some(Obstacle::Issuer) => {
+            "if you trust it, name a file with its issuer's certificate: --cacert FILE or SSL_CERT_FILE"
+        }
+        Some(Obstacle::CaCertificate) => {
+            "give the server a certificate made with basicConstraints=CA:FALSE, or one signed by this one"
+        }
+        Some(Obstacle::NoTls) => "for a server of plain http, write http:// in --base-url",
+        Some(Obstacle::ClientCertificate) => {
+            "name one that it knows: --mtls-client-cert-file and --mtls-client-key-file"
+        }
+        _ if host == "api.openai.com" => {
+            "OpenAI's own endpoint was scheduled to shut down on 2026-09-24; name another server with --base-url"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 #[cfg(test)]

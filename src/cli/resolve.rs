@@ -14,7 +14,7 @@ use openai_videos::{
 use super::flags::{Args, Command};
 use super::parse::{bad, nearest, text};
 use super::progress::Show;
-use super::{Env, input, print};
+use super::{Env, certificates, input, print};
 
 /// What to do, with nothing left to look up.
 #[derive(Debug)]
@@ -386,6 +386,7 @@ fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     settings.connect_timeout = args.connect_timeout.unwrap_or(settings.connect_timeout);
     settings.timeout = args.timeout.unwrap_or(settings.timeout);
     settings.stall_timeout = args.stall_timeout.unwrap_or(settings.stall_timeout);
+    certificates::read(args, env, &mut settings)?;
     Ok(settings)
 }
 
@@ -420,7 +421,7 @@ fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
 }
 
 /// The same error, with the flag or variable that it is about.
-fn named(from: &str, error: Error) -> Error {
+pub(crate) fn named(from: &str, error: Error) -> Error {
     match error {
         Error::Invalid { what, hint } => Error::Invalid {
             what: format!("{from}: {what}"),
@@ -431,7 +432,7 @@ fn named(from: &str, error: Error) -> Error {
 }
 
 /// A variable that is set to something: an empty one counts as not set, as everywhere.
-fn env_value(env: Env<'_>, name: &str) -> Option<OsString> {
+pub(crate) fn env_value(env: Env<'_>, name: &str) -> Option<OsString> {
     env(name).filter(|value| !value.is_empty())
 }
 

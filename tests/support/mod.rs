@@ -10,6 +10,7 @@ pub mod reply;
 pub mod request;
 pub mod server;
 pub mod temp;
+pub mod tls;
 pub mod videos;
 pub mod wire;
 
@@ -19,4 +20,5 @@ pub use reply::Reply;
 pub use request::Request;
 pub use server::Server;
 pub use temp::TempDir;
+pub use tls::{Authority, Identity, TlsServer};
 pub use videos::CLIP;

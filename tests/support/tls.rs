@@ -1,0 +1,259 @@
+//! Certificates made on the spot, and a server that speaks TLS with them: one thread per connection, each of which
+//! carries one request and its answer.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+
+use super::wire::{find, lock};
+
+/// No read waits longer: a test that goes wrong must end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who signs certificates.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its own certificate, in PEM.
+    pub pem: String,
+}
+
+/// A certificate and its key, in PEM.
+pub struct Identity {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Authority {
+    pub fn new() -> Authority {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        // Two of one name would be taken for one with two keys.
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut params = named(&format!("the test's authority {number}"), &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(params, key);
+        Authority { issuer, pem }
+    }
+
+    /// A certificate for these names and addresses.
+    pub fn issue(&self, names: &[&str]) -> Identity {
+        self.issue_with(names, |_| {})
+    }
+
+    pub fn issue_with(
+        &self,
+        names: &[&str],
+        adjust: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
+        let mut params = named("the test's subject", names);
+        adjust(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
+impl Identity {
+    /// Signed by itself; `ca`: as `openssl req -x509` makes them.
+    pub fn self_signed(names: &[&str], ca: bool) -> Identity {
+        let mut params = named("the test's loner", names);
+        if ca {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        let key = KeyPair::generate().unwrap();
+        Identity {
+            certificate: params.self_signed(&key).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
+fn named(name: &str, names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().copied().map(String::from).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+#[must_use = "it stops when dropped"]
+pub struct TlsServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    config: Arc<ServerConfig>,
+    answer: String,
+    stop: AtomicBool,
+    connections: AtomicUsize,
+    /// What was read after each handshake that went well.
+    requests: Mutex<Vec<String>>,
+}
+
+impl TlsServer {
+    /// Answers every request with this JSON.
+    pub fn new(identity: &Identity, json: &str) -> TlsServer {
+        Self::start(identity, None, json)
+    }
+
+    /// One that lets in only who shows a certificate of this authority.
+    pub fn for_known(identity: &Identity, clients: &Authority, json: &str) -> TlsServer {
+        Self::start(identity, Some(clients), json)
+    }
+
+    fn start(identity: &Identity, clients: Option<&Authority>, json: &str) -> TlsServer {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(certificates(&authority.pem));
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
+        let config = builder
+            .with_single_cert(certificates(&identity.certificate), key)
+            .unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            config: Arc::new(config),
+            answer: format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+                 Connection: close\r\n\r\n{json}",
+                json.len()
+            ),
+            stop: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            requests: Mutex::default(),
+        });
+        let acceptor = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.accept(&listener))
+        };
+        TlsServer {
+            address,
+            shared,
+            acceptor: Some(acceptor),
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// `https://NAME:PORT/v1`
+    pub fn url(&self, name: &str) -> String {
+        format!("https://{name}:{}/v1", self.port())
+    }
+
+    /// Stops it, and gives the heads and bodies of the requests that were read, and the number of connections.
+    pub fn finish(mut self) -> (Vec<String>, usize) {
+        self.stop();
+        let requests = std::mem::take(&mut *lock(&self.shared.requests));
+        (requests, self.shared.connections.load(Ordering::SeqCst))
+    }
+
+    fn stop(&mut self) {
+        let Some(acceptor) = self.acceptor.take() else {
+            return;
+        };
+        self.shared.stop.store(true, Ordering::SeqCst);
+        // It sits in accept.
+        drop(TcpStream::connect(self.address));
+        let joined = acceptor.join();
+        assert!(joined.is_ok() || thread::panicking());
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        let mut connections = Vec::new();
+        for stream in listener.incoming() {
+            if self.stop.load(Ordering::SeqCst) {
+                break;
+            }
+            self.connections.fetch_add(1, Ordering::SeqCst);
+            let (shared, stream) = (Arc::clone(self), stream.unwrap());
+            connections.push(thread::spawn(move || {
+                // Broken handshakes are what many of these tests are about.
+                drop(shared.converse(stream));
+            }));
+        }
+        for connection in connections {
+            connection.join().unwrap();
+        }
+    }
+
+    fn converse(&self, stream: TcpStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let tcp = stream.try_clone()?;
+        let connection = ServerConnection::new(Arc::clone(&self.config)).unwrap();
+        let mut stream = StreamOwned::new(connection, stream);
+        let done = self.answer(&mut stream);
+        if done.is_ok() {
+            stream.conn.send_close_notify();
+        }
+        // Sends the alert, where there is one.
+        drop(stream.conn.write_tls(&mut stream.sock));
+        // A close with bytes unread would be a reset, and take the alert with it.
+        tcp.shutdown(Shutdown::Write)?;
+        io::copy(&mut &tcp, &mut io::sink())?;
+        done
+    }
+
+    fn answer(&self, stream: &mut StreamOwned<ServerConnection, TcpStream>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 4096];
+        let whole = |bytes: &[u8]| {
+            let end = find(bytes, b"\r\n\r\n")? + 4;
+            let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+            let length = head
+                .split_once("content-length: ")
+                .map_or(0, |(_, rest)| rest.lines().next().unwrap().parse().unwrap());
+            (bytes.len() >= end + length).then_some(())
+        };
+        while whole(&bytes).is_none() {
+            let count = stream.read(&mut buffer)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            bytes.extend_from_slice(&buffer[..count]);
+        }
+        lock(&self.requests).push(String::from_utf8_lossy(&bytes).into_owned());
+        stream.write_all(self.answer.as_bytes())?;
+        stream.flush()
+    }
+}
+
+fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .unwrap()
+}

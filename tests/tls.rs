@@ -1,0 +1,380 @@
+//! Servers that speak TLS, with certificates made for each test: which are accepted, what is said about the others,
+//! and what a client certificate is good for.
+
+mod support;
+
+use std::net::TcpListener;
+use std::thread;
+
+use support::{Authority, Identity, Outcome, TempDir, TlsServer, openai};
+
+const JOB: &str = r#"{"id":"video_1"}"#;
+const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
+const CALL: [&str; 12] = [
+    "videos",
+    "extend",
+    "--prompt",
+    "x",
+    "--seconds",
+    "4",
+    "--video",
+    "v",
+    "--api-key",
+    "sk-topsecret",
+    "--max-retries",
+    "0",
+];
+const CLIENT_HINT: &str =
+    "hint: name one that it knows: --mtls-client-cert-file and --mtls-client-key-file\n";
+
+/// One call with this authority trusted.
+fn trusting(pem: &str, url: &str) -> support::command::Openai {
+    openai(&CALL)
+        .file("ca.pem", pem)
+        .args(&["--cacert", "ca.pem", "--base-url", url])
+}
+
+/// What is said of a server with this certificate, its port cut out.
+fn refused(trusted: &str, identity: &Identity, name: &str) -> (Outcome, String) {
+    let server = TlsServer::new(identity, JOB);
+    let port = format!(":{}", server.port());
+    let outcome = trusting(trusted, &server.url(name)).run();
+    outcome.code(6).stdout("").never_shows("sk-topsecret");
+    let (requests, connections) = server.finish();
+    assert_eq!((requests.len(), connections), (0, 1));
+    let said = outcome.stderr_text().replace(&port, "");
+    (outcome, said)
+}
+
+#[test]
+fn a_bundle_of_ones_own_is_trusted_instead_of_the_built_in_one() {
+    let authority = Authority::new();
+    let other = Authority::new();
+    let server = TlsServer::new(&authority.issue(&["localhost", "127.0.0.1"]), JOB);
+    let bundle = format!("Two of them.\n{}\nand\n{}", other.pem, authority.pem);
+    for name in ["localhost", "127.0.0.1"] {
+        trusting(&bundle, &server.url(name))
+            .run()
+            .is(0, PRINTED, "");
+    }
+    openai(&CALL)
+        .file("ca.pem", &bundle)
+        .env("SSL_CERT_FILE", "ca.pem")
+        .args(&["--base-url", &server.url("localhost")])
+        .run()
+        .is(0, PRINTED, "");
+    let url = server.url("localhost");
+    let untrusted = "nobody who is trusted here has signed the server's certificate";
+    for outcome in [
+        trusting(&other.pem, &url)
+            .env("SSL_CERT_FILE", "not-looked-at.pem")
+            .run(),
+        openai(&CALL).args(&["--base-url", &url]).run(),
+    ] {
+        outcome.is(
+            6,
+            "",
+            &format!(
+                "openai: no connection to localhost:{}: {untrusted}\n\
+                 hint: if you trust it, name a file with its issuer's certificate: \
+                 --cacert FILE or SSL_CERT_FILE\n",
+                server.port()
+            ),
+        );
+    }
+    let (requests, connections) = server.finish();
+    assert_eq!((requests.len(), connections), (3, 5));
+    assert!(requests[0].starts_with("POST /v1/videos/extensions HTTP/1.1\r\n"));
+}
+
+#[test]
+fn a_certificate_signed_by_itself_is_accepted_where_it_is_named() {
+    let identity = Identity::self_signed(&["localhost"], false);
+    let server = TlsServer::new(&identity, JOB);
+    trusting(&identity.certificate, &server.url("localhost"))
+        .run()
+        .is(0, PRINTED, "");
+    server.finish();
+
+    let identity = Identity::self_signed(&["localhost"], true);
+    let (_, said) = refused(&identity.certificate, &identity, "localhost");
+    assert_eq!(
+        said,
+        "openai: no connection to localhost: the server shows a certificate for signing others (CA:TRUE) as its own\n\
+         hint: give the server a certificate made with basicConstraints=CA:FALSE, or one signed by this one\n"
+    );
+}
+
+#[test]
+fn a_certificate_for_another_host_is_refused() {
+    let authority = Authority::new();
+    for (names, shown) in [
+        (&["a.example", "*.b.example"][..], "a.example, *.b.example"),
+        (&[][..], "no name at all"),
+    ] {
+        let (_, said) = refused(&authority.pem, &authority.issue(names), "localhost");
+        assert_eq!(
+            said,
+            format!(
+                "openai: no connection to localhost: the server's certificate is not for localhost but for {shown}\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_certificate_out_of_its_time_is_refused_with_the_time_of_this_machine() {
+    let authority = Authority::new();
+    let expired = authority.issue_with(&["localhost"], |params| {
+        params.not_after = rcgen::date_time_ymd(2001, 2, 3);
+    });
+    let early = authority.issue_with(&["localhost"], |params| {
+        params.not_before = rcgen::date_time_ymd(3001, 2, 3);
+    });
+    for (identity, why) in [
+        (expired, "expired on Sat, 03 Feb 2001 00:00:00 GMT"),
+        (early, "is not valid before Tue, 03 Feb 3001 00:00:00 GMT"),
+    ] {
+        let (outcome, said) = refused(&authority.pem, &identity, "localhost");
+        let (first, hint) = said.split_once('\n').unwrap();
+        assert_eq!(
+            first,
+            format!("openai: no connection to localhost: the server's certificate {why}")
+        );
+        let clock = hint
+            .strip_prefix("hint: the clock of this machine says ")
+            .and_then(|rest| rest.strip_suffix("; if that is wrong, set it\n"));
+        let clock = httpdate::parse_http_date(clock.unwrap_or_else(|| panic!("{outcome:?}")));
+        let off = std::time::SystemTime::now()
+            .duration_since(clock.unwrap())
+            .unwrap();
+        assert!(off.as_secs() < 60, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_bundle_that_cannot_be_used_is_named() {
+    let directory = TempDir::new();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+    let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let hint = "hint: a certificate in PEM starts with -----BEGIN CERTIFICATE-----\n";
+    for (file, contents, why) in [
+        (
+            "empty",
+            "",
+            format!(" 'empty': there is no certificate in it\n{hint}"),
+        ),
+        (
+            "text",
+            "hello",
+            format!(" 'text': there is no certificate in it\n{hint}"),
+        ),
+        (
+            "key",
+            &Identity::self_signed(&["x"], false).key,
+            format!(" 'key': there is no certificate in it\n{hint}"),
+        ),
+        (
+            "cut",
+            broken,
+            " 'cut': a certificate in it has no end\n".to_owned(),
+        ),
+        (
+            "junk",
+            no_certificate,
+            " 'junk': none of the certificates in it can be used\n".to_owned(),
+        ),
+    ] {
+        std::fs::write(directory.path().join(file), contents).unwrap();
+        let call = || openai(&CALL).current_dir(directory.path());
+        call()
+            .args(&["--cacert", file])
+            .run()
+            .is(2, "", &format!("openai: --cacert{why}"));
+        call()
+            .env("SSL_CERT_FILE", file)
+            .run()
+            .is(2, "", &format!("openai: SSL_CERT_FILE{why}"));
+    }
+    for (file, why) in [
+        ("missing.pem", "there is no file 'missing.pem'"),
+        (".", "'.' is a directory"),
+        ("-", "it is not read from standard input"),
+    ] {
+        openai(&CALL)
+            .stdin_held_open()
+            .args(&["--cacert", file])
+            .run()
+            .is(2, "", &format!("openai: --cacert: {why}\n"));
+    }
+}
+
+#[test]
+fn a_client_certificate_lets_in() {
+    let authority = Authority::new();
+    let server = TlsServer::for_known(&authority.issue(&["localhost"]), &authority, JOB);
+    let own = authority.issue(&["client.example"]);
+    let call = || {
+        trusting(&authority.pem, &server.url("localhost"))
+            .file("own.pem", &own.certificate)
+            .file("own.key", &own.key)
+    };
+    call()
+        .args(&["--mtls-client-cert-file", "own.pem"])
+        .args(&["--mtls-client-key-file", "own.key", "--debug"])
+        .run()
+        .success()
+        .stdout(PRINTED)
+        .never_shows(own.key.lines().nth(1).unwrap());
+    call()
+        .env("OPENAI_MTLS_CLIENT_CERT_FILE", "own.pem")
+        .env("OPENAI_MTLS_CLIENT_KEY_FILE", "own.key")
+        .run()
+        .is(0, PRINTED, "");
+    let (requests, _) = server.finish();
+    assert_eq!(requests.len(), 2);
+}
+
+#[test]
+fn a_server_that_wants_another_client_certificate_has_read_nothing() {
+    let authority = Authority::new();
+    let stranger = Authority::new().issue(&["client.example"]);
+    let server = TlsServer::for_known(&authority.issue(&["localhost"]), &authority, JOB);
+    let call = || {
+        trusting(&authority.pem, &server.url("localhost"))
+            .file("own.pem", &stranger.certificate)
+            .file("own.key", &stranger.key)
+    };
+    let said = |alert: &str| {
+        format!(
+            "openai: no connection to localhost:{}: the server does not accept the client certificate, \
+             or wants one ({alert})\n{CLIENT_HINT}",
+            server.port()
+        )
+    };
+    call().run().is(6, "", &said("CertificateRequired"));
+    call()
+        .args(&["--mtls-client-cert-file", "own.pem"])
+        .args(&["--mtls-client-key-file", "own.key"])
+        .run()
+        .is(6, "", &said("UnknownCA"));
+    let (requests, connections) = server.finish();
+    assert_eq!((requests.len(), connections), (0, 2));
+}
+
+#[test]
+fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent() {
+    let authority = Authority::new();
+    let (own, other) = (authority.issue(&["a"]), authority.issue(&["b"]));
+    let certificate = "--mtls-client-cert-file";
+    let key = "--mtls-client-key-file";
+    let (lone_certificate, lone_key) = (
+        format!("openai: {certificate}: {key} is missing\n"),
+        format!("openai: {key}: {certificate} is missing\n"),
+    );
+    let call = || {
+        openai(&CALL)
+            .file("own.pem", &own.certificate)
+            .file("own.key", &own.key)
+            .file("other.key", &other.key)
+            .file(
+                "locked.key",
+                own.key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
+            )
+            .file(
+                "junk.key",
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            )
+    };
+    call()
+        .args(&[certificate, "own.pem"])
+        .run()
+        .is(2, "", &lone_certificate);
+    call().args(&[key, "own.key"]).run().is(2, "", &lone_key);
+    call()
+        .env("OPENAI_MTLS_CLIENT_KEY_FILE", "own.key")
+        .run()
+        .is(
+            2,
+            "",
+            &format!("openai: OPENAI_MTLS_CLIENT_KEY_FILE: {certificate} is missing\n"),
+        );
+    let key_hint = "hint: the key must be in PEM, RSA, ECDSA or Ed25519, and not encrypted\n";
+    let certificate_hint = "hint: a certificate in PEM starts with -----BEGIN CERTIFICATE-----\n";
+    for (first, second, why) in [
+        (
+            "own.pem",
+            "other.key",
+            "the key belongs to another certificate\n".to_owned(),
+        ),
+        (
+            "own.pem",
+            "locked.key",
+            format!("the key file: there is no private key in it\n{key_hint}"),
+        ),
+        (
+            "own.pem",
+            "own.pem",
+            format!("the key file: there is no private key in it\n{key_hint}"),
+        ),
+        (
+            "own.pem",
+            "junk.key",
+            format!("the key file: its private key cannot be used\n{key_hint}"),
+        ),
+        (
+            "own.key",
+            "own.key",
+            format!("the certificate file: there is no certificate in it\n{certificate_hint}"),
+        ),
+    ] {
+        call()
+            .args(&[certificate, first, key, second])
+            .run()
+            .is(
+                2,
+                "",
+                &format!("openai: {certificate} '{first}' and {key} '{second}': {why}"),
+            )
+            .never_shows(own.key.lines().nth(1).unwrap());
+    }
+}
+
+#[test]
+fn servers_that_break_the_handshake_are_told_apart() {
+    let closes = |answer: &'static [u8]| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let thread = thread::spawn(move || {
+            use std::io::{Read, Write};
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut hello = [0; 4096];
+            let _ = stream.read(&mut hello);
+            stream.write_all(answer).unwrap();
+        });
+        (host, thread)
+    };
+    for (answer, why) in [
+        (
+            &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+            "the server does not speak TLS there\n\
+             hint: for a server of plain http, write http:// in --base-url\n",
+        ),
+        (
+            b"",
+            "the server closed the connection in the TLS handshake\n",
+        ),
+        // A fatal alert: handshake_failure.
+        (
+            b"\x15\x03\x03\x00\x02\x02\x28",
+            "the server refused the TLS handshake (HandshakeFailure)\n",
+        ),
+    ] {
+        let (host, thread) = closes(answer);
+        openai(&CALL)
+            .args(&["--base-url", &format!("https://{host}/v1")])
+            .run()
+            .is(6, "", &format!("openai: no connection to {host}: {why}"));
+        thread.join().unwrap();
+    }
+}
