@@ -3,30 +3,31 @@
 //!
 //! ureq's public interface does not tell whether a failed request had left this machine, and that decides whether
 //! a POST may be repeated. So its connector chain gets one more link, [`Tap`], above TCP, proxy and TLS: the first
-//! byte that passes it is a byte of the request. The same link puts the stall timeout where bodies move and only
+//! byte that passes it is a byte of the request, and what is said to a proxy does not pass it. The same link puts the stall timeout where bodies move and only
 //! there, and saves the answer of a server that hangs up in the middle of an upload.
 
 mod dial;
+mod names;
 
 use std::fmt;
 use std::io::{self, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, NextTimeout, Transport, time,
 };
 use ureq::{Agent, SendBody, Timeout, config::Config, http};
 
 use self::dial::{Dial, tls_error};
+use self::names::{Lookup, Names};
 use crate::event::Event;
 use crate::message::{self, Body, Head, Headers, Method, Request, shown};
 use crate::obstacle::NoConnection;
 use crate::retry::{self, Outcome, Policy};
+use crate::tunnel::{Absolute, credentials_wanted};
 use crate::{Error, Settings, random, tls};
 
 /// The most of a JSON answer that is read, in bytes. A job has a few hundred.
@@ -51,6 +52,7 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub(crate) struct Http {
     agent: Agent,
     settings: Settings,
+    names: Arc<Names>,
     wire: Arc<Wire>,
     pub(crate) report: Box<dyn Fn(&Event<'_>) + Send + Sync>,
 }
@@ -73,6 +75,7 @@ pub(crate) enum Failure {
     Final(Error),
     /// Nothing of the request was sent.
     NotSent {
+        /// `host:port`, or the host alone: after a redirect another one than the base URL's.
         host: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -103,7 +106,7 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
-            .tls_config(dial::tls_config(&settings)?)
+            .tls_config(dial::certificates(&settings)?)
             .user_agent("")
             .accept("")
             .max_response_header_size(MAX_HEAD)
@@ -116,12 +119,16 @@ impl Http {
             .timeout_recv_response(Some(settings.timeout))
             .timeout_recv_body(Some(settings.timeout))
             .build();
-        let connector = Dial::new(&settings).chain(TapConnector {
+        let names = Arc::new(Names::new(&settings));
+        let connector = Dial::new(Arc::clone(&names)).chain(TapConnector {
             wire: Arc::clone(&wire),
+            names: Arc::clone(&names),
         });
+        let lookup = Lookup(Arc::clone(&names));
         Ok(Self {
-            agent: Agent::with_parts(config, connector, Names),
+            agent: Agent::with_parts(config, connector, lookup),
             settings,
+            names,
             wire,
             report,
         })
@@ -242,13 +249,10 @@ impl Http {
                 error,
                 outcome: None,
             },
-            Failure::NotSent { host, source } => {
-                let outcome = Some(Outcome::NotSent);
-                Miss {
-                    error: Error::Connect { host, source },
-                    outcome,
-                }
-            }
+            Failure::NotSent { host, source } => Miss {
+                error: Error::Connect { host, source },
+                outcome: Some(Outcome::NotSent),
+            },
             Failure::Cut(why) => Miss {
                 error: self.cut(request, why),
                 outcome: Some(Outcome::Cut),
@@ -335,15 +339,18 @@ impl Http {
         });
         self.wire.start(transfer);
 
-        let message = headers.iter().fold(
-            http::Request::builder().method(method).uri(url),
-            |message, (name, value)| message.header(name, value),
-        );
-        let unusable = |error| {
+        let unusable = |error: http::Error| {
             Failure::Final(Error::invalid(format!(
                 "cannot send a request to '{url}': {error}"
             )))
         };
+        let uri: http::Uri = url
+            .parse()
+            .map_err(|error: http::uri::InvalidUri| unusable(error.into()))?;
+        let message = headers.iter().fold(
+            http::Request::builder().method(method).uri(uri.clone()),
+            |message, (name, value)| message.header(name, value),
+        );
         let reader: Box<dyn Read + '_> = match &request.body {
             Body::None => Box::new(io::empty()),
             Body::Json(text) => Box::new(text.as_bytes()),
@@ -381,6 +388,13 @@ impl Http {
             status: head.status,
             headers: &shown(&head.headers),
         });
+        if head.status == 407
+            && self.names.absolute(&uri).is_some()
+            && let Some(proxy) = self.names.route(&uri)
+        {
+            let source = credentials_wanted(proxy).at_proxy(proxy);
+            return Err(self.failure(ureq::Error::Other(source.into()), url));
+        }
         Ok(Opened {
             head,
             body: Box::new(body.into_reader()),
@@ -414,25 +428,16 @@ impl Http {
 
     /// What an error while reading an opened answer means.
     pub(crate) fn broken_off(&self, error: io::Error) -> Failure {
-        self.failure(error.into(), "")
+        self.failure(error.into(), self.settings.base_url.as_str())
     }
 
     fn failure(&self, error: ureq::Error, url: &str) -> Failure {
+        let settings = &self.settings;
         let not_sent = |source| Failure::NotSent {
             host: message::authority(url),
             source,
         };
-        let settings = &self.settings;
         let why = match error {
-            ureq::Error::Timeout(Timeout::Resolve) => {
-                format!(
-                    "the name lookup took longer than {:?}",
-                    settings.connect_timeout
-                )
-            }
-            ureq::Error::Timeout(Timeout::Connect) => {
-                format!("connecting took longer than {:?}", settings.connect_timeout)
-            }
             ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
                 format!("no byte moved for {:?}", settings.stall_timeout)
             }
@@ -454,7 +459,7 @@ impl Http {
                 _ if !self.wire.sent() => return not_sent(error.into()),
                 _ => error.to_string(),
             },
-            // From `dial`: there is no connection yet.
+            // From `dial` or `names`: there is no connection yet.
             ureq::Error::Other(error) if error.is::<NoConnection>() => {
                 return not_sent(error);
             }
@@ -572,6 +577,7 @@ impl Wire {
 /// Puts a [`Tap`] on every connection.
 struct TapConnector {
     wire: Arc<Wire>,
+    names: Arc<Names>,
 }
 
 impl Connector<Box<dyn Transport>> for TapConnector {
@@ -579,11 +585,12 @@ impl Connector<Box<dyn Transport>> for TapConnector {
 
     fn connect(
         &self,
-        _: &ConnectionDetails,
+        details: &ConnectionDetails,
         chained: Option<Box<dyn Transport>>,
     ) -> Result<Option<Tap>, ureq::Error> {
         Ok(chained.map(|inner| Tap {
             inner,
+            absolute: self.names.absolute(details.uri),
             wire: Arc::clone(&self.wire),
             answer_is_in: false,
             closed: false,
@@ -600,6 +607,8 @@ impl fmt::Debug for TapConnector {
 
 struct Tap {
     inner: Box<dyn Transport>,
+    /// The form that a proxy wants requests in.
+    absolute: Option<Absolute>,
     wire: Arc<Wire>,
     /// The input buffer holds the start of an early answer that ureq has not asked for yet.
     answer_is_in: bool,
@@ -665,6 +674,24 @@ impl Tap {
         true
     }
 
+    fn transmit(
+        &mut self,
+        amount: usize,
+        is_start: bool,
+        timeout: NextTimeout,
+    ) -> Result<(), ureq::Error> {
+        let Some(absolute) = self.absolute.as_ref().filter(|_| is_start) else {
+            return self.inner.transmit_output(amount, timeout);
+        };
+        let head = absolute.rewrite(&self.inner.buffers().output()[..amount]);
+        let size = self.inner.buffers().output().len();
+        for part in head.chunks(size) {
+            self.inner.buffers().output()[..part.len()].copy_from_slice(part);
+            self.inner.transmit_output(part.len(), timeout)?;
+        }
+        Ok(())
+    }
+
     fn stalling(&self, timeout: NextTimeout) -> NextTimeout {
         let stall = Some(time::Duration::Exact(self.wire.stall));
         NextTimeout {
@@ -684,10 +711,10 @@ impl Transport for Tap {
         if self.closed {
             return Ok(());
         }
-        self.wire.sent.store(true, Ordering::Relaxed);
+        let is_start = !self.wire.sent.swap(true, Ordering::Relaxed);
         self.in_head = true;
         let timeout = self.stalling(timeout);
-        let error = match self.inner.transmit_output(amount, timeout) {
+        let error = match self.transmit(amount, is_start, timeout) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -703,6 +730,7 @@ impl Transport for Tap {
                 self.wire.answered.store(true, Ordering::Relaxed);
                 Ok(())
             }
+            Err(ureq::Error::Io(said)) if tls_error(&said).is_some() => Err(said.into()),
             _ => Err(error),
         }
     }
@@ -753,55 +781,5 @@ impl Transport for Tap {
 impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tap({:?})", self.inner)
-    }
-}
-
-/// Looks names up with a time limit. An address needs no lookup, and so no thread and no resolver configuration.
-#[derive(Debug)]
-struct Names;
-
-impl Resolver for Names {
-    fn resolve(
-        &self,
-        uri: &http::Uri,
-        _: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().unwrap_or_default();
-        let default_port = if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        };
-        let port = uri.port_u16().unwrap_or(default_port);
-        let mut addresses = self.empty();
-        if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            addresses.push(SocketAddr::new(address, port));
-            return Ok(addresses);
-        }
-        if host == "localhost" || host.ends_with(".localhost") {
-            // RFC 6761: it never leaves this machine, whatever a name server or a missing /etc/hosts says.
-            addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-            addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
-            return Ok(addresses);
-        }
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let name = host.to_owned();
-        // The lookup cannot be interrupted: past the limit its thread is left to end with the process.
-        thread::Builder::new()
-            .spawn(move || sender.send((name.as_str(), port).to_socket_addrs()))?;
-        let found = receiver
-            .recv_timeout(*timeout.after)
-            .map_err(|_| ureq::Error::Timeout(Timeout::Resolve))?;
-        let found =
-            found.map_err(|error| io::Error::other(format!("the name lookup failed: {error}")))?;
-        for address in found.take(16) {
-            addresses.push(address);
-        }
-        if addresses.is_empty() {
-            Err(ureq::Error::HostNotFound)
-        } else {
-            Ok(addresses)
-        }
     }
 }

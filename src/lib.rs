@@ -20,6 +20,7 @@
 //! Settings ----------------------.
 //! Extension -> multipart -> message -> http <-> retry     (http is the only user of ureq)
 //!                                       `-> Job -> wait -> download -> output
+//! Roots, ClientCertificate, Proxies -> http: how a connection comes about
 //! ```
 //!
 //! A request that creates a job is sent again only where that cannot create a second one; where that is not known,
@@ -37,6 +38,7 @@ mod message;
 mod multipart;
 mod obstacle;
 mod output;
+mod proxy;
 mod random;
 mod request;
 mod retry;
@@ -44,6 +46,7 @@ mod settings;
 mod shorthand;
 mod state;
 mod tls;
+mod tunnel;
 mod wait;
 
 pub use client::{Client, FilePart, Preview, PreviewBody};
@@ -52,6 +55,7 @@ pub use error::{ApiError, Error};
 pub use event::Event;
 pub use job::{Job, Status};
 pub use obstacle::{NoConnection, Obstacle};
+pub use proxy::{Exceptions, Proxies, Proxy};
 pub use request::{
     Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, Video, check_seconds,
 };

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::proxy::Proxy;
+
 /// Why there is no connection: the source of [`Error::Connect`](crate::Error::Connect), to be had from it with
 /// `downcast_ref`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub enum Obstacle {
     NoTls,
     /// The server asks for a client certificate, or for another one.
     ClientCertificate,
+    /// The proxy asks for credentials, or for others.
+    ProxyCredentials,
     /// Anything else.
     Other,
 }
@@ -37,6 +41,23 @@ impl NoConnection {
             why: why.into(),
             obstacle,
         }
+    }
+
+    pub(crate) fn other(why: impl Into<String>) -> Self {
+        Self::new(Obstacle::Other, why)
+    }
+
+    /// The same on the way to a proxy.
+    pub(crate) fn at_proxy(self, proxy: &Proxy) -> Self {
+        let obstacle = match self.obstacle {
+            // What is to be done about it differs.
+            Obstacle::NoTls => Obstacle::Other,
+            other => other,
+        };
+        Self::new(
+            obstacle,
+            format!("the proxy {}: {}", proxy.place(), self.why),
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::{ClientCertificate, Error, Roots};
+use crate::{ClientCertificate, Error, Proxies, Roots};
 
 /// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
@@ -170,11 +170,31 @@ impl BaseUrl {
 
     /// Whether what is sent can be read on the way: plain http to anything but this machine.
     pub fn is_exposed(&self) -> bool {
-        let loopback = self.host == "localhost"
-            || self.host.ends_with(".localhost")
-            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        !self.https && !loopback
+        !self.https && !is_loopback(&self.host)
     }
+
+    /// Whether it is spoken to over TLS.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// In lower case, without brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port that the URL names.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let (_, port) = self.authority().rsplit_once(':')?;
+        port.parse().ok()
+    }
+}
+
+/// Whether a host, in lower case and without brackets, is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// One request header of the user's own. It replaces a default one of its name; with an empty value it removes it.
@@ -274,6 +294,8 @@ pub struct Settings {
     pub roots: Option<Roots>,
     /// Shown to a server that asks for it. Default: none.
     pub client_certificate: Option<ClientCertificate>,
+    /// What requests go through. Default: nothing.
+    pub proxies: Proxies,
     /// Longest time for name lookup, and again for connecting to all addresses with TLS. Default: 10 s.
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer, and for the rest of a JSON answer. Default: 10 min.
@@ -307,6 +329,7 @@ impl Settings {
             allow_http: false,
             roots: None,
             client_certificate: None,
+            proxies: Proxies::default(),
             connect_timeout: Self::CONNECT_TIMEOUT,
             timeout: Self::TIMEOUT,
             stall_timeout: Self::STALL_TIMEOUT,
@@ -363,8 +386,8 @@ impl Settings {
         Ok(())
     }
 
-    /// `text` without the secrets of these settings, should a server have sent them back: the key, and the values
-    /// of the user's own headers.
+    /// `text` without the secrets of these settings, should a server have sent them back: the key, the values of
+    /// the user's own headers, and the passwords of proxies.
     pub fn hide_secrets(&self, text: String) -> String {
         let key = self.api_key.iter().map(ApiKey::expose);
         let own = self
@@ -373,8 +396,12 @@ impl Settings {
             .filter(|header| header.is_key() || header.value.len() >= 16);
         // The token after `Bearer` or `Basic` is the secret, with or without that word before it.
         let values = own.map(|header| header.value.rsplit(' ').next().unwrap_or_default());
-        key.chain(values)
-            .fold(text, |text, secret| hide(secret, text))
+        let text = key
+            .chain(values)
+            .fold(text, |text, secret| hide(secret, text));
+        self.proxies
+            .secrets()
+            .fold(text, |text, secret| hide(&secret, text))
     }
 }
 

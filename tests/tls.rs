@@ -360,10 +360,7 @@ fn servers_that_break_the_handshake_are_told_apart() {
             "the server does not speak TLS there\n\
              hint: for a server of plain http, write http:// in --base-url\n",
         ),
-        (
-            b"",
-            "the server closed the connection in the TLS handshake\n",
-        ),
+        (b"", "the connection was closed in the handshake\n"),
         // A fatal alert: handshake_failure.
         (
             b"\x15\x03\x03\x00\x02\x02\x28",

@@ -28,7 +28,7 @@ pub(crate) const TABLE: [(u8, &str, &str); 11] = [
     ),
     (
         6,
-        "no connection (lookup, connect, TLS), or a GET cut off or past --timeout",
+        "no connection (lookup, connect, TLS, proxy), or a GET cut off or past --timeout",
         "later",
     ),
     (

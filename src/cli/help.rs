@@ -7,6 +7,11 @@ use super::flags::{Args, Command, FLAGS, Flag, Group, Help};
 use super::resolve::command;
 
 const WIDTH: usize = 100;
+const PROXIES: &str = "
+Proxies are taken from https_proxy, http_proxy and all_proxy, by the scheme of the server's URL, and
+not used for what no_proxy lists: *, names, addresses, CIDR blocks. Upper case will do too. Known
+are http, https, socks5 and socks5h. This machine is never reached through a proxy.
+";
 const EXAMPLES: &str = "\
 Examples:
   openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123
@@ -54,7 +59,9 @@ fn text(help: Help) -> String {
     if help == Help::Short {
         return text;
     }
-    text += "\nDURATION is 90, 90s, 1.5m, 2h or 250ms.\n\nExit codes:\n";
+    text += "\nDURATION is 90, 90s, 1.5m, 2h or 250ms.\n";
+    text += PROXIES;
+    text += "\nExit codes:\n";
     for (code, meaning, advice) in exit::TABLE {
         text += &format!(
             "  {code}  {meaning}{}{advice}\n",

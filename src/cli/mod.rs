@@ -10,6 +10,7 @@ mod input;
 mod parse;
 mod print;
 mod progress;
+mod proxies;
 mod resolve;
 mod signals;
 

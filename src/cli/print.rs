@@ -233,6 +233,9 @@ fn network_hint(host: &str, source: &(dyn std::error::Error + 'static)) -> Optio
         Some(Obstacle::ClientCertificate) => {
             "name one that it knows: --mtls-client-cert-file and --mtls-client-key-file"
         }
+        Some(Obstacle::ProxyCredentials) => {
+            "put them into the proxy's URL: http://user:password@host:port, percent-encoded"
+        }
         _ if host == "api.openai.com" => {
             "OpenAI's own endpoint was scheduled to shut down on 2026-09-24; name another server with --base-url"
         }

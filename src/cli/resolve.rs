@@ -14,7 +14,7 @@ use openai_videos::{
 use super::flags::{Args, Command};
 use super::parse::{bad, nearest, text};
 use super::progress::Show;
-use super::{Env, certificates, input, print};
+use super::{Env, certificates, input, print, proxies};
 
 /// What to do, with nothing left to look up.
 #[derive(Debug)]
@@ -387,6 +387,7 @@ fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     settings.timeout = args.timeout.unwrap_or(settings.timeout);
     settings.stall_timeout = args.stall_timeout.unwrap_or(settings.stall_timeout);
     certificates::read(args, env, &mut settings)?;
+    settings.proxies = proxies::read(env, settings.base_url.is_https())?;
     Ok(settings)
 }
 

@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod multipart;
+pub mod proxy;
 pub mod reply;
 pub mod request;
 pub mod server;
@@ -16,6 +17,7 @@ pub mod wire;
 
 pub use command::{Outcome, Running, openai};
 pub use multipart::Part;
+pub use proxy::{Manner, Proxy};
 pub use reply::Reply;
 pub use request::Request;
 pub use server::Server;

@@ -1,0 +1,320 @@
+//! A proxy: HTTP with CONNECT and with whole URLs, or SOCKS 5, by what the client begins with; over TLS if it is
+//! given a certificate. Wherever the client wants to go, it is taken to one and the same place, so that names that
+//! do not exist can be used.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::tls::{Identity, config};
+use super::wire::lock;
+
+/// No connection lives longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long one side is listened to before the other gets its turn.
+const TICK: Duration = Duration::from_millis(2);
+
+/// How it treats whoever comes with the right credentials.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    Serve,
+    /// With this status, or this SOCKS reply.
+    Refuse(u16),
+    /// Closes the connection when it has read what is wanted.
+    HangUp,
+    /// Reads, and says nothing.
+    Silence,
+}
+
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    place: SocketAddr,
+    manner: Manner,
+    /// `user:password`, as SOCKS sends them, and the same as Basic does.
+    credentials: Option<(&'static str, &'static str)>,
+    tls: Option<Arc<ServerConfig>>,
+    stop: AtomicBool,
+    log: Mutex<Vec<String>>,
+}
+
+impl Proxy {
+    /// Takes everybody to this port of 127.0.0.1.
+    pub fn to(port: u16) -> Proxy {
+        Proxy::start(port, Manner::Serve, None, None)
+    }
+
+    pub fn with_manner(port: u16, manner: Manner) -> Proxy {
+        Proxy::start(port, manner, None, None)
+    }
+
+    /// Lets in `us@er` with the password `p:ss word`.
+    pub fn closed(port: u16) -> Proxy {
+        let credentials = ("us@er:p:ss word", "Basic dXNAZXI6cDpzcyB3b3Jk");
+        Proxy::start(port, Manner::Serve, Some(credentials), None)
+    }
+
+    pub fn with_tls(port: u16, identity: &Identity) -> Proxy {
+        Proxy::start(port, Manner::Serve, None, Some(config(identity, None)))
+    }
+
+    fn start(
+        port: u16,
+        manner: Manner,
+        credentials: Option<(&'static str, &'static str)>,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> Proxy {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            place: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            manner,
+            credentials,
+            tls,
+            stop: AtomicBool::new(false),
+            log: Mutex::default(),
+        });
+        let acceptor = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.accept(&listener))
+        };
+        Proxy {
+            address,
+            shared,
+            acceptor: Some(acceptor),
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// `SCHEME://127.0.0.1:PORT`
+    pub fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The same, with the credentials of a closed one.
+    pub fn url_with_credentials(&self, scheme: &str) -> String {
+        format!("{scheme}://us%40er:p%3ass%20word@{}", self.address)
+    }
+
+    /// Stops it, and gives what was asked of it, a line for each connection.
+    pub fn finish(mut self) -> Vec<String> {
+        self.stop();
+        std::mem::take(&mut *lock(&self.shared.log))
+    }
+
+    fn stop(&mut self) {
+        let Some(acceptor) = self.acceptor.take() else {
+            return;
+        };
+        self.shared.stop.store(true, Ordering::SeqCst);
+        // It sits in accept.
+        drop(TcpStream::connect(self.address));
+        let joined = acceptor.join();
+        assert!(joined.is_ok() || thread::panicking());
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Either side of TLS, or none.
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+impl Shared {
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        let mut connections = Vec::new();
+        for stream in listener.incoming() {
+            if self.stop.load(Ordering::SeqCst) {
+                break;
+            }
+            let (shared, stream) = (Arc::clone(self), stream.unwrap());
+            // Broken connections are what some of these tests are about.
+            connections.push(thread::spawn(move || drop(shared.converse(stream))));
+        }
+        for connection in connections {
+            connection.join().unwrap();
+        }
+    }
+
+    fn converse(&self, tcp: TcpStream) -> io::Result<()> {
+        tcp.set_nodelay(true)?;
+        tcp.set_read_timeout(Some(PATIENCE))?;
+        let handle = tcp.try_clone()?;
+        let mut client: Box<dyn Stream> = match &self.tls {
+            None => Box::new(tcp),
+            Some(config) => {
+                let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+                Box::new(StreamOwned::new(connection, tcp))
+            }
+        };
+        let mut first = [0];
+        client.read_exact(&mut first)?;
+        let opening = match first {
+            [5] => self.socks(&mut *client)?,
+            _ => self.http(&mut *client, first[0])?,
+        };
+        match opening {
+            Some(opening) => self.join(&mut *client, &handle, &opening),
+            None => {
+                // A close with bytes unread would be a reset, and take the answer with it.
+                handle.shutdown(Shutdown::Write)?;
+                if self.manner != Manner::HangUp {
+                    io::copy(&mut &handle, &mut io::sink())?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn note(&self, what: String) {
+        lock(&self.log).push(what);
+    }
+
+    /// What is to be sent on, if anything.
+    fn http(&self, client: &mut dyn Stream, first: u8) -> io::Result<Option<Vec<u8>>> {
+        let mut head = vec![first];
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            client.read_exact(&mut byte)?;
+            head.push(byte[0]);
+        }
+        let text = String::from_utf8_lossy(&head).into_owned();
+        let line = text.lines().next().unwrap().to_owned();
+        let target = line.strip_suffix(" HTTP/1.1").unwrap().to_owned();
+        self.note(target);
+        let header = |name: &str| {
+            let mut lines = text.lines();
+            let start = format!("{name}: ");
+            lines.find_map(|line| line.strip_prefix(&start).map(str::to_owned))
+        };
+        if header("Proxy-Authorization").as_deref() != self.credentials.map(|(_, basic)| basic) {
+            client.write_all(
+                b"HTTP/1.1 407 Proxy Authentication Required\r\n\
+                  Proxy-Authenticate: Basic realm=\"test\"\r\nContent-Length: 0\r\n\r\n",
+            )?;
+            return Ok(None);
+        }
+        match self.manner {
+            Manner::Refuse(status) => {
+                let answer = format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n");
+                client.write_all(answer.as_bytes())?;
+                Ok(None)
+            }
+            Manner::HangUp => Ok(None),
+            Manner::Silence => Ok(self.silence(client)),
+            _ if line.starts_with("CONNECT ") => {
+                client.write_all(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")?;
+                Ok(Some(Vec::new()))
+            }
+            _ => Ok(Some(head)),
+        }
+    }
+
+    fn socks(&self, client: &mut dyn Stream) -> io::Result<Option<Vec<u8>>> {
+        let methods = some(client, 1)?[0];
+        let methods = some(client, usize::from(methods))?;
+        let wanted = if self.credentials.is_some() { 2 } else { 0 };
+        if !methods.contains(&wanted) {
+            client.write_all(&[5, 0xff])?;
+            return Ok(None);
+        }
+        client.write_all(&[5, wanted])?;
+        if let Some((both, _)) = self.credentials {
+            some(client, 1)?;
+            let mut text = Vec::new();
+            for separator in [&b":"[..], b""] {
+                let length = some(client, 1)?[0];
+                text.extend(some(client, usize::from(length))?);
+                text.extend(separator);
+            }
+            let known = text == both.as_bytes();
+            client.write_all(&[1, u8::from(!known)])?;
+            if !known {
+                return Ok(None);
+            }
+        }
+        let host = match some(client, 4)?[3] {
+            1 => IpAddr::from(Ipv4Addr::from(
+                <[u8; 4]>::try_from(some(client, 4)?).unwrap(),
+            ))
+            .to_string(),
+            4 => IpAddr::from(Ipv6Addr::from(
+                <[u8; 16]>::try_from(some(client, 16)?).unwrap(),
+            ))
+            .to_string(),
+            _ => {
+                let length = some(client, 1)?[0];
+                format!(
+                    "the name {}",
+                    String::from_utf8(some(client, usize::from(length))?).unwrap()
+                )
+            }
+        };
+        let port = u16::from_be_bytes(some(client, 2)?.try_into().unwrap());
+        self.note(format!("SOCKS {host} {port}"));
+        let reply = match self.manner {
+            Manner::Refuse(reply) => u8::try_from(reply).unwrap(),
+            Manner::HangUp => return Ok(None),
+            Manner::Silence => return Ok(self.silence(client)),
+            _ => 0,
+        };
+        client.write_all(&[5, reply, 0, 1, 0, 0, 0, 0, 0, 0])?;
+        Ok((reply == 0).then(Vec::new))
+    }
+
+    fn silence(&self, client: &mut dyn Stream) -> Option<Vec<u8>> {
+        drop(client.read(&mut [0]));
+        None
+    }
+
+    /// Carries bytes both ways until either side closes.
+    fn join(&self, client: &mut dyn Stream, handle: &TcpStream, opening: &[u8]) -> io::Result<()> {
+        let mut server = TcpStream::connect(self.place)?;
+        server.set_nodelay(true)?;
+        server.set_read_timeout(Some(TICK))?;
+        handle.set_read_timeout(Some(TICK))?;
+        server.write_all(opening)?;
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end && carry(client, &mut server)? && carry(&mut server, client)? {}
+        handle.shutdown(Shutdown::Both)
+    }
+}
+
+/// Whether there may be more.
+fn carry(from: &mut dyn Stream, to: &mut dyn Stream) -> io::Result<bool> {
+    let mut buffer = [0; 16 * 1024];
+    match from.read(&mut buffer) {
+        Ok(0) => Ok(false),
+        Ok(count) => {
+            to.write_all(&buffer[..count])?;
+            to.flush()?;
+            Ok(true)
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn some(client: &mut dyn Stream, count: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; count];
+    client.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
