@@ -17,7 +17,7 @@ STATIC_FLAGS = -C target-feature=+crt-static $(PACKED_$(LIBC))
 STATIC = target/static/$(TARGET)/release/openai
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint static budgets empty-root conformance clean
+.PHONY: help demo test lint static budgets empty-root name-server conformance clean
 
 help:
 	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
@@ -26,6 +26,7 @@ help:
 	@echo 'make static        build one static binary, print its path (TARGET=triple)'
 	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
 	@echo 'make empty-root    run the static binary in an empty root'
+	@echo 'make name-server   run the static binary against a name server with faults (root; OTHER=path: that one too)'
 	@echo 'make conformance   run the static binary against a mock server made by others'
 	@echo 'make clean         remove what was built'
 
@@ -60,6 +61,11 @@ budgets: static
 empty-root: static
 	$(CARGO) build --locked --example standin
 	@bash tests/empty_root.sh $(STATIC) $(TARGET_DIR)/debug/examples/standin
+
+name-server: static
+	$(CARGO) build --locked --example standin --example name_server
+	@bash tests/name_server.sh $(TARGET_DIR)/debug/examples/standin $(TARGET_DIR)/debug/examples/name_server \
+	    $(STATIC) $(OTHER)
 
 conformance: static
 	@bash tests/conformance.sh $(STATIC) ../shared/bin/steady

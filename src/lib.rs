@@ -36,6 +36,7 @@ mod job;
 mod json;
 mod message;
 mod multipart;
+mod net;
 mod obstacle;
 mod output;
 mod proxy;
@@ -54,6 +55,7 @@ pub use download::{Download, Target, Variant, check_output};
 pub use error::{ApiError, Error};
 pub use event::Event;
 pub use job::{Job, Status};
+pub use net::Family;
 pub use obstacle::{NoConnection, Obstacle};
 pub use proxy::{Exceptions, Proxies, Proxy};
 pub use request::{

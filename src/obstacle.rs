@@ -31,6 +31,8 @@ pub enum Obstacle {
     ClientCertificate,
     /// The proxy asks for credentials, or for others.
     ProxyCredentials,
+    /// A name was to be looked up where no name server is known.
+    NoNameServer,
     /// Anything else.
     Other,
 }

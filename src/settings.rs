@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::{ClientCertificate, Error, Proxies, Roots};
+use crate::{ClientCertificate, Error, Family, Proxies, Roots};
 
 /// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
@@ -185,7 +185,8 @@ impl BaseUrl {
 
     /// The port that the URL names.
     pub(crate) fn port(&self) -> Option<u16> {
-        let (_, port) = self.authority().rsplit_once(':')?;
+        let authority = crate::message::authority(&self.url);
+        let (_, port) = authority.rsplit_once(':')?;
         port.parse().ok()
     }
 }
@@ -296,6 +297,8 @@ pub struct Settings {
     pub client_certificate: Option<ClientCertificate>,
     /// What requests go through. Default: nothing.
     pub proxies: Proxies,
+    /// The one kind of address that is connected to. Default: both.
+    pub family: Option<Family>,
     /// Longest time for name lookup, and again for connecting to all addresses with TLS. Default: 10 s.
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer, and for the rest of a JSON answer. Default: 10 min.
@@ -330,6 +333,7 @@ impl Settings {
             roots: None,
             client_certificate: None,
             proxies: Proxies::default(),
+            family: None,
             connect_timeout: Self::CONNECT_TIMEOUT,
             timeout: Self::TIMEOUT,
             stall_timeout: Self::STALL_TIMEOUT,

@@ -216,6 +216,85 @@ fn a_tls_handshake_that_hangs_ends_with_the_connect_timeout() {
         .stderr_contains("the TLS handshake took longer than 200ms");
 }
 
+/// An address of this machine that lets nobody in and turns nobody away, for as long as what comes with it is kept.
+fn hanging() -> (std::net::SocketAddr, impl Sized) {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any_port.into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut guests = Vec::new();
+    while let Ok(guest) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50))
+    {
+        guests.push(guest);
+    }
+    (address, (socket, guests))
+}
+
+#[test]
+fn an_address_that_hangs_ends_with_the_connect_timeout() {
+    let (address, _kept) = hanging();
+    let url = format!("http://{address}/v1");
+    openai(&CALL)
+        .args(&["--base-url", &url, "--max-retries", "0"])
+        .args(&["--connect-timeout", "200ms"])
+        .run()
+        .is(
+            6,
+            "",
+            &format!("openai: no connection to {address}: connecting took longer than 200ms\n"),
+        );
+}
+
+#[test]
+fn a_first_address_that_hangs_costs_a_part_of_the_connect_timeout() {
+    let (address, _kept) = hanging();
+    // `localhost` has both addresses, in this order.
+    let Ok(listener) = std::net::TcpListener::bind(("::1", address.port())) else {
+        // There is no IPv6 on this machine, or somebody has the port.
+        return;
+    };
+    let server = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{JOB}",
+            JOB.len()
+        );
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let url = format!("http://localhost:{}/v1", address.port());
+    let outcome = openai(&CALL)
+        .args(&["--base-url", &url, "--connect-timeout", "900ms"])
+        .args(&["--max-retries", "0"])
+        .run();
+    outcome.is(0, "{\n  \"id\": \"video_1\"\n}\n", "");
+    server.join().unwrap();
+}
+
+#[test]
+fn one_kind_of_address_may_be_all_that_is_wanted() {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    let url = format!("http://localhost:{}/v1", server.port());
+    let call = || openai(&CALL).args(&["--base-url", &url, "--max-retries", "0"]);
+    call().arg("-4").run().success();
+    // The stand-in is on 127.0.0.1 only.
+    call().args(&["-4", "-6"]).run().code(6);
+    let address = format!("127.0.0.1:{}", server.port());
+    openai(&CALL)
+        .args(&["--max-retries", "0", "-6", "--base-url"])
+        .args(&[&format!("http://{address}/v1")])
+        .run()
+        .is(
+            6,
+            "",
+            &format!("openai: no connection to {address}: the address is of the other family\n"),
+        );
+    server.finish();
+}
+
 #[test]
 fn secrets_are_hidden_wherever_they_come_back() {
     let secret = "sk-in-a-header-123";

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use openai_videos::Family;
+
 /// What stands on the command line, as it stands there: nothing is checked against anything else yet.
 #[derive(Default)]
 pub(crate) struct Args {
@@ -39,6 +41,7 @@ pub(crate) struct Args {
     pub(crate) cacert: Option<OsString>,
     pub(crate) client_cert: Option<OsString>,
     pub(crate) client_key: Option<OsString>,
+    pub(crate) family: Option<Family>,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) stall_timeout: Option<Duration>,
@@ -406,6 +409,20 @@ pub(crate) const FLAGS: &[Flag] = &[
         ..NONE
     },
     Flag {
+        long: "ipv4",
+        short: Some('4'),
+        help: "Connect to IPv4 addresses only",
+        set: Set::Switch(|args| args.family = Some(Family::V4)),
+        ..NONE
+    },
+    Flag {
+        long: "ipv6",
+        short: Some('6'),
+        help: "Connect to IPv6 addresses only",
+        set: Set::Switch(|args| args.family = Some(Family::V6)),
+        ..NONE
+    },
+    Flag {
         long: "connect-timeout",
         value: "DURATION",
         default: "10s",
@@ -498,7 +515,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_well_formed() {
         for (at, flag) in FLAGS.iter().enumerate() {
-            let name = |c: char| c.is_ascii_lowercase() || c == '-';
+            let name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(
                 !flag.long.is_empty() && flag.long.chars().all(name),
                 "{}",

@@ -233,6 +233,9 @@ fn network_hint(host: &str, source: &(dyn std::error::Error + 'static)) -> Optio
         Some(Obstacle::ClientCertificate) => {
             "name one that it knows: --mtls-client-cert-file and --mtls-client-key-file"
         }
+        Some(Obstacle::NoNameServer) => {
+            "name a name server in /etc/resolv.conf (nameserver 192.0.2.1), or the host by its address"
+        }
         Some(Obstacle::ProxyCredentials) => {
             "put them into the proxy's URL: http://user:password@host:port, percent-encoded"
         }

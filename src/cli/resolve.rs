@@ -386,6 +386,7 @@ fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     settings.connect_timeout = args.connect_timeout.unwrap_or(settings.connect_timeout);
     settings.timeout = args.timeout.unwrap_or(settings.timeout);
     settings.stall_timeout = args.stall_timeout.unwrap_or(settings.stall_timeout);
+    settings.family = args.family;
     certificates::read(args, env, &mut settings)?;
     settings.proxies = proxies::read(env, settings.base_url.is_https())?;
     Ok(settings)

@@ -1,10 +1,8 @@
 //! From the host of a URL to addresses: the server's own, or those of the proxy that leads there.
 
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::config::Config;
@@ -13,16 +11,15 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use crate::Settings;
+use crate::net::{self, Family};
 use crate::obstacle::NoConnection;
 use crate::proxy::{Kind, Proxies, Proxy};
 use crate::tunnel::Absolute;
 
-/// The most addresses of one host that are tried: ureq holds no more.
-const MOST: usize = 16;
-
 /// Knows the way to a host.
 pub(super) struct Names {
     proxies: Proxies,
+    family: Option<Family>,
     connect_timeout: Duration,
 }
 
@@ -30,6 +27,7 @@ impl Names {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             proxies: settings.proxies.clone(),
+            family: settings.family,
             connect_timeout: settings.connect_timeout,
         }
     }
@@ -53,42 +51,14 @@ impl Names {
         }
     }
 
-    /// The addresses of a host. An address needs no lookup, and so no thread and no resolver configuration.
+    /// The addresses of a host.
     pub(super) fn look_up(
         &self,
         host: &str,
         port: u16,
         limit: NextTimeout,
     ) -> Result<Vec<SocketAddr>, NoConnection> {
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, port)]);
-        }
-        if host == "localhost" || host.ends_with(".localhost") {
-            // RFC 6761: it never leaves this machine, whatever a name server or a missing /etc/hosts says.
-            return Ok(vec![
-                SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-                SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
-            ]);
-        }
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let name = host.to_owned();
-        let failed =
-            |error: io::Error| NoConnection::other(format!("the name lookup failed: {error}"));
-        // The lookup cannot be interrupted: past the limit its thread is left to end with the process.
-        thread::Builder::new()
-            .spawn(move || sender.send((name.as_str(), port).to_socket_addrs()))
-            .map_err(failed)?;
-        let found = receiver.recv_timeout(*limit.after).map_err(|_| {
-            NoConnection::other(format!(
-                "the name lookup took longer than {:?}",
-                self.connect_timeout
-            ))
-        })?;
-        let found: Vec<_> = found.map_err(failed)?.take(MOST).collect();
-        match found.is_empty() {
-            true => Err(NoConnection::other("the host has no address")),
-            false => Ok(found),
-        }
+        net::look_up(host, port, self.family, *limit.after)
     }
 }
 
@@ -113,6 +83,7 @@ impl Resolver for Lookup {
                 .map_err(|reason| reason.at_proxy(proxy)),
         };
         let mut addresses = self.empty();
+        // No more than ureq can hold.
         for address in found.map_err(|reason| ureq::Error::Other(reason.into()))? {
             addresses.push(address);
         }
