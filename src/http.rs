@@ -1,10 +1,11 @@
-//! The only user of ureq: sends a request, follows a redirect where that is safe, tells what came of it, and goes
-//! round again as [`retry`](crate::retry) allows.
+//! The only user of ureq, with the modules inside it: sends a request, follows a redirect where that is safe, tells
+//! what came of it, and goes round again as [`retry`](crate::retry) allows.
 //!
 //! ureq's public interface does not tell whether a failed request had left this machine, and that decides whether
 //! a POST may be repeated. So its connector chain gets one more link, [`Tap`], above TCP, proxy and TLS: the first
-//! byte that passes it is a byte of the request, and what is said to a proxy does not pass it. The same link puts the stall timeout where bodies move and only
-//! there, and saves the answer of a server that hangs up in the middle of an upload.
+//! byte that passes it is a byte of the request, and what is said to a proxy does not pass it. The same link puts
+//! the stall timeout where bodies move and only there, and saves the answer of a server that hangs up in the middle
+//! of an upload.
 
 mod dial;
 mod names;
@@ -428,7 +429,11 @@ impl Http {
 
     /// What an error while reading an opened answer means.
     pub(crate) fn broken_off(&self, error: io::Error) -> Failure {
-        self.failure(error.into(), self.settings.base_url.as_str())
+        match self.failure(error.into(), self.settings.base_url.as_str()) {
+            // Whatever TLS says now: somebody has read the request and answered it.
+            Failure::NotSent { source, .. } => Failure::Cut(source.to_string()),
+            failure => failure,
+        }
     }
 
     fn failure(&self, error: ureq::Error, url: &str) -> Failure {
