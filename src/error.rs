@@ -234,6 +234,8 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// How long the server asks to wait, if that is longer than this client waits.
     pub retry_after: Option<Duration>,
+    /// The answer's body as it came, 64 KiB of it at most.
+    pub body: String,
 }
 
 impl ApiError {
@@ -248,6 +250,7 @@ impl ApiError {
             param: None,
             request_id: None,
             retry_after: None,
+            body: body.to_owned(),
         };
         let text = match Object::parse(body) {
             Ok(object) => match object

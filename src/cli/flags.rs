@@ -48,6 +48,11 @@ pub(crate) struct Args {
     pub(crate) max_retries: Option<u32>,
     pub(crate) retry_unsafe: bool,
 
+    pub(crate) format: Option<String>,
+    pub(crate) transform: Option<String>,
+    pub(crate) raw_output: bool,
+    pub(crate) format_error: Option<String>,
+    pub(crate) transform_error: Option<String>,
     pub(crate) debug: bool,
     pub(crate) quiet: bool,
 }
@@ -120,6 +125,8 @@ pub(crate) struct Flag {
     pub(crate) env: &'static str,
     /// What is used without it, if that is worth saying.
     pub(crate) default: &'static str,
+    /// All values that it takes; empty where that is no list.
+    pub(crate) values: &'static [&'static str],
     pub(crate) group: Group,
     /// The commands that it means something to; empty for all.
     pub(crate) on: &'static [Command],
@@ -166,6 +173,7 @@ const NONE: Flag = Flag {
     value: "",
     env: "",
     default: "",
+    values: &[],
     group: Group::Server,
     on: &[],
     help: "",
@@ -174,6 +182,7 @@ const NONE: Flag = Flag {
 };
 
 const WAITING: &[Command] = &[Command::Extend, Command::Retrieve];
+const FORMATS: &[&str] = &["auto", "json", "jsonl", "raw", "pretty", "yaml", "explore"];
 const FETCHING: &[Command] = &[Command::Extend, Command::Retrieve, Command::DownloadContent];
 
 /// Every flag, in the order of the help.
@@ -192,6 +201,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "seconds",
         value: "N",
+        values: &["4", "8", "12", "16", "20"],
         group: Group::Extend,
         on: &[Command::Extend],
         help: "Length of the new segment: 4, 8, 12, 16 or 20",
@@ -235,6 +245,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "encoding",
         value: "HOW",
         default: "auto",
+        values: &["auto", "json", "multipart"],
         group: Group::Extend,
         on: &[Command::Extend],
         help: "auto, json or multipart",
@@ -295,6 +306,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "variant",
         value: "WHICH",
+        values: &["video", "thumbnail", "spritesheet"],
         group: Group::Result,
         on: FETCHING,
         help: "What to download: video, thumbnail or spritesheet",
@@ -458,6 +470,54 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "retry-unsafe",
         help: "Send again even where that may create a second job",
         set: Set::Switch(|args| args.retry_unsafe = true),
+        ..NONE
+    },
+    Flag {
+        long: "format",
+        value: "FORMAT",
+        default: "auto",
+        values: FORMATS,
+        group: Group::Output,
+        help: "json, jsonl, raw, pretty (a table), yaml",
+        more: "auto is json: indented, with the server's order and numbers, coloured on a terminal (FORCE_COLOR and \
+               NO_COLOR decide). jsonl is one line, raw the answer as it came. explore is taken for json.",
+        set: Set::Text(|args, value| args.format = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "transform",
+        value: "GJSON",
+        group: Group::Output,
+        help: "Print only what this GJSON path finds in the result",
+        more: "A path that finds nothing prints the whole, with a remark.",
+        set: Set::Text(|args, value| args.transform = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "raw-output",
+        short: Some('r'),
+        group: Group::Output,
+        help: "Print a string without quotation marks and escapes",
+        set: Set::Switch(|args| args.raw_output = true),
+        ..NONE
+    },
+    Flag {
+        long: "format-error",
+        value: "FORMAT",
+        default: "auto",
+        values: FORMATS,
+        group: Group::Output,
+        help: "The same for errors, on standard error; auto: text",
+        more: "The API's errors are shown as it sent them, others as {\"error\": {\"message\": ..., \"hint\": ...}}.",
+        set: Set::Text(|args, value| args.format_error = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "transform-error",
+        value: "GJSON",
+        group: Group::Output,
+        help: "The same for errors: error.code, say",
+        set: Set::Text(|args, value| args.transform_error = Some(value)),
         ..NONE
     },
     Flag {

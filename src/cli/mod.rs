@@ -5,6 +5,7 @@
 mod certificates;
 mod exit;
 mod flags;
+mod format;
 mod help;
 mod input;
 mod parse;
@@ -13,12 +14,15 @@ mod progress;
 mod proxies;
 mod resolve;
 mod signals;
+mod table;
+mod yaml;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use openai_videos::{Client, Error, Extension, Job, StateFile, Status, Target};
 
+use self::format::View;
 use self::progress::Screen;
 use self::resolve::{Output, Plan, Task};
 
@@ -27,14 +31,18 @@ pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The whole program: what is asked for is done, and what came of it is told by text and code.
 pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCode {
+    let mut errors = View::default();
     let done = parse::parse(argv).and_then(|args| match help::asked(&args)? {
         Some(text) => print::text(&text),
-        None => execute(resolve::resolve(args, env)?),
+        None => {
+            errors = View::of_errors(&args, env)?;
+            execute(resolve::resolve(args, env)?)
+        }
     });
     match done {
         Ok(()) => exit::OK,
         Err(error) => {
-            print::error(&error);
+            print::error(&error, &errors);
             exit::code(&error)
         }
     }
@@ -61,7 +69,7 @@ fn execute(mut plan: Plan) -> Result<(), Error> {
             follow(client, job, &plan).map(drop)
         }
         Task::Download(id) => fetch(&client, &id, &plan).map(drop),
-        Task::Delete(id) => print::json(&client.delete(&id)?),
+        Task::Delete(id) => print::json(&client.delete(&id)?, &plan.view),
         Task::Done => Ok(()),
     }
 }
@@ -131,7 +139,7 @@ fn follow(client: Client, job: Job, plan: &Plan) -> Result<Taken, Error> {
     // With it goes the line of progress, which would stand in the way of the result.
     drop(client);
     if !matches!(plan.output, Some(Output::Stdout)) {
-        print::job(&job)?;
+        print::job(&job, &plan.view, plan.output.is_some())?;
     }
     done
 }

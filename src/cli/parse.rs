@@ -135,6 +135,19 @@ fn unknown_flag(shown: &str) -> Error {
     Error::invalid_with(format!("unknown option '{shown}'"), hint)
 }
 
+/// The place of `text`, whatever its case, among the values of a flag.
+pub(crate) fn choice(long: &str, text: &str) -> Result<usize, Error> {
+    let flag = FLAGS.iter().find(|flag| flag.long == long);
+    let values = flag.map_or(&[][..], |flag| flag.values);
+    let place = values
+        .iter()
+        .position(|value| value.eq_ignore_ascii_case(text));
+    place.ok_or_else(|| Error::Invalid {
+        what: format!("--{long}: '{text}' is none of {}", values.join(", ")),
+        hint: nearest(text, values.iter().copied()).map(|near| format!("did you mean '{near}'?")),
+    })
+}
+
 /// The known word that `word` was probably meant to be: a prefix of one, or a slip or two away.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() < 2 {

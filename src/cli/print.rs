@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use openai_videos::{Error, FilePart, Job, NoConnection, Obstacle, Preview, PreviewBody, Settings};
 
+use super::format::{View, paint};
+
 /// The settings whose secrets are cut out of everything that is printed from now on.
 static SECRETS: OnceLock<Settings> = OnceLock::new();
 
@@ -40,7 +42,11 @@ pub(crate) fn visible(text: &str) -> String {
 
 /// Text for standard output. A closed pipe ends quietly: its reader has had enough.
 pub(crate) fn text(text: &str) -> Result<(), Error> {
-    match write(text) {
+    put(text, false)
+}
+
+fn put(text: &str, colour: bool) -> Result<(), Error> {
+    match write(text, colour) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::file("cannot write to standard output", error))
         }
@@ -48,14 +54,15 @@ pub(crate) fn text(text: &str) -> Result<(), Error> {
     }
 }
 
-fn write(text: &str) -> io::Result<()> {
+fn write(text: &str, colour: bool) -> io::Result<()> {
     let mut stdout = stdout()?;
-    let text = hidden(text.to_owned());
-    let text = if stdout.is_terminal() {
-        visible(&text)
-    } else {
-        text
-    };
+    let mut text = hidden(text.to_owned());
+    if colour || stdout.is_terminal() {
+        text = visible(&text);
+    }
+    if colour {
+        text = paint(&text);
+    }
     stdout.write_all(text.as_bytes())
 }
 
@@ -66,17 +73,29 @@ fn stdout() -> io::Result<File> {
     Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
 }
 
-/// JSON, indented, its members and literals as the server sent them.
-pub(crate) fn json(json: &str) -> Result<(), Error> {
+/// A result: JSON, in the format that was asked for.
+pub(crate) fn json(json: &str, view: &View) -> Result<(), Error> {
+    result(json, view, None)
+}
+
+fn result(json: &str, view: &View, advice: Option<String>) -> Result<(), Error> {
     if json.trim().is_empty() {
         return Ok(());
     }
-    text(&(gjson::get(json, "@pretty").json().trim_end().to_owned() + "\n"))
+    let shown = view.show(json);
+    remark(shown.remark);
+    put(&(shown.text + &advice.unwrap_or_default()), shown.colour)
+}
+
+fn remark(text: Option<String>) {
+    if let Some(text) = text {
+        note(visible(&format!("openai: {text}\n")));
+    }
 }
 
 /// A job. Should standard output not take it, its id does not go down with it: it is made and paid for.
-pub(crate) fn job(job: &Job) -> Result<(), Error> {
-    json(job.text()).map_err(|error| match error {
+pub(crate) fn job(job: &Job, view: &View, fetched: bool) -> Result<(), Error> {
+    result(job.text(), view, view.advice(job, fetched)).map_err(|error| match error {
         Error::File { what, source } => {
             Error::file(format!("the job '{}' exists, but {what}", job.id()), source)
         }
@@ -144,7 +163,13 @@ pub(crate) fn stderr_is_terminal() -> bool {
 }
 
 /// What failed and why, and what to do about it.
-pub(crate) fn error(error: &Error) {
+pub(crate) fn error(error: &Error, view: &View) {
+    if !view.is_default() {
+        let shown = view.show(&error_json(error));
+        remark(shown.remark);
+        let text = visible(&shown.text);
+        return note(if shown.colour { paint(&text) } else { text });
+    }
     let mut lines = format!("openai: {error}\n");
     if let Some(hint) = hint(error) {
         lines += &format!("hint: {hint}\n");
@@ -153,9 +178,25 @@ pub(crate) fn error(error: &Error) {
 }
 
 /// A word as a shell takes it, on one line.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let word = word.replace('\'', "'\\''").replace('\n', "\\n");
     format!("'{word}'")
+}
+
+/// The API's error as it sent it, and every other in the same shape.
+fn error_json(error: &Error) -> String {
+    if let Error::Api(api) = error
+        && gjson::get(&api.body, "error").exists()
+        && serde_json::from_str::<&serde_json::value::RawValue>(&api.body).is_ok()
+    {
+        return api.body.clone();
+    }
+    let quote = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let hint = hint(error).map_or(String::new(), |hint| format!(",\"hint\":{}", quote(&hint)));
+    format!(
+        "{{\"error\":{{\"message\":{}{hint}}}}}",
+        quote(&error.to_string())
+    )
 }
 
 fn hint(error: &Error) -> Option<String> {

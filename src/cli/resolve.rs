@@ -12,7 +12,8 @@ use openai_videos::{
 };
 
 use super::flags::{Args, Command};
-use super::parse::{bad, nearest, text};
+use super::format::View;
+use super::parse::{bad, choice, nearest, text};
 use super::progress::Show;
 use super::{Env, certificates, input, print, proxies};
 
@@ -27,6 +28,7 @@ pub(crate) struct Plan {
     pub(crate) state: Option<PathBuf>,
     pub(crate) download: Download,
     pub(crate) show: Show,
+    pub(crate) view: View,
 }
 
 /// The one thing that a run is about.
@@ -94,6 +96,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
         state,
         download,
         show,
+        view: View::of_results(&args, env)?,
     })
 }
 
@@ -209,13 +212,7 @@ fn output(args: &Args, command: Command) -> Result<Option<Output>, Error> {
 }
 
 fn variant(name: &str) -> Result<Variant, Error> {
-    let known = Variant::NAMES.iter().find(|(known, _)| *known == name);
-    known.map(|(_, variant)| *variant).ok_or_else(|| {
-        bad(
-            "--variant",
-            format!("'{name}' is none of video, thumbnail, spritesheet"),
-        )
-    })
+    choice("variant", name).map(|place| Variant::NAMES[place].1)
 }
 
 fn wait(args: &Args) -> Wait {
@@ -347,15 +344,8 @@ fn video(value: &OsStr) -> Result<Video, Error> {
 }
 
 fn encoding(name: Option<&str>) -> Result<Encoding, Error> {
-    match name {
-        None | Some("auto") => Ok(Encoding::Auto),
-        Some("json") => Ok(Encoding::Json),
-        Some("multipart") => Ok(Encoding::Multipart),
-        Some(other) => Err(bad(
-            "--encoding",
-            format!("'{other}' is none of auto, json, multipart"),
-        )),
-    }
+    const KNOWN: [Encoding; 3] = [Encoding::Auto, Encoding::Json, Encoding::Multipart];
+    choice("encoding", name.unwrap_or("auto")).map(|place| KNOWN[place])
 }
 
 fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {

@@ -24,3 +24,9 @@ pub use server::Server;
 pub use temp::TempDir;
 pub use tls::{Authority, Identity, TlsServer};
 pub use videos::CLIP;
+
+/// Says why a test has nothing to check on this machine.
+#[allow(clippy::print_stderr)]
+pub fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}

@@ -1,0 +1,357 @@
+//! `--format`, `--transform`, `--raw-output` and their twins for errors: what a script and a person get to see.
+
+mod support;
+
+use std::process::{Command, Stdio};
+
+use support::{Reply, Server, openai, skipped};
+
+/// Member order, a number literal, an escape and a time, as a server may send them.
+const JOB: &str = r#"{"id":"video_1","status":"failed","created_at":1758941485,"seconds":"8","cost":0.50,"prompt":"a \"b\"\n\u00e9","error":{"code":"moderation","message":"not this"}}"#;
+const PRINTED: &str = r#"{
+  "id": "video_1",
+  "status": "failed",
+  "created_at": 1758941485,
+  "seconds": "8",
+  "cost": 0.50,
+  "prompt": "a \"b\"\n\u00e9",
+  "error": {
+    "code": "moderation",
+    "message": "not this"
+  }
+}
+"#;
+const REFUSAL: &str = r#"{"error":{"message":"bad \"seconds\"","type":"invalid_request_error","param":null,"code":1.0}}"#;
+
+/// A run of `retrieve` that gets this answer.
+#[track_caller]
+fn retrieve(answer: Reply, more: &[&str], env: &[(&str, &str)], expected: (i32, &str, &str)) {
+    let server = Server::script(vec![answer]);
+    let call = openai(&["videos", "retrieve", "video_1"]).args(more);
+    env.iter()
+        .fold(call, |call, (name, value)| call.env(name, value))
+        .server(&server)
+        .run()
+        .is(expected.0, expected.1, expected.2);
+    server.finish();
+}
+
+#[track_caller]
+fn shows(more: &[&str], stdout: &str, stderr: &str) {
+    retrieve(Reply::json(200, JOB), more, &[], (0, stdout, stderr));
+}
+
+#[test]
+fn the_result_has_the_format_that_was_asked_for() {
+    let explored = "openai: there is no explorer here; this is JSON\n";
+    shows(&[], PRINTED, "");
+    shows(&["--format", "auto"], PRINTED, "");
+    shows(&["--format=JSON"], PRINTED, "");
+    shows(&["--format", "explore"], PRINTED, explored);
+    shows(&["--format", "explore", "--quiet"], PRINTED, "");
+    shows(&["--format", "jsonl"], &format!("{JOB}\n"), "");
+    shows(&["--format", "raw"], &format!("{JOB}\n"), "");
+    shows(
+        &["--format", "yaml"],
+        concat!(
+            "id: video_1\nstatus: failed\ncreated_at: 1758941485\nseconds: \"8\"\ncost: 0.50\n",
+            "prompt: \"a \\\"b\\\"\\né\"\nerror:\n  code: moderation\n  message: not this\n"
+        ),
+        "",
+    );
+    shows(
+        &["--format", "pretty"],
+        concat!(
+            "id             video_1\n",
+            "status         failed\n",
+            "created_at     1758941485  2025-09-27 02:51:25 UTC\n",
+            "seconds        8\n",
+            "cost           0.50\n",
+            "prompt         a \"b\" é\n",
+            "error.code     moderation\n",
+            "error.message  not this\n",
+            "\nit failed: not this (code: moderation); a new request is needed\n"
+        ),
+        "",
+    );
+}
+
+#[test]
+fn a_person_is_told_what_to_do_next() {
+    for (status, next) in [
+        (
+            "queued",
+            "wait for it with: openai videos retrieve --wait -- 'it'\\''s'",
+        ),
+        (
+            "completed",
+            "fetch it with: openai videos download-content --output FILE -- 'it'\\''s'",
+        ),
+        ("failed", "it failed; a new request is needed"),
+    ] {
+        let server = Server::script(vec![Reply::json(
+            200,
+            &format!(r#"{{"id":"it's","status":"{status}"}}"#),
+        )]);
+        openai(&["videos", "retrieve", "it's", "--format", "pretty"])
+            .server(&server)
+            .run()
+            .is(
+                0,
+                &format!("id      it's\nstatus  {status}\n\n{next}\n"),
+                "",
+            );
+        server.finish();
+    }
+}
+
+#[test]
+fn what_raw_gives_is_what_came() {
+    let odd = "{\n\t\"id\" : 1,   \"id\":\"2\"}\r\n";
+    retrieve(
+        Reply::json(200, odd),
+        &["--format", "raw"],
+        &[],
+        (0, odd, ""),
+    );
+}
+
+#[test]
+fn a_path_takes_the_place_of_jq() {
+    shows(&["--transform", "id"], "\"video_1\"\n", "");
+    shows(&["--transform", "id", "-r"], "video_1\n", "");
+    shows(
+        &["--transform", "prompt", "--raw-output"],
+        "a \"b\"\né\n",
+        "",
+    );
+    shows(&["--transform", "cost", "-r"], "0.50\n", "");
+    shows(
+        &["--transform", "error", "--format", "jsonl"],
+        "{\"code\":\"moderation\",\"message\":\"not this\"}\n",
+        "",
+    );
+    shows(
+        &["--transform", "{id,cost}", "--format", "yaml"],
+        "id: video_1\ncost: 0.50\n",
+        "",
+    );
+    shows(
+        &["--transform", "error", "--format", "pretty"],
+        "code     moderation\nmessage  not this\n",
+        "",
+    );
+    shows(&["-r"], PRINTED, "");
+    let remark = "openai: --transform: 'nothing.at.all' finds nothing; this is the whole\n";
+    shows(&["--transform", "nothing.at.all", "-r"], PRINTED, remark);
+    shows(&["--transform", "nothing.at.all", "-q"], PRINTED, "");
+}
+
+#[test]
+fn every_command_with_a_result_has_formats() {
+    let job = r#"{"id":"v2","status":"queued"}"#;
+    let server = Server::script(vec![
+        Reply::json(200, job),
+        Reply::json(200, r#"{"id":"v2","deleted":true}"#),
+        Reply::status(204),
+        Reply::status(200).body("gone"),
+    ]);
+    let extend = [
+        "videos",
+        "extend",
+        "--prompt",
+        "x",
+        "--seconds",
+        "4",
+        "--video",
+        "v",
+    ];
+    openai(&extend)
+        .args(&["--transform", "id", "-r"])
+        .server(&server)
+        .run()
+        .is(0, "v2\n", "");
+    let delete = openai(&["videos", "delete", "v2", "--format", "yaml"]);
+    delete
+        .server(&server)
+        .run()
+        .is(0, "id: v2\ndeleted: true\n", "");
+    let delete = openai(&["videos", "delete", "v2", "--format", "yaml"]);
+    delete.server(&server).run().is(0, "", "");
+    let delete = openai(&["videos", "delete", "v2", "--transform", "id"]);
+    delete.server(&server).run().is(0, "gone\n", "");
+    server.finish();
+}
+
+#[test]
+fn the_apis_errors_are_shown_as_they_came() {
+    let refused = |more: &[&str], stderr: &str| {
+        retrieve(Reply::json(400, REFUSAL), more, &[], (3, "", stderr));
+    };
+    let plain = "openai: the server answered HTTP 400: bad \"seconds\" (type: invalid_request_error, code: 1.0)\n";
+    refused(&[], plain);
+    refused(&["--format", "yaml", "--transform", "id", "-r"], plain);
+    refused(&["--format-error", "raw"], &format!("{REFUSAL}\n"));
+    refused(
+        &["--format-error", "json"],
+        "{\n  \"error\": {\n    \"message\": \"bad \\\"seconds\\\"\",\n    \"type\": \"invalid_request_error\",\n    \
+         \"param\": null,\n    \"code\": 1.0\n  }\n}\n",
+    );
+    refused(
+        &["--format-error", "yaml"],
+        "error:\n  message: \"bad \\\"seconds\\\"\"\n  type: invalid_request_error\n  param: null\n  code: 1.0\n",
+    );
+    refused(
+        &["--transform-error", "error.message", "-r"],
+        "bad \"seconds\"\n",
+    );
+    refused(
+        &["--transform-error", "no", "--format-error", "jsonl"],
+        &format!("openai: --transform-error: 'no' finds nothing; this is the whole\n{REFUSAL}\n"),
+    );
+}
+
+#[test]
+fn other_errors_have_the_same_shape() {
+    let jsonl = ["--format-error", "jsonl"];
+    for (answer, message) in [
+        (
+            Reply::json(404, r#"{"detail":"Not Found"}"#),
+            "HTTP 404: Not Found",
+        ),
+        (Reply::status(404).body("<b>no</b>"), "HTTP 404: <b>no</b>"),
+        (
+            Reply::status(404).body(r#"{"error": {"#),
+            "HTTP 404: {\\\"error\\\": {",
+        ),
+    ] {
+        let hint = "the server may not offer this call, or --base-url lacks a path such as /v1";
+        let line = format!(
+            "{{\"error\":{{\"message\":\"the server answered {message}\",\"hint\":\"{hint}\"}}}}\n"
+        );
+        retrieve(answer, &jsonl, &[], (3, "", &line));
+    }
+    openai(&["videos", "retrieve"]).args(&jsonl).run().is(
+        2,
+        "",
+        "{\"error\":{\"message\":\"the id is missing\",\"hint\":\"openai videos retrieve video_123\"}}\n",
+    );
+    let message = "the job 'video_1' ended as failed: not this (code: moderation)\n";
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    openai(&[
+        "videos",
+        "retrieve",
+        "video_1",
+        "--wait",
+        "--transform",
+        "status",
+    ])
+    .args(&["--transform-error", "error.message", "-r"])
+    .server(&server)
+    .run()
+    .is(1, "failed\n", message);
+    server.finish();
+}
+
+#[test]
+fn secrets_stay_hidden_in_every_format() {
+    let echo = r#"{"error":{"message":"wrong key: sk-topsecret"}}"#;
+    for format in ["auto", "json", "jsonl", "raw", "pretty", "yaml", "explore"] {
+        let server = Server::script(vec![
+            Reply::json(400, echo),
+            Reply::json(200, r#"{"id":"sk-topsecret"}"#),
+        ]);
+        for _ in 0..2 {
+            openai(&["videos", "retrieve", "v", "--api-key", "sk-topsecret"])
+                .args(&["--format-error", format, "--format", format])
+                .server(&server)
+                .run()
+                .never_shows("sk-topsecret");
+        }
+        server.finish();
+    }
+}
+
+#[test]
+fn colours_come_where_they_are_wanted_and_nothing_else_does() {
+    let evil = "{\"id\":\"\u{9b}2J\u{202e}\",\"n\":1,\"t\":true}";
+    let painted = "{\n  \u{1b}[1;34m\"id\"\u{1b}[0m: \u{1b}[32m\"\\u009b2J\\u202e\"\u{1b}[0m,\n  \
+                   \u{1b}[1;34m\"n\"\u{1b}[0m: \u{1b}[33m1\u{1b}[0m,\n  \u{1b}[1;34m\"t\"\u{1b}[0m: \
+                   \u{1b}[36mtrue\u{1b}[0m\n}\n";
+    let force = [("FORCE_COLOR", "1")];
+    retrieve(Reply::json(200, evil), &[], &force, (0, painted, ""));
+    let one_line = format!("{evil}\n");
+    let jsonl = ["--format", "jsonl"];
+    retrieve(Reply::json(200, evil), &jsonl, &[], (0, &one_line, ""));
+    let message = "{\u{1b}[1;34m\"error\"\u{1b}[0m:\u{1b}[32m\"no\\u009b\"\u{1b}[0m}\n";
+    let refusal = Reply::json(400, "{\"error\":\"no\u{9b}\"}");
+    retrieve(
+        refusal,
+        &["--format-error", "jsonl"],
+        &force,
+        (3, "", message),
+    );
+}
+
+#[test]
+fn no_control_character_reaches_a_terminal() {
+    // util-linux's `script` runs a command on a terminal of its own.
+    if Command::new("script")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_err()
+    {
+        return skipped("script (package bsdutils) is not here");
+    }
+    for (format, more) in [
+        ("json", ""),
+        ("jsonl", ""),
+        ("raw", ""),
+        ("pretty", ""),
+        ("yaml", ""),
+        ("json", "--transform id -r"),
+    ] {
+        let server = Server::script(vec![Reply::json(
+            200,
+            "{\"id\":\"a\u{9b}31mb\\u001b[2J\\u0007\"}",
+        )]);
+        let call = format!(
+            "{} videos retrieve v --format {format} {more} --base-url {}",
+            env!("CARGO_BIN_EXE_openai"),
+            server.base_url()
+        );
+        let run = Command::new("script")
+            .args(["--quiet", "--return", "--command", &call, "/dev/null"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let shown = String::from_utf8(run.stdout).unwrap();
+        let harmless = |c: char| !c.is_control() || "\r\n".contains(c);
+        assert!(
+            run.status.success() && shown.contains("31mb"),
+            "{format}: {shown:?}"
+        );
+        assert!(shown.chars().all(harmless), "{format} {more}: {shown:?}");
+        server.finish();
+    }
+}
+
+#[test]
+fn unknown_formats_are_refused_before_anything_is_sent() {
+    let none = "is none of auto, json, jsonl, raw, pretty, yaml, explore";
+    for (flag, value, hint) in [
+        ("--format", "jsn", "hint: did you mean 'json'?\n"),
+        ("--format", "xml", ""),
+        ("--format-error", "ymal", "hint: did you mean 'yaml'?\n"),
+    ] {
+        openai(&["videos", "retrieve", "v", flag, value]).run().is(
+            2,
+            "",
+            &format!("openai: {flag}: '{value}' {none}\n{hint}"),
+        );
+    }
+}
