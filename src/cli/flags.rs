@@ -109,6 +109,13 @@ pub(crate) enum Help {
     Whole,
 }
 
+impl Flag {
+    /// Whether it means something to this command; to any, without one.
+    pub(crate) fn is_for(&self, command: Option<Command>) -> bool {
+        command.is_none_or(|command| self.on.is_empty() || self.on.contains(&command))
+    }
+}
+
 impl std::fmt::Debug for Flag {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.long)
@@ -128,6 +135,8 @@ pub(crate) struct Flag {
     /// All values that it takes; empty where that is no list.
     pub(crate) values: &'static [&'static str],
     pub(crate) group: Group,
+    /// Whether `-h` has it, which is one screen.
+    pub(crate) common: bool,
     /// The commands that it means something to; empty for all.
     pub(crate) on: &'static [Command],
     /// One line for `-h`.
@@ -175,11 +184,24 @@ const NONE: Flag = Flag {
     default: "",
     values: &[],
     group: Group::Server,
+    common: false,
     on: &[],
     help: "",
     more: "",
     set: Set::Switch(|_| {}),
 };
+
+/// Calls that do what they say, for the help and the man page.
+pub(crate) const EXAMPLES: [&str; 8] = [
+    "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123",
+    "openai videos extend --prompt @prompt.txt --seconds 4 --video @clip.mp4 --output longer.mp4",
+    "openai videos extend --prompt 'It snows' --field duration:=6 --video '{url: https://example.com/a.mp4}'",
+    "openai videos retrieve video_456 --wait --format pretty",
+    "openai videos retrieve video_456 --transform status --raw-output",
+    "openai videos download-content video_456 --output longer.mp4",
+    "openai videos download-content video_456 --variant thumbnail --output still.webp",
+    "openai videos delete video_456",
+];
 
 const WAITING: &[Command] = &[Command::Extend, Command::Retrieve];
 const FORMATS: &[&str] = &["auto", "json", "jsonl", "raw", "pretty", "yaml", "explore"];
@@ -192,6 +214,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "TEXT",
         group: Group::Extend,
         on: &[Command::Extend],
+        common: true,
         help: "What happens in the new segment, 1 to 32,000 characters",
         more: "@FILE reads the text from a file and drops one line break at its end; @- reads standard input. \
                @name that is no file, with no '.' or '/', is literal text; \\@ starts a literal @.",
@@ -204,6 +227,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         values: &["4", "8", "12", "16", "20"],
         group: Group::Extend,
         on: &[Command::Extend],
+        common: true,
         help: "Length of the new segment: 4, 8, 12, 16 or 20",
         more: "For a server that takes other lengths, use --field seconds=N instead.",
         set: Set::Text(|args, value| args.seconds = Some(value)),
@@ -214,6 +238,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "REF",
         group: Group::Extend,
         on: &[Command::Extend],
+        common: true,
         help: "The completed video: its id, @FILE to upload one, or {id: ID}",
         more: "@- uploads standard input, once and without retries; it may pause for the stall timeout. An object may be JSON or the short form; it is \
                sent as it is.",
@@ -235,6 +260,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "NAME=TEXT",
         group: Group::Extend,
         on: &[Command::Extend],
+        common: true,
         help: "One more request field; NAME:=JSON for other than text",
         more: "Repeatable, and wins over --body: model=sora-2, duration:=6, seconds=5. duration stands in for \
                --seconds; video_id or video_url for --video.",
@@ -258,6 +284,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "dry-run",
         group: Group::Extend,
         on: &[Command::Extend],
+        common: true,
         help: "Print the request with the key hidden, and send nothing",
         set: Set::Switch(|args| args.dry_run = true),
         ..NONE
@@ -266,6 +293,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "wait",
         group: Group::Result,
         on: WAITING,
+        common: true,
         help: "Wait until the job is completed or failed",
         more: "The job's id is on standard error before the first look. A failed job is exit code 1.",
         set: Set::Switch(|args| args.wait = true),
@@ -277,6 +305,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         default: "30m",
         group: Group::Result,
         on: FETCHING,
+        common: true,
         help: "Longest wait; the job goes on without it",
         more: "For download-content: longest wait for content that is not ready, a minute at most.",
         set: Set::Duration(|args, value| args.wait_timeout = Some(value)),
@@ -298,6 +327,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "FILE",
         group: Group::Result,
         on: FETCHING,
+        common: true,
         help: "Wait, and download the media; '-' is standard output",
         more: "FILE is whole or untouched. It is made sure that it can be written before anything is sent.",
         set: Set::Os(|args, value| args.output = Some(value)),
@@ -318,6 +348,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "FILE",
         group: Group::Result,
         on: &[Command::Extend],
+        common: true,
         help: "Keep the job in FILE: one job, however often the run is cut",
         more: "A run that finds a job there does not ask for another one: it waits and downloads. FILE is emptied \
                when the job has ended, and never holds the key. Without this the id goes to standard error.",
@@ -329,6 +360,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "ID",
         group: Group::Result,
         on: &[Command::Retrieve, Command::DownloadContent, Command::Delete],
+        common: true,
         help: "The job to retrieve, download or delete",
         set: Set::Text(|args, value| args.video_id = Some(value)),
         ..NONE
@@ -338,6 +370,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "URL",
         env: "OPENAI_BASE_URL",
         default: "https://api.openai.com/v1",
+        common: true,
         help: "The server, with the API's path prefix",
         more: "OpenAI's own endpoint was scheduled to shut down on 2026-09-24; name your gateway here.",
         set: Set::Text(|args, value| args.base_url = Some(value)),
@@ -356,6 +389,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "api-key-file",
         value: "FILE",
         env: "OPENAI_API_KEY_FILE",
+        common: true,
         help: "Read the key from a file, white space around it dropped",
         set: Set::Os(|args, value| args.api_key_file = Some(value)),
         ..NONE
@@ -462,6 +496,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "max-retries",
         value: "N",
         default: "2",
+        common: true,
         help: "How often to send again where that cannot pay twice",
         set: Set::Number(|args, value| args.max_retries = Some(value)),
         ..NONE
@@ -478,6 +513,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         default: "auto",
         values: FORMATS,
         group: Group::Output,
+        common: true,
         help: "json, jsonl, raw, pretty (a table), yaml",
         more: "auto is json: indented, with the server's order and numbers, coloured on a terminal (FORCE_COLOR and \
                NO_COLOR decide). jsonl is one line, raw the answer as it came. explore is taken for json.",
@@ -488,6 +524,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "transform",
         value: "GJSON",
         group: Group::Output,
+        common: true,
         help: "Print only what this GJSON path finds in the result",
         more: "A path that finds nothing prints the whole, with a remark.",
         set: Set::Text(|args, value| args.transform = Some(value)),
@@ -497,6 +534,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "raw-output",
         short: Some('r'),
         group: Group::Output,
+        common: true,
         help: "Print a string without quotation marks and escapes",
         set: Set::Switch(|args| args.raw_output = true),
         ..NONE
@@ -531,6 +569,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "quiet",
         short: Some('q'),
         group: Group::Output,
+        common: true,
         help: "No progress and no warnings",
         set: Set::Switch(|args| args.quiet = true),
         ..NONE
@@ -539,7 +578,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "help",
         short: Some('h'),
         group: Group::Output,
-        help: "-h: this page; --help: everything",
+        common: true,
+        help: "-h: the common options; --help: everything",
         set: Set::Switch(|args| args.help = Some(Help::Whole)),
         ..NONE
     },
@@ -630,5 +670,13 @@ mod tests {
         assert_eq!(duration("stall-timeout"), Settings::STALL_TIMEOUT);
         assert_eq!(duration("wait-timeout"), Wait::TIMEOUT);
         assert_eq!(default("max-retries"), Settings::MAX_RETRIES.to_string());
+    }
+
+    #[test]
+    fn the_values_in_the_table_are_the_librarys() {
+        let values = |long: &str| FLAGS.iter().find(|flag| flag.long == long).unwrap().values;
+        assert_eq!(values("seconds"), openai_videos::SECONDS);
+        let variants = openai_videos::Variant::NAMES.map(|(name, _)| name);
+        assert_eq!(values("variant"), variants);
     }
 }

@@ -3,7 +3,7 @@
 use openai_videos::Error;
 
 use super::exit;
-use super::flags::{Args, Command, FLAGS, Flag, Group, Help};
+use super::flags::{Args, Command, EXAMPLES, FLAGS, Flag, Group, Help};
 use super::resolve::command;
 
 const WIDTH: usize = 100;
@@ -11,12 +11,6 @@ const PROXIES: &str = "
 Proxies are taken from https_proxy, http_proxy and all_proxy, by the scheme of the server's URL, and
 not used for what no_proxy lists: *, names, addresses, CIDR blocks. Upper case will do too. Known
 are http, https, socks5 and socks5h. This machine is never reached through a proxy.
-";
-const EXAMPLES: &str = "\
-Examples:
-  openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123
-  openai videos extend --prompt @prompt.txt --seconds 4 --video @clip.mp4
-  openai videos extend --prompt 'It snows' --field duration:=6 --video '{url: https://example.com/a.mp4}'
 ";
 
 /// The text that was asked for instead of a run: it needs no key, no server and no other argument.
@@ -30,45 +24,80 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
         return Ok(None);
     };
     // `openai --help` and `openai videos --help` are fine; a misspelt command is not.
-    match &args.words[..] {
-        [] => {}
-        [word] if word == "videos" => {}
-        words => drop(command(words)?),
-    }
-    Ok(Some(text(help)))
+    let command = match &args.words[..] {
+        [] => None,
+        [word] if word == "videos" => None,
+        words => Some(command(words)?.0),
+    };
+    Ok(Some(match help {
+        Help::Short => short(command),
+        Help::Whole => whole(command),
+    }))
 }
 
-fn text(help: Help) -> String {
-    let mut text = String::from("Usage:\n");
-    for (_, name, arguments, about) in Command::ALL {
-        let call = format!("openai videos {name} {arguments}");
-        text += &match help {
-            Help::Short => format!("  {call}\n"),
-            Help::Whole => format!("  {call}\n          {about}.\n"),
-        };
-    }
+/// One screen: the common options of a command, or of all.
+fn short(of: Option<Command>) -> String {
+    let mut text = usage_lines(of, false);
+    let is_shown = |flag: &Flag| flag.common && flag.is_for(of);
+    let shown = || FLAGS.iter().filter(|flag| is_shown(flag));
+    let widest = shown().map(|flag| usage(flag).len()).max().unwrap_or(0);
     for (group, title) in Group::SHOWN {
-        text += &format!("\n{title}:\n");
-        for flag in FLAGS.iter().filter(|flag| flag.group == group) {
-            match help {
-                Help::Short => text += &format!("{:<30} {}\n", usage(flag), flag.help),
-                Help::Whole => text += &paragraph(flag),
-            }
+        let mut heading = format!("\n{title}:\n");
+        for flag in shown().filter(|flag| flag.group == group) {
+            text += &std::mem::take(&mut heading);
+            text += &format!("{:<widest$}  {}\n", usage(flag), flag.help);
         }
     }
-    if help == Help::Short {
-        return text;
+    text + "\n--help has all options, the exit codes and examples.\n"
+}
+
+/// Everything about a command, or about all.
+fn whole(of: Option<Command>) -> String {
+    let mut text = usage_lines(of, true);
+    for (group, title) in Group::SHOWN {
+        let mut heading = format!("\n{title}:\n");
+        for flag in FLAGS
+            .iter()
+            .filter(|flag| flag.group == group && flag.is_for(of))
+        {
+            text += &std::mem::take(&mut heading);
+            text += &paragraph(flag);
+        }
     }
     text += "\nDURATION is 90, 90s, 1.5m, 2h or 250ms.\n";
     text += PROXIES;
     text += "\nExit codes:\n";
     for (code, meaning, advice) in exit::TABLE {
-        text += &format!(
-            "  {code}  {meaning}{}{advice}\n",
-            if advice.is_empty() { "" } else { ": " }
-        );
+        let colon = if advice.is_empty() { "" } else { ": " };
+        text += &format!("{code:>4}  {meaning}{colon}{advice}\n");
     }
-    text + "\n" + EXAMPLES
+    text += "\nExamples:\n";
+    for example in EXAMPLES {
+        let name = example.split(' ').nth(2);
+        if commands(of).any(|row| Some(row.1) == name) {
+            text += &format!("  {example}\n");
+        }
+    }
+    text
+}
+
+type Row = (Command, &'static str, &'static str, &'static str);
+
+fn commands(of: Option<Command>) -> impl Iterator<Item = Row> {
+    Command::ALL
+        .into_iter()
+        .filter(move |row| of.is_none_or(|command| command == row.0))
+}
+
+fn usage_lines(of: Option<Command>, with_purpose: bool) -> String {
+    let mut text = String::from("Usage:\n");
+    for (_, name, arguments, about) in commands(of) {
+        text += &format!("  openai videos {name} {arguments}\n");
+        if with_purpose {
+            text += &format!("          {about}.\n");
+        }
+    }
+    text
 }
 
 /// `  -q, --quiet`, `      --seconds N`.
@@ -116,24 +145,85 @@ fn wrap(text: &str, indent: &str) -> String {
 mod tests {
     use super::*;
 
+    const COMMANDS: [Option<Command>; 5] = [
+        None,
+        Some(Command::Extend),
+        Some(Command::Retrieve),
+        Some(Command::DownloadContent),
+        Some(Command::Delete),
+    ];
+
+    /// Whether the text has a row for this flag, not only a mention.
+    fn has(text: &str, flag: &Flag) -> bool {
+        let is_row = |rest: &str| rest.is_empty() || rest.starts_with("  ");
+        text.lines()
+            .any(|line| line.strip_prefix(&*usage(flag)).is_some_and(is_row))
+    }
+
     #[test]
-    fn the_short_help_is_one_screen_and_the_whole_one_has_it_all() {
-        let short = text(Help::Short);
-        assert!(
-            short.lines().count() <= 56 && short.lines().all(|line| line.chars().count() <= WIDTH),
-            "{short}"
-        );
-        let whole = text(Help::Whole);
-        assert!(
-            whole.lines().all(|line| line.chars().count() <= WIDTH + 5),
-            "{whole}"
-        );
-        for flag in FLAGS.iter().filter(|flag| flag.group != Group::Unused) {
-            assert!(short.contains(&format!("--{}", flag.long)), "{}", flag.long);
-            assert!(whole.contains(flag.env), "{}", flag.long);
+    fn the_short_help_is_one_screen_of_common_options() {
+        for of in COMMANDS {
+            let text = short(of);
+            assert!(text.lines().count() <= 40, "{text}");
+            assert!(
+                text.lines().all(|line| line.chars().count() <= WIDTH),
+                "{text}"
+            );
+            for flag in FLAGS {
+                assert_eq!(
+                    has(&text, flag),
+                    flag.common && flag.is_for(of),
+                    "{}\n{text}",
+                    flag.long
+                );
+            }
         }
-        for flag in FLAGS.iter().filter(|flag| flag.group == Group::Unused) {
-            assert!(!whole.contains(flag.long), "{}", flag.long);
+    }
+
+    #[test]
+    fn the_whole_help_has_what_means_something_to_a_command_and_nothing_else() {
+        for of in COMMANDS {
+            let text = whole(of);
+            // An example is not broken: it is there to be copied.
+            let is_prose = |line: &&str| !line.contains("openai videos ");
+            assert!(
+                text.lines()
+                    .filter(is_prose)
+                    .all(|line| line.chars().count() <= WIDTH),
+                "{text}"
+            );
+            for flag in FLAGS {
+                let is_shown = flag.group != Group::Unused && flag.is_for(of);
+                assert_eq!(has(&text, flag), is_shown, "{}\n{text}", flag.long);
+                assert!(!is_shown || text.contains(flag.env), "{}", flag.long);
+            }
+            assert!(text.contains("Examples:\n  openai videos "));
         }
+    }
+
+    #[test]
+    fn the_short_help_of_a_command_reads_like_this() {
+        let text = "\
+Usage:
+  openai videos delete ID
+
+The result:
+      --video-id ID        The job to retrieve, download or delete
+
+The server:
+      --base-url URL       The server, with the API's path prefix
+      --api-key-file FILE  Read the key from a file, white space around it dropped
+      --max-retries N      How often to send again where that cannot pay twice
+
+Output:
+      --format FORMAT      json, jsonl, raw, pretty (a table), yaml
+      --transform GJSON    Print only what this GJSON path finds in the result
+  -r, --raw-output         Print a string without quotation marks and escapes
+  -q, --quiet              No progress and no warnings
+  -h, --help               -h: the common options; --help: everything
+
+--help has all options, the exit codes and examples.
+";
+        assert_eq!(short(Some(Command::Delete)), text);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lexopt::Arg;
 use openai_videos::Error;
 
-use super::flags::{Args, FLAGS, Flag, Help, Set};
+use super::flags::{Args, FLAGS, Flag, Group, Help, Set};
 
 /// The library takes no more.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -127,7 +127,8 @@ fn usage(error: lexopt::Error) -> Error {
 }
 
 fn unknown_flag(shown: &str) -> Error {
-    let known = FLAGS.iter().map(|flag| flag.long);
+    let shown_ones = FLAGS.iter().filter(|flag| flag.group != Group::Unused);
+    let known = shown_ones.map(|flag| flag.long);
     let hint = match nearest(shown.trim_start_matches('-'), known) {
         Some(near) => format!("did you mean --{near}?"),
         None => "openai videos extend --help lists the options".to_owned(),

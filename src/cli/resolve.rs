@@ -146,11 +146,7 @@ pub(crate) fn command(words: &[OsString]) -> Result<(Command, &'static str), Err
 
 /// A flag that a command has no use for is a mistake, not something to pass over.
 fn check_flags(args: &Args, command: Command, name: &str) -> Result<(), Error> {
-    match args
-        .given
-        .iter()
-        .find(|flag| !flag.on.is_empty() && !flag.on.contains(&command))
-    {
+    match args.given.iter().find(|flag| !flag.is_for(Some(command))) {
         Some(flag) => Err(Error::invalid(format!(
             "--{} means nothing to 'videos {name}'",
             flag.long
