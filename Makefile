@@ -17,7 +17,7 @@ STATIC_FLAGS = -C target-feature=+crt-static $(PACKED_$(LIBC))
 STATIC = target/static/$(TARGET)/release/openai
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint static budgets empty-root name-server conformance clean
+.PHONY: help demo test lint static budgets empty-root name-server conformance man completions clean
 
 help:
 	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
@@ -28,6 +28,8 @@ help:
 	@echo 'make empty-root    run the static binary in an empty root'
 	@echo 'make name-server   run the static binary against a name server with faults (root; OTHER=path: that one too)'
 	@echo 'make conformance   run the static binary against a mock server made by others'
+	@echo 'make man           write the man page, print its path'
+	@echo 'make completions   write the completions for bash, zsh and fish, print their paths'
 	@echo 'make clean         remove what was built'
 
 demo:
@@ -69,6 +71,18 @@ name-server: static
 
 conformance: static
 	@bash tests/conformance.sh $(STATIC) ../shared/bin/steady
+
+# Both come out of one small program, made from the tables that the parser and the help have.
+man:
+	@$(CARGO) run --locked --quiet --example documents $(TARGET_DIR)/documents | grep /man/
+	@if command -v mandoc >/dev/null; then \
+	    mandoc -T lint $(TARGET_DIR)/documents/man/*.1; \
+	else \
+	    echo 'not checked: mandoc is missing (package mandoc)'; \
+	fi
+
+completions:
+	@$(CARGO) run --locked --quiet --example documents $(TARGET_DIR)/documents | grep /completions/
 
 clean:
 	$(CARGO) clean

@@ -1,0 +1,394 @@
+//! What is shipped beside the program is true of it: its own help, README and CHANGELOG, the man page, and each
+//! completion in its real shell.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use support::{CLIP, Reply, Server, TempDir, openai, skipped};
+
+const README: &str = include_str!("../README.md");
+const CHANGELOG: &str = include_str!("../CHANGELOG.md");
+const JOB: &str = r#"{"id":"video_456","status":"completed"}"#;
+
+fn help() -> String {
+    openai(&["--help"]).run().success().stdout_text()
+}
+
+fn has(tool: &str) -> bool {
+    let there = Command::new(tool)
+        .arg("--help")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok();
+    if !there {
+        skipped(&format!("{tool} is not here"));
+    }
+    there
+}
+
+/// The directory with the man page and the completions, made once.
+#[allow(clippy::disallowed_methods)]
+fn documents() -> &'static Path {
+    static DOCUMENTS: OnceLock<PathBuf> = OnceLock::new();
+    DOCUMENTS.get_or_init(|| {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents");
+        let mut cargo = Command::new(env!("CARGO"));
+        // What cargo tells a test would make build scripts take this for another build, and run again.
+        let own =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        for (name, _) in std::env::vars().filter(|(name, _)| own(name)) {
+            cargo.env_remove(name);
+        }
+        let made = cargo
+            .args(["run", "--locked", "--quiet", "--example", "documents", "--"])
+            .arg(&directory)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        directory
+    })
+}
+
+/// Runs a line of a document in a shell, against a server that answers well.
+fn works(line: &str) {
+    let content = || {
+        Reply::status(200)
+            .header("Content-Type", "video/mp4")
+            .body(CLIP)
+    };
+    let mut replies = vec![];
+    if !line.contains(" download-content ") {
+        replies.push(Reply::json(200, JOB));
+    }
+    if line.contains(" --output ") || line.contains(" -o ") {
+        replies.push(content());
+    }
+    let server = Server::script(replies);
+    let home = TempDir::new();
+    fs::write(home.path().join("clip.mp4"), CLIP).unwrap();
+    fs::write(home.path().join("prompt.txt"), "It snows\n").unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_openai"));
+    let run = Command::new("/bin/sh")
+        .args(["-c", line])
+        .env_clear()
+        .env("PATH", program.parent().unwrap())
+        .env("OPENAI_BASE_URL", server.base_url())
+        .current_dir(home.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{line}\n{run:?}");
+    server.finish();
+}
+
+#[test]
+fn the_commands_in_the_readme_work() {
+    let lines: Vec<&str> = README
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with("openai "))
+        .collect();
+    assert!(lines.len() >= 9, "{lines:?}");
+    lines.into_iter().for_each(works);
+}
+
+/// Those of the crontab and the systemd unit, which name places of another machine.
+#[test]
+fn the_scheduled_commands_in_the_readme_work() {
+    let lines: Vec<String> = README
+        .lines()
+        .filter_map(|line| line.split_once("/usr/local/bin/openai "))
+        .map(|(_, rest)| format!("openai {rest}"))
+        .map(|line| {
+            line.replace("/etc/extend/", "")
+                .replace("/var/lib/extend/", "")
+        })
+        .collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    lines.iter().for_each(|line| works(line));
+}
+
+#[test]
+fn the_examples_in_the_help_work() {
+    let help = help();
+    let (_, examples) = help.split_once("\nExamples:\n").unwrap();
+    assert!(examples.lines().count() >= 8, "{examples}");
+    examples.lines().map(str::trim).for_each(works);
+}
+
+#[test]
+fn the_readmes_exit_codes_are_those_of_the_help() {
+    let help = help();
+    let (_, rest) = help.split_once("\nExit codes:\n").unwrap();
+    let (told, _) = rest.split_once("\n\n").unwrap();
+    let mut written = Vec::new();
+    for row in README.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let advice = if cells[3].is_empty() { "" } else { ": " };
+        written.push(format!("{:>4}  {}{advice}{}", cells[1], cells[2], cells[3]));
+    }
+    assert_eq!(written, told.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_options_in_the_readme_exist() {
+    let help = help();
+    let known: BTreeSet<&str> = options(&help).collect();
+    let (now, _) = README.split_once("## Not yet").unwrap_or((README, ""));
+    let is_own = |line: &&str| {
+        !["cargo ", "rustup ", "parallel "]
+            .iter()
+            .any(|tool| line.contains(tool))
+    };
+    let own = now.lines().filter(is_own);
+    for option in own.flat_map(options) {
+        assert!(known.contains(option), "{option}");
+    }
+}
+
+/// Every `--option` in a text.
+fn options(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_lowercase() && c != '-')
+        .filter(|word| word.starts_with("--") && word.len() > 3)
+}
+
+#[test]
+fn the_changelog_tells_of_this_version() {
+    let version = concat!("## ", env!("CARGO_PKG_VERSION"));
+    let newest = CHANGELOG
+        .lines()
+        .find(|line| line.starts_with("## "))
+        .unwrap();
+    assert!(
+        newest == "## Unreleased" || newest.starts_with(version),
+        "{newest}"
+    );
+}
+
+#[test]
+fn every_command_has_a_help_of_its_own() {
+    for (name, has, has_not) in [
+        ("extend", "--prompt TEXT", "--video-id ID"),
+        ("retrieve", "--wait", "--prompt TEXT"),
+        ("download-content", "--variant WHICH", "--prompt TEXT"),
+        ("delete", "--video-id ID", "--output FILE"),
+    ] {
+        for flag in ["-h", "--help"] {
+            let run = openai(&["videos", name, flag]).run();
+            let text = run.success().stderr("").stdout_text();
+            assert!(
+                text.starts_with(&format!("Usage:\n  openai videos {name} ")),
+                "{text}"
+            );
+            assert!(!text.contains(has_not), "{text}");
+            if flag == "--help" {
+                assert!(text.contains(has), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_misspelt_is_named_with_what_was_meant() {
+    let extend = [
+        "videos",
+        "extend",
+        "--prompt",
+        "x",
+        "--seconds",
+        "4",
+        "--video",
+        "v",
+    ];
+    for (more, what, near) in [
+        (
+            &["--encoding", "mulitpart"][..],
+            "--encoding: 'mulitpart' is none of auto, json, multipart",
+            "'multipart'",
+        ),
+        (
+            &["--variant", "thumbnial", "--output", "x"],
+            "--variant: 'thumbnial' is none of video, thumbnail, spritesheet",
+            "'thumbnail'",
+        ),
+        (&["--ouput", "x"], "unknown option '--ouput'", "--output"),
+        (
+            &["--formaterror", "x"],
+            "unknown option '--formaterror'",
+            "--format-error",
+        ),
+    ] {
+        let stderr = format!("openai: {what}\nhint: did you mean {near}?\n");
+        openai(&extend).args(more).run().is(2, "", &stderr);
+    }
+    let stderr = "openai: unknown command 'videos retreive'\nhint: did you mean 'retrieve'?\n";
+    openai(&["videos", "retreive", "v"]).run().is(2, "", stderr);
+}
+
+#[test]
+fn the_man_page_has_every_option_and_passes_lint() {
+    let path = documents().join("man/openai-videos-extend.1");
+    let page = fs::read_to_string(&path).unwrap();
+    let help = help();
+    let rows = help
+        .lines()
+        .filter(|line| line.starts_with("      --") || line.starts_with("  -"));
+    for option in rows.flat_map(options) {
+        assert!(
+            page.contains(&format!("Fl Fl {}", &option[2..])),
+            "{option}"
+        );
+    }
+    if has("mandoc") {
+        let lint = Command::new("mandoc")
+            .args(["-T", "lint"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(lint.status.success() && lint.stdout.is_empty(), "{lint:?}");
+    }
+    if has("groff") {
+        let lint = Command::new("groff")
+            .args(["-ww", "-mdoc", "-T", "utf8", "-z"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(lint.status.success() && lint.stderr.is_empty(), "{lint:?}");
+    }
+}
+
+/// What each shell has to offer at the end of these lines, in any order.
+const OFFERS: [(&str, &[&str]); 11] = [
+    ("openai ", &["videos"]),
+    (
+        "openai videos ",
+        &["delete", "download-content", "extend", "retrieve"],
+    ),
+    ("openai videos e", &["extend"]),
+    ("openai --quiet videos re", &["retrieve"]),
+    ("openai videos extend --enc", &["--encoding"]),
+    ("openai videos delete --wait", &[]),
+    (
+        "openai videos retrieve --wait",
+        &["--wait", "--wait-timeout"],
+    ),
+    (
+        "openai videos extend --encoding ",
+        &["auto", "json", "multipart"],
+    ),
+    ("openai videos extend --seconds 1", &["12", "16"]),
+    ("openai videos extend --variant t", &["thumbnail"]),
+    ("openai videos retrieve --format js", &["json", "jsonl"]),
+];
+
+/// Asks a shell about every line, in a directory that has one file.
+#[track_caller]
+fn offers(shell: &str, ask: impl Fn(&str, &Path) -> Output) {
+    if !has(shell) {
+        return;
+    }
+    let home = TempDir::new();
+    fs::write(home.path().join("clip.mp4"), CLIP).unwrap();
+    let files = [
+        ("openai videos extend --body cl", &["clip.mp4"][..]),
+        ("openai videos extend -o cl", &["clip.mp4"]),
+        ("openai videos extend --video @cl", &["clip.mp4"]),
+    ];
+    for (line, expected) in OFFERS.into_iter().chain(files) {
+        let asked = ask(line, home.path());
+        let text = String::from_utf8_lossy(&asked.stdout);
+        let offered: BTreeSet<&str> = text
+            .lines()
+            .map(|line| line.trim_start_matches('@').trim_end_matches('='))
+            .collect();
+        let expected: BTreeSet<&str> = expected.iter().copied().collect();
+        assert_eq!(offered, expected, "{shell}: {line}\n{asked:?}");
+    }
+}
+
+fn shell(shell: &str, args: &[&str], home: &Path) -> Output {
+    Command::new(shell)
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", home)
+        .env("TERM", "vt100")
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn bash_completes() {
+    let file = documents().join("completions/bash/openai");
+    offers("bash", |line, home| {
+        let script = format!(
+            "source '{}'; words=($1); [[ $1 != *' ' ]] || words+=(''); COMP_WORDS=(\"${{words[@]}}\")\n\
+             COMP_CWORD=$((${{#words[@]}} - 1)); COMP_LINE=$1; _openai\n\
+             ((${{#COMPREPLY[@]}} == 0)) || printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            file.display()
+        );
+        shell("bash", &["--norc", "-c", &script, "bash", line], home)
+    });
+    if has("bash") {
+        // `--format=js` comes as three words.
+        let script = format!(
+            "source '{}'; COMP_WORDS=(openai videos extend --format = js); COMP_CWORD=5; _openai; echo ${{COMPREPLY[*]}}\n\
+             COMP_WORDS=(openai videos extend --video @cl); COMP_CWORD=4; _openai; echo ${{COMPREPLY[*]}}",
+            file.display()
+        );
+        let home = TempDir::new();
+        fs::write(home.path().join("clip.mp4"), CLIP).unwrap();
+        let asked = shell("bash", &["--norc", "-c", &script], home.path());
+        assert_eq!(
+            String::from_utf8_lossy(&asked.stdout),
+            "json jsonl\n@clip.mp4\n",
+            "{asked:?}"
+        );
+    }
+}
+
+#[test]
+fn fish_completes() {
+    let file = documents().join("completions/fish/openai.fish");
+    offers("fish", |line, home| {
+        let script = format!(
+            "source '{}'; complete -C '{line}' | string split -f1 \\t",
+            file.display()
+        );
+        shell("fish", &["--no-config", "-c", &script], home)
+    });
+}
+
+/// zsh completes on a terminal only: one is made, in which the line is written, completed and given up, and what
+/// is offered goes to a file.
+#[test]
+fn zsh_completes() {
+    let directory = documents().join("completions/zsh");
+    offers("zsh", |line, home| {
+        let rc = format!(
+            "PS1=''; fpath=('{}' $fpath); autoload -Uz compinit && compinit -u -D\n\
+             zstyle ':completion:*' completer _complete\n\
+             compadd() {{\n\
+             if [[ ${{@[1,(i)(-|--)]}} == *-(O|A|D)\\ * ]]; then builtin compadd \"$@\"; return; fi\n\
+             local -a hits; builtin compadd -A hits \"$@\"; print -rl -- $hits >> offered\n\
+             }}\n\
+             zle-line-init() {{ BUFFER='{line}'; CURSOR=$#BUFFER; zle complete-word; BUFFER=exit; zle accept-line }}\n\
+             zle -N zle-line-init\n",
+            directory.display()
+        );
+        fs::write(home.join(".zshrc"), rc).unwrap();
+        let script = "zmodload zsh/zpty; : > offered; zpty z zsh -d -i; while zpty -r z line; do :; done; \
+                      grep . offered; true";
+        shell("zsh", &["-f", "-c", script], home)
+    });
+}

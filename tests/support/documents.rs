@@ -1,0 +1,406 @@
+//! `documents DIRECTORY`: writes the man page and the completions for bash, zsh and fish, made from the program's own
+//! tables of flags, commands and exit codes. They are no part of the program, which stays smaller without them.
+
+// The project keeps its library from printing; this is a program.
+#![allow(clippy::disallowed_methods)]
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+// The program's own, of which this one uses the tables only.
+#[allow(dead_code)]
+#[path = "../../src/cli/exit.rs"]
+mod exit;
+#[allow(dead_code)]
+#[path = "../../src/cli/flags.rs"]
+mod flags;
+
+use flags::{Command, EXAMPLES, FLAGS, Flag, Group};
+
+/// Of the man page. It changes with what the page says.
+const DATE: &str = "November 23, 2026";
+
+fn main() -> ExitCode {
+    let written = match env::args_os().nth(1).map(PathBuf::from) {
+        Some(directory) => write(&directory),
+        None => Err(io::Error::other("usage: documents DIRECTORY")),
+    };
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "documents: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Each under the name that its reader looks for.
+fn write(directory: &Path) -> io::Result<()> {
+    for (path, text) in [
+        ("man/openai-videos-extend.1", man()),
+        ("completions/bash/openai", bash()),
+        ("completions/zsh/_openai", zsh()),
+        ("completions/fish/openai.fish", fish()),
+    ] {
+        let path = directory.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(directory))?;
+        fs::write(&path, text)?;
+        writeln!(io::stdout(), "{}", path.display())?;
+    }
+    Ok(())
+}
+
+fn shown() -> impl Iterator<Item = &'static Flag> {
+    FLAGS.iter().filter(|flag| flag.group != Group::Unused)
+}
+
+/// The flags of one command, or those of all commands where there is none yet.
+fn of(command: Option<Command>) -> impl Iterator<Item = &'static Flag> {
+    shown().filter(move |flag| match command {
+        Some(_) => flag.is_for(command),
+        None => flag.on.is_empty(),
+    })
+}
+
+fn names() -> [&'static str; 4] {
+    Command::ALL.map(|(_, name, ..)| name)
+}
+
+/// What may follow a flag.
+enum Takes {
+    Nothing,
+    OneOf(&'static [&'static str]),
+    File,
+    /// Text, or a file after an `@`.
+    AtFile,
+    Text,
+}
+
+fn takes(flag: &Flag) -> Takes {
+    match (flag.value, flag.long) {
+        ("", _) => Takes::Nothing,
+        _ if !flag.values.is_empty() => Takes::OneOf(flag.values),
+        ("FILE", _) => Takes::File,
+        (_, "prompt" | "video") => Takes::AtFile,
+        _ => Takes::Text,
+    }
+}
+
+// ---- mdoc(7) ----
+
+fn man() -> String {
+    let mut page = format!(
+        ".Dd {DATE}\n.Dt OPENAI-VIDEOS-EXTEND 1\n.Os\n.Sh NAME\n.Nm openai-videos-extend\n\
+         .Nd extend a video through the OpenAI Videos API\n.Sh SYNOPSIS\n"
+    );
+    for (command, name, arguments, _) in Command::ALL {
+        let arguments = match command {
+            Command::Extend => {
+                ".Fl Fl prompt Ar TEXT\n.Fl Fl seconds Ar N\n.Fl Fl video Ar REF\n".to_owned()
+            }
+            _ => format!(".Ar {arguments}\n"),
+        };
+        let _ = write!(
+            page,
+            ".Nm openai\n.Cm videos {name}\n{arguments}.Op Ar options\n"
+        );
+    }
+    page += ".Sh DESCRIPTION\n";
+    for (_, name, _, about) in Command::ALL {
+        let _ = write!(
+            page,
+            ".Ss openai videos {name}\n{}",
+            prose(&format!("{about}."))
+        );
+    }
+    page += ".Sh OPTIONS\nOptions stand before or after the command, as\n.Fl Fl flag Ar value\nor\n\
+             .Fl Fl flag Ns = Ns Ar value .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n";
+    for (group, title) in Group::SHOWN {
+        let _ = write!(page, ".Ss {title}\n.Bl -tag -width Ds\n");
+        for flag in shown().filter(|flag| flag.group == group) {
+            page += &item(flag);
+        }
+        page += ".El\n";
+    }
+    page += ".Sh ENVIRONMENT\nA flag wins over its variable.\n.Bl -tag -width Ds\n";
+    for flag in shown().filter(|flag| !flag.env.is_empty()) {
+        let _ = write!(page, ".It Ev {}\nAs\n.Fl Fl {} .\n", flag.env, flag.long);
+    }
+    for name in ["FORCE_COLOR", "NO_COLOR"] {
+        let not = if name == "NO_COLOR" { "no " } else { "" };
+        let _ = write!(
+            page,
+            ".It Ev {name}\nJSON gets {not}colours, on a terminal or not.\n"
+        );
+    }
+    page += ".El\n.Sh EXIT STATUS\n.Bl -tag -width Ds\n";
+    for (code, meaning, advice) in exit::TABLE {
+        let colon = if advice.is_empty() { "" } else { ": " };
+        let _ = write!(
+            page,
+            ".It {code}\n{}",
+            prose(&format!("{meaning}{colon}{advice}."))
+        );
+    }
+    page += ".El\n.Sh EXAMPLES\n.Bd -literal\n";
+    for example in EXAMPLES {
+        page += &format!("{}\n", plain(example));
+    }
+    page + ".Ed\n.Sh SEE ALSO\n.Lk https://github.com/tidwall/gjson/blob/master/SYNTAX.md GJSON\n"
+}
+
+fn item(flag: &Flag) -> String {
+    let mut text = String::from(".It ");
+    if let Some(short) = flag.short {
+        let _ = write!(text, "Fl {short} , ");
+    }
+    let _ = write!(text, "Fl Fl {}", flag.long);
+    if !flag.value.is_empty() {
+        let _ = write!(text, " Ar \"{}\"", plain(flag.value));
+    }
+    let _ = write!(
+        text,
+        "\n{}",
+        prose(&format!("{}. {}", flag.help, flag.more))
+    );
+    if !flag.default.is_empty() {
+        text += &prose(&format!("The default is {}.", flag.default));
+    }
+    text
+}
+
+/// A new line for each sentence, as mdoc wants it, and none too long.
+fn prose(text: &str) -> String {
+    const WIDTH: usize = 72;
+    let mut lines = String::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && (line.ends_with('.') || line.len() + word.len() >= WIDTH) {
+            lines += &format!("{}\n", plain(&std::mem::take(&mut line)));
+        }
+        line += if line.is_empty() { "" } else { " " };
+        line += word;
+    }
+    lines + &plain(&line) + "\n"
+}
+
+/// Text without anything that roff could take for its own.
+fn plain(text: &str) -> String {
+    let text = text
+        .replace('\\', "\\e")
+        .replace('-', "\\-")
+        .replace('"', "\\(dq");
+    match text.starts_with(['.', '\'']) {
+        true => format!("\\&{text}"),
+        false => text,
+    }
+}
+
+// ---- bash ----
+
+fn bash() -> String {
+    let flags = |command: Option<Command>| {
+        let words = of(command).flat_map(|flag| {
+            let short = flag.short.map(|short| format!("-{short}"));
+            short.into_iter().chain([format!("--{}", flag.long)])
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let mut after = String::new();
+    for flag in shown() {
+        let reply = match takes(flag) {
+            Takes::Nothing => continue,
+            Takes::OneOf(values) => format!("_openai_words '{}'", values.join(" ")),
+            Takes::File => "_openai_files ''".to_owned(),
+            Takes::AtFile => "[[ $cur == @* ]] && _openai_files @".to_owned(),
+            Takes::Text => ":".to_owned(),
+        };
+        let short = flag
+            .short
+            .map_or(String::new(), |short| format!("-{short} | "));
+        let _ = writeln!(
+            after,
+            "        {short}--{}) {reply}; return 0 ;;",
+            flag.long
+        );
+    }
+    let mut by_command = String::new();
+    for (command, name, ..) in Command::ALL {
+        let _ = writeln!(
+            by_command,
+            "            {name}) _openai_words '{}' ;;",
+            flags(Some(command))
+        );
+    }
+    let all = flags(None);
+    let names = names();
+    let (words, pattern) = (names.join(" "), names.join(" | "));
+    format!(
+        r#"# bash completion for openai videos; source it, or put it into /usr/share/bash-completion/completions
+
+_openai_words() {{
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}}
+
+_openai_files() {{ # PREFIX
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -P "$1" -f -- "${{cur#"$1"}}")
+}}
+
+_openai() {{
+    local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}} videos='' command='' word
+    COMPREPLY=()
+    # bash takes --flag=value for three words.
+    if [[ $cur == = ]]; then
+        cur=''
+    elif [[ $prev == = ]]; then
+        prev=${{COMP_WORDS[COMP_CWORD - 2]}}
+    fi
+    case $prev in
+{after}    esac
+    for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+        case $word in
+            videos) videos=1 ;;
+            {pattern}) [[ -z $videos || -n $command ]] || command=$word ;;
+        esac
+    done
+    if [[ $cur == -* ]]; then
+        case $command in
+{by_command}            *) _openai_words '{all}' ;;
+        esac
+    elif [[ -z $videos ]]; then
+        _openai_words videos
+    elif [[ -z $command ]]; then
+        _openai_words '{words}'
+    fi
+}}
+
+complete -F _openai openai
+"#
+    )
+}
+
+// ---- zsh ----
+
+fn zsh() -> String {
+    let mut commands = String::new();
+    for (_, name, _, about) in Command::ALL {
+        let _ = writeln!(commands, "        {}", quoted(&format!("{name}:{about}")));
+    }
+    let specs = |flags: &mut dyn Iterator<Item = &'static Flag>, indent: &str| {
+        flags
+            .map(|flag| format!("{indent}{}\n", spec(flag)))
+            .collect::<String>()
+    };
+    let everywhere = specs(&mut of(None), "        ");
+    let mut by_command = String::new();
+    for (command, name, ..) in Command::ALL {
+        let mut own = of(Some(command)).filter(|flag| !flag.on.is_empty());
+        let own = specs(&mut own, "            ");
+        let _ = write!(by_command, "        {name}) specs+=(\n{own}        ) ;;\n");
+    }
+    format!(
+        r#"#compdef openai
+# zsh completion for openai videos; put it into a directory of $fpath
+
+_openai() {{
+    local -a commands=(
+{commands}    )
+    local -a specs=(
+{everywhere}    )
+    case ${{words[(r)({})]}} in
+{by_command}    esac
+    _arguments -s -S : $specs '1:group:(videos)' '2:command:{{_describe command commands}}' '3:id:'
+}}
+
+_openai "$@"
+"#,
+        names().join("|")
+    )
+}
+
+/// One argument of `_arguments`.
+fn spec(flag: &Flag) -> String {
+    let help = flag
+        .help
+        .replace('[', "\\[")
+        .replace(']', "\\]")
+        .replace(':', "\\:");
+    let action = match takes(flag) {
+        Takes::Nothing => String::new(),
+        Takes::OneOf(values) => format!(":{}:({})", flag.value, values.join(" ")),
+        Takes::File => ":file:_files".to_owned(),
+        Takes::AtFile => format!(":{}:{{compset -P @ && _files}}", flag.value),
+        Takes::Text => format!(":{}:", flag.value.replace(':', "\\:")),
+    };
+    let equals = if flag.value.is_empty() { "" } else { "=" };
+    let rest = quoted(&format!("[{help}]{action}"));
+    let repeatable = flag.more.contains("epeatable");
+    match flag.short {
+        Some(short) => {
+            let plus = if flag.value.is_empty() { "" } else { "+" };
+            format!(
+                "'(-{short} --{0})'{{-{short}{plus},--{0}{equals}}}{rest}",
+                flag.long
+            )
+        }
+        None if repeatable => format!("'*--{}{equals}'{rest}", flag.long),
+        None => format!("--{}{equals}{rest}", flag.long),
+    }
+}
+
+/// For a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+// ---- fish ----
+
+fn fish() -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+    let names = names().join(" ");
+    let mut text = format!(
+        "# fish completion for openai videos; put it into ~/.config/fish/completions\n\n\
+         complete -c openai -f\n\
+         complete -c openai -n 'not __fish_seen_subcommand_from videos' -a videos -d 'The Videos API'\n\
+         set -l none '__fish_seen_subcommand_from videos; and not __fish_seen_subcommand_from {names}'\n"
+    );
+    for (_, name, _, about) in Command::ALL {
+        let _ = writeln!(
+            text,
+            "complete -c openai -n \"$none\" -a {name} -d {}",
+            quoted(about)
+        );
+    }
+    for flag in shown() {
+        text += "complete -c openai";
+        if !flag.on.is_empty() {
+            let on = Command::ALL
+                .iter()
+                .filter(|(command, ..)| flag.on.contains(command));
+            let on: Vec<&str> = on.map(|(_, name, ..)| *name).collect();
+            let _ = write!(text, " -n '__fish_seen_subcommand_from {}'", on.join(" "));
+        }
+        if let Some(short) = flag.short {
+            let _ = write!(text, " -s {short}");
+        }
+        let _ = write!(text, " -l {}", flag.long);
+        match takes(flag) {
+            Takes::Nothing => {}
+            Takes::OneOf(values) => {
+                let _ = write!(text, " -x -a '{}'", values.join(" "));
+            }
+            Takes::File => text += " -r -F",
+            Takes::AtFile => {
+                let files = "(string replace -r \"^@?\" @ -- (__fish_complete_path (string replace -r \"^@\" \"\" -- (commandline -ct))))";
+                let _ = write!(text, " -x -a '{files}'");
+            }
+            Takes::Text => text += " -x",
+        }
+        let _ = writeln!(text, " -d {}", quoted(flag.help));
+    }
+    text
+}
