@@ -6,6 +6,8 @@ use gjson::{Kind, Value};
 const DEEPEST: usize = 32;
 /// Longer texts are cut; `--format json` has them whole.
 const LONGEST: usize = 200;
+/// Nobody reads on after this many rows.
+const MOST: usize = 500;
 /// Names longer than this do not push the other rows' values out of sight.
 const WIDEST: usize = 32;
 
@@ -13,6 +15,9 @@ const WIDEST: usize = 32;
 pub(crate) fn table(value: &Value<'_>) -> String {
     let mut rows = Vec::new();
     flatten(&mut rows, String::new(), value, 0);
+    if rows.len() >= MOST {
+        rows.push((String::new(), "...".to_owned()));
+    }
     let width = |row: &(String, String)| row.0.chars().count();
     let widest = rows
         .iter()
@@ -42,7 +47,7 @@ fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, de
                 false => format!("{name}.{part}"),
             };
             flatten(rows, name, &item, depth + 1);
-            true
+            rows.len() < MOST
         });
         if count > 0 {
             return;
@@ -130,6 +135,8 @@ mod tests {
             format!("{}...\n", "é".repeat(200))
         );
         assert!(!written(&"[".repeat(1_000_000)).is_empty());
+        let many = written(&format!("[{}0]", "[0,0],".repeat(1_000_000)));
+        assert!(many.lines().count() <= MOST + 2 && many.ends_with("\n...\n"));
     }
 
     #[test]
