@@ -35,6 +35,8 @@ struct State {
     /// When the current upload or download began.
     began: Option<Instant>,
     drawn: Option<Instant>,
+    /// How much of the request's body is on its way, and since when all of that is.
+    sent: Option<(u64, Instant)>,
     /// The last remark: a fault that stays is told once.
     said: String,
     /// What the last failed poll was about.
@@ -47,6 +49,7 @@ impl Screen {
         let state = State {
             began: None,
             drawn: None,
+            sent: None,
             said: String::new(),
             fault: String::new(),
             named: false,
@@ -67,6 +70,7 @@ impl Screen {
                 headers,
             } => {
                 state.began = Some(Instant::now());
+                state.sent = None;
                 if self.show.debug {
                     note(visible(&format!(
                         "> {method} {url}\n{}",
@@ -75,10 +79,11 @@ impl Screen {
                 }
             }
             Event::Answer { status, headers } => {
+                let timing = timing(&state);
                 state.began = Some(Instant::now());
                 if self.show.debug {
                     note(visible(&format!(
-                        "< HTTP {status}\n{}",
+                        "{timing}< HTTP {status}\n{}",
                         listed('<', headers)
                     )));
                 }
@@ -124,9 +129,14 @@ impl Screen {
                 let text = "the server takes no JSON here; sending the reference as a form";
                 self.remark(&mut state, text.to_owned());
             }
-            Event::Upload { sent, total } => self.draw(&mut state, false, |took| {
-                transfer("upload", *sent, *total, took)
-            }),
+            Event::Upload { sent, total } => {
+                if state.sent.is_none_or(|(before, _)| before < *sent) {
+                    state.sent = Some((*sent, Instant::now()));
+                }
+                self.draw(&mut state, false, |took| {
+                    transfer("upload", *sent, *total, took)
+                });
+            }
             Event::Download { received, total } => {
                 self.draw(&mut state, false, |took| {
                     transfer("download", *received, *total, took)
@@ -198,6 +208,19 @@ fn clear(state: &mut State) {
     if state.drawn.take().is_some() {
         note("\r\u{1b}[K".to_owned());
     }
+}
+
+/// `* 47 bytes of body sent after 0.001 s, answered after 0.412 s`: what connecting, sending and the server took.
+fn timing(state: &State) -> String {
+    let Some(began) = state.began else {
+        return String::new();
+    };
+    let seconds = |took: Duration| format!("{}.{:03} s", took.as_secs(), took.subsec_millis());
+    let sent = state.sent.map_or(String::new(), |(bytes, at)| {
+        let took = seconds(at.duration_since(began));
+        format!("{bytes} bytes of body sent after {took}, ")
+    });
+    format!("* {sent}answered after {}\n", seconds(began.elapsed()))
 }
 
 fn listed(mark: char, headers: &[(String, String)]) -> String {
