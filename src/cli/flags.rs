@@ -191,6 +191,11 @@ const NONE: Flag = Flag {
     set: Set::Switch(|_| {}),
 };
 
+/// What is said about the variables that are no flags'.
+pub(crate) const PROXIES: &str = "Proxies are taken from https_proxy, http_proxy and all_proxy, by the scheme of the \
+    server's URL, and not used for what no_proxy lists: *, names, addresses, CIDR blocks. Upper case will do too. \
+    Known are http, https, socks5 and socks5h. This machine is never reached through a proxy.";
+
 /// Calls that do what they say, for the help and the man page.
 pub(crate) const EXAMPLES: [&str; 8] = [
     "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123",

@@ -3,15 +3,10 @@
 use openai_videos::Error;
 
 use super::exit;
-use super::flags::{Args, Command, EXAMPLES, FLAGS, Flag, Group, Help};
+use super::flags::{Args, Command, EXAMPLES, FLAGS, Flag, Group, Help, PROXIES};
 use super::resolve::command;
 
 const WIDTH: usize = 100;
-const PROXIES: &str = "
-Proxies are taken from https_proxy, http_proxy and all_proxy, by the scheme of the server's URL, and
-not used for what no_proxy lists: *, names, addresses, CIDR blocks. Upper case will do too. Known
-are http, https, socks5 and socks5h. This machine is never reached through a proxy.
-";
 
 /// The text that was asked for instead of a run: it needs no key, no server and no other argument.
 pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
@@ -65,7 +60,7 @@ fn whole(of: Option<Command>) -> String {
         }
     }
     text += "\nDURATION is 90, 90s, 1.5m, 2h or 250ms.\n";
-    text += PROXIES;
+    text += &format!("\n{}", wrap(PROXIES, ""));
     text += "\nExit codes:\n";
     for (code, meaning, advice) in exit::TABLE {
         let colon = if advice.is_empty() { "" } else { ": " };

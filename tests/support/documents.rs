@@ -18,7 +18,7 @@ mod exit;
 #[path = "../../src/cli/flags.rs"]
 mod flags;
 
-use flags::{Command, EXAMPLES, FLAGS, Flag, Group};
+use flags::{Command, EXAMPLES, FLAGS, Flag, Group, PROXIES};
 
 /// Of the man page. It changes with what the page says.
 const DATE: &str = "November 23, 2026";
@@ -136,7 +136,8 @@ fn man() -> String {
             ".It Ev {name}\nJSON gets {not}colours, on a terminal or not.\n"
         );
     }
-    page += ".El\n.Sh EXIT STATUS\n.Bl -tag -width Ds\n";
+    page += &format!(".El\n.Pp\n{}", prose(PROXIES));
+    page += ".Sh EXIT STATUS\n.Bl -tag -width Ds\n";
     for (code, meaning, advice) in exit::TABLE {
         let colon = if advice.is_empty() { "" } else { ": " };
         let _ = write!(
