@@ -12,8 +12,8 @@ LIBC = $(if $(findstring musl,$(TARGET)),musl,gnu)
 # Packed relative relocations take 107 KB off a position-independent binary; a linker that does not know them
 # says so and goes on. The index of unwind tables is 42 KB that nothing reads: a panic aborts.
 PACKED_musl =
-PACKED_gnu = -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--no-eh-frame-hdr
-STATIC_FLAGS = -C target-feature=+crt-static $(PACKED_$(LIBC))
+PACKED_gnu = -C link-arg=-Wl,-z,pack-relative-relocs
+STATIC_FLAGS = -C target-feature=+crt-static -C link-arg=-Wl,--no-eh-frame-hdr $(PACKED_$(LIBC))
 # Functions with the same code become one, 17 KB less, where the linker can do that: LLVM's, which Rust brings for the
 # common targets. Nothing here compares the addresses of functions.
 FOLDED = -C link-arg=-Wl,--icf=all
