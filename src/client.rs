@@ -202,15 +202,15 @@ impl Client {
         };
         let text = self.http.text(&request)?;
         let poll_after = wait::poll_after(&text.head);
-        let job = match Job::parse(text.body.as_str()) {
+        match Job::parse(text.body.as_str()) {
             Some(job) => Ok(job.with_poll_after(poll_after)),
-            None => Err(text.body),
-        };
-        job.map_err(|body| {
-            let start = shorten(&self.settings().hide_secrets(body));
-            self.http
-                .cut(&request, format!("the answer names no job: '{start}'"))
-        })
+            None => {
+                let start = shorten(&self.settings().hide_secrets(text.body));
+                Err(self
+                    .http
+                    .cut(&request, format!("the answer names no job: '{start}'")))
+            }
+        }
     }
 
     /// The job as it is now: `GET /videos/{video_id}` (`GetVideo`).
@@ -220,13 +220,7 @@ impl Client {
     pub fn retrieve(&self, id: &str) -> Result<Job, Error> {
         let path = format!("/videos/{}", segment(id));
         let request = Request::get(&path);
-        let text = self.http.text(&request)?;
-        let poll_after = wait::poll_after(&text.head);
-        let job = Job::parse_as(text.body, id).map(|job| job.with_poll_after(poll_after));
-        job.ok_or_else(|| {
-            self.http
-                .cut(&request, "the answer is no JSON object".to_owned())
-        })
+        wait::seen(&self.http, &request, self.http.text(&request)?, id)
     }
 
     /// Polls until the job is completed. Failed polls are taken in stride until [`Wait::timeout`]; a 401, 403 or 404

@@ -292,7 +292,8 @@ impl Http {
         let mut url = home.clone();
         let mut ask_first = request.asks_first();
         for _ in 0..=MAX_REDIRECTS {
-            let headers = match message::origin(&url) == message::origin(&home) {
+            let at_home = message::origin(&url) == message::origin(&home);
+            let headers = match at_home {
                 true => request.headers(&self.settings, ask_first),
                 false => request.headers_for_strangers(),
             };
@@ -311,7 +312,7 @@ impl Http {
                     };
                 }
                 // Another server's refusal is none of this one: it may be a link that has run out by now.
-                status @ 400.. if message::origin(&url) != message::origin(&home) => {
+                status @ 400.. if !at_home => {
                     let host = message::authority(&url);
                     let why =
                         format!("{host}, where the server redirects to, answered HTTP {status}");

@@ -10,9 +10,6 @@ use crate::{ClientCertificate, Error, Family, Proxies, Roots};
 /// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 
-/// No time is longer: it would be a mistake, and clocks could not count it.
-pub(crate) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
-
 /// A secret that is sent as `Authorization: Bearer` and shown nowhere: its Debug output hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
@@ -312,6 +309,8 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// No time is longer: it would be a mistake, and clocks could not count it.
+    pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
     /// Default of [`Settings::connect_timeout`].
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// Default of [`Settings::timeout`].
@@ -369,7 +368,7 @@ impl Settings {
             ("timeout", self.timeout),
             ("stall timeout", self.stall_timeout),
         ] {
-            if value.is_zero() || value > LONGEST {
+            if value.is_zero() || value > Self::LONGEST {
                 return Err(Error::invalid(format!("the {name} cannot be {value:?}")));
             }
         }

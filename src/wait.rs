@@ -7,11 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::event::Event;
-use crate::http::Http;
+use crate::http::{Http, Text};
 use crate::message::{Head, Request, segment};
 use crate::retry::Outcome;
-use crate::settings::LONGEST;
-use crate::{Error, Job, Status, random};
+use crate::{Error, Job, Settings, Status, random};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const GROWTH: f64 = 1.5;
@@ -47,7 +46,7 @@ impl Default for Wait {
 
 pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error> {
     let start = Instant::now();
-    let deadline = start + rules.timeout.min(LONGEST);
+    let deadline = start + rules.timeout.min(Settings::LONGEST);
     let path = format!("/videos/{}", segment(job.id()));
     let mut pauses = Pauses::new(rules.poll_interval);
     let mut asked = job.poll_after();
@@ -103,12 +102,15 @@ fn poll(
         _ => (None, miss.error),
     })?;
     let poll_after = poll_after(&text.head);
-    match Job::parse_as(text.body, job.id()) {
-        Some(next) => Ok(next.with_poll_after(poll_after)),
-        None => Err((
-            poll_after,
-            http.cut(&request, "the answer is no JSON object".to_owned()),
-        )),
+    seen(http, &request, text, job.id()).map_err(|why| (poll_after, why))
+}
+
+/// The job with this id as an answer shows it.
+pub(crate) fn seen(http: &Http, request: &Request<'_>, text: Text, id: &str) -> Result<Job, Error> {
+    let poll_after = poll_after(&text.head);
+    match Job::parse_as(text.body, id) {
+        Some(job) => Ok(job.with_poll_after(poll_after)),
+        None => Err(http.cut(request, "the answer is no JSON object".to_owned())),
     }
 }
 

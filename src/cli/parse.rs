@@ -4,12 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use lexopt::Arg;
-use openai_videos::Error;
+use openai_videos::{Error, Settings};
 
 use super::flags::{Args, FLAGS, Flag, Group, Help, Set};
-
-/// The library takes no more.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Reads the command line. Options may stand before, between and after the words.
 pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> Result<Args, Error> {
@@ -100,7 +97,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     {
         None => refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms"),
         Some(Ok(Duration::ZERO)) => refuse("is no time at all"),
-        Some(Ok(duration)) if duration <= LONGEST => Ok(duration),
+        Some(Ok(duration)) if duration <= Settings::LONGEST => Ok(duration),
         Some(_) => refuse("is more than a year"),
     }
 }
