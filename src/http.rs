@@ -1,35 +1,30 @@
 //! The only user of ureq, with the modules inside it: sends a request, follows a redirect where that is safe, tells
 //! what came of it, and goes round again as [`retry`](crate::retry) allows.
-//!
-//! ureq's public interface does not tell whether a failed request had left this machine, and that decides whether
-//! a POST may be repeated. So its connector chain gets one more link, [`Tap`], above TCP, proxy and TLS: the first
-//! byte that passes it is a byte of the request, and what is said to a proxy does not pass it. The same link puts
-//! the stall timeout where bodies move and only there, and saves the answer of a server that hangs up in the middle
-//! of an upload.
 
 mod dial;
+mod meter;
+mod miss;
 mod names;
+mod tap;
 
-use std::fmt;
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, NextTimeout, Transport, time,
-};
-use ureq::{Agent, SendBody, Timeout, config::Config, http};
+use ureq::unversioned::transport::Connector;
+use ureq::{Agent, SendBody, config::Config, http};
 
-use self::dial::{Dial, tls_error};
+use self::dial::Dial;
+use self::meter::Meter;
+pub(crate) use self::miss::{Failure, Miss};
 use self::names::{Lookup, Names};
+use self::tap::{TapConnector, Wire};
 use crate::event::Event;
 use crate::message::{self, Body, Head, Headers, Method, Request, shown};
-use crate::obstacle::NoConnection;
-use crate::retry::{self, Outcome, Policy};
-use crate::tunnel::{Absolute, credentials_wanted};
-use crate::{Error, Settings, random, tls};
+use crate::retry::{self, Policy};
+use crate::tunnel::credentials_wanted;
+use crate::{Error, Settings, random};
 
 /// The most of a JSON answer that is read, in bytes. A job has a few hundred.
 const MAX_JSON: u64 = 16 * 1024 * 1024;
@@ -47,7 +42,6 @@ const MAX_REDIRECTS: u32 = 10;
 pub(crate) const BUFFER: usize = 64 * 1024;
 /// The largest head, and a little of what follows, so that a larger one is seen as such.
 const INPUT: usize = MAX_HEAD + 4096;
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Sends requests to one server over as few connections as it allows.
 pub(crate) struct Http {
@@ -70,27 +64,6 @@ pub(crate) struct Text {
     pub(crate) body: String,
 }
 
-/// Why an attempt brought no answer.
-pub(crate) enum Failure {
-    /// Final: something of this machine's own, such as a file that cannot be read, or a redirect into nowhere.
-    Final(Error),
-    /// Nothing of the request was sent.
-    NotSent {
-        /// `host:port`, or the host alone: after a redirect another one than the base URL's.
-        host: String,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Sent, and no readable answer came.
-    Cut(String),
-}
-
-/// An attempt that did not go well: the error to end with and, unless that is final, the outcome to ask
-/// [`retry::delay`] about.
-pub(crate) struct Miss {
-    pub(crate) error: Error,
-    pub(crate) outcome: Option<Outcome>,
-}
-
 impl Http {
     /// # Errors
     /// [`Error::Invalid`] for a client certificate that cannot be used.
@@ -98,10 +71,7 @@ impl Http {
         settings: Settings,
         report: Box<dyn Fn(&Event<'_>) + Send + Sync>,
     ) -> Result<Self, Error> {
-        let wire = Arc::new(Wire {
-            stall: settings.stall_timeout,
-            ..Wire::default()
-        });
+        let wire = Arc::new(Wire::new(settings.stall_timeout));
         let config = Config::builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -141,11 +111,7 @@ impl Http {
 
     /// No answer's head is waited for beyond this time, on top of the timeout that each has.
     pub(crate) fn limit_answers(&self, until: Option<Instant>) {
-        *self
-            .wire
-            .limit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = until;
+        self.wire.limit(until);
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -221,67 +187,6 @@ impl Http {
             Ok(text) => Err(self.refused(request, &text.head, &text.body)),
             Err(failure) => Err(self.missed(request, failure)),
         }
-    }
-
-    /// What an error status means.
-    pub(crate) fn refused(&self, request: &Request<'_>, head: &Head, body: &str) -> Miss {
-        let error = head.error(body, &self.settings);
-        let known = (300..500).contains(&head.status) || head.status == 503;
-        match error {
-            Error::Redirect { .. } => Miss {
-                error,
-                outcome: None,
-            },
-            error if request.is_repeatable() || known => Miss {
-                error,
-                outcome: Some(head.outcome(body)),
-            },
-            error => Miss {
-                error: self.unknown(error.to_string()),
-                outcome: Some(head.outcome(body)),
-            },
-        }
-    }
-
-    /// What a missing answer means.
-    pub(crate) fn missed(&self, request: &Request<'_>, failure: Failure) -> Miss {
-        match failure {
-            Failure::Final(error) => Miss {
-                error,
-                outcome: None,
-            },
-            Failure::NotSent { host, source } => Miss {
-                error: Error::Connect { host, source },
-                outcome: Some(Outcome::NotSent),
-            },
-            Failure::Cut(why) => Miss {
-                error: self.cut(request, why),
-                outcome: Some(Outcome::Cut),
-            },
-        }
-    }
-
-    /// The error for an answer that did not come or cannot be read.
-    pub(crate) fn cut(&self, request: &Request<'_>, why: String) -> Error {
-        match request.method {
-            Method::Post => self.unknown(why),
-            method => Error::Cut {
-                request: format!("{} {}", method.name(), request.path),
-                why,
-            },
-        }
-    }
-
-    fn unknown(&self, why: String) -> Error {
-        Error::Unknown {
-            why,
-            list_url: self.list_url(),
-        }
-    }
-
-    /// Where to look for a job of unknown fate.
-    pub(crate) fn list_url(&self) -> String {
-        self.url("/videos?order=desc&limit=5")
     }
 
     /// Sends a request once and gives the answer as soon as its head is there, whatever its status. A GET follows
@@ -427,61 +332,6 @@ impl Http {
             Err(error) => Err(self.broken_off(error)),
         }
     }
-
-    /// What an error while reading an opened answer means.
-    pub(crate) fn broken_off(&self, error: io::Error) -> Failure {
-        match self.failure(error.into(), self.settings.base_url.as_str()) {
-            // Whatever TLS says now: somebody has read the request and answered it.
-            Failure::NotSent { source, .. } => Failure::Cut(source.to_string()),
-            failure => failure,
-        }
-    }
-
-    fn failure(&self, error: ureq::Error, url: &str) -> Failure {
-        let settings = &self.settings;
-        let not_sent = |source| Failure::NotSent {
-            host: message::authority(url),
-            source,
-        };
-        let why = match error {
-            ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
-                format!("no byte moved for {:?}", settings.stall_timeout)
-            }
-            ureq::Error::Timeout(Timeout::RecvResponse) => {
-                format!("no answer came within {:?}", settings.timeout)
-            }
-            ureq::Error::Timeout(Timeout::RecvBody) => {
-                format!("the answer was not complete within {:?}", settings.timeout)
-            }
-            ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                "the server closed the connection".to_owned()
-            }
-            ureq::Error::Io(error) => match tls_error(&error) {
-                // The handshake failed at the server's end: the request went nowhere.
-                Some(&rustls::Error::AlertReceived(alert)) if tls::is_about_certificate(alert) => {
-                    let why = tls::explain(&rustls::Error::AlertReceived(alert));
-                    return not_sent(why.into());
-                }
-                _ if !self.wire.sent() => return not_sent(error.into()),
-                _ => error.to_string(),
-            },
-            // From `dial` or `names`: there is no connection yet.
-            ureq::Error::Other(error) if error.is::<NoConnection>() => {
-                return not_sent(error);
-            }
-            ureq::Error::Protocol(error) => format!("the answer is not HTTP: {error}"),
-            ureq::Error::LargeResponseHeader(..) => format!(
-                "the head of the answer is larger than {} KiB",
-                MAX_HEAD >> 10
-            ),
-            error => error.to_string(),
-        };
-        if self.wire.sent() {
-            Failure::Cut(why)
-        } else {
-            not_sent(why.into())
-        }
-    }
 }
 
 fn pairs(headers: &http::HeaderMap) -> Headers {
@@ -490,302 +340,4 @@ fn pairs(headers: &http::HeaderMap) -> Headers {
         .iter()
         .map(|(name, value)| (name.to_string(), text(value)))
         .collect()
-}
-
-/// The request body on its way out: counts it, keeps an error of its own, and stops reading once the answer is in.
-struct Meter<'a> {
-    reader: Box<dyn Read + 'a>,
-    wire: &'a Wire,
-    report: &'a (dyn Fn(&Event<'_>) + Send + Sync),
-    sent: u64,
-    total: Option<u64>,
-    failure: Option<Error>,
-}
-
-impl Read for Meter<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.wire.is_answered() {
-            // The tap drops what is still "sent"; a body of known length has to be filled up for ureq's sake.
-            let left = self.total.map_or(0, |total| total - self.sent);
-            let count = usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(buffer.len());
-            self.sent += count as u64;
-            return Ok(count);
-        }
-        match self.reader.read(buffer) {
-            Ok(count) => {
-                self.sent += count as u64;
-                (self.report)(&Event::Upload {
-                    sent: self.sent,
-                    total: self.total,
-                });
-                Ok(count)
-            }
-            Err(error) => {
-                let kind = error.kind();
-                self.failure = Some(
-                    match error.into_inner().map(|inner| inner.downcast::<Error>()) {
-                        Some(Ok(error)) => *error,
-                        _ => Error::file("cannot read the request body", kind.into()),
-                    },
-                );
-                Err(kind.into())
-            }
-        }
-    }
-}
-
-/// What the tap learns about the current attempt.
-#[derive(Default)]
-struct Wire {
-    stall: Duration,
-    /// The answer's body may take any time, as long as it moves.
-    transfer: AtomicBool,
-    /// See [`Http::limit_answers`].
-    limit: Mutex<Option<Instant>>,
-    sent: AtomicBool,
-    answered: AtomicBool,
-}
-
-impl Wire {
-    fn start(&self, transfer: bool) {
-        self.transfer.store(transfer, Ordering::Relaxed);
-        self.sent.store(false, Ordering::Relaxed);
-        self.answered.store(false, Ordering::Relaxed);
-    }
-
-    fn limited(&self, timeout: NextTimeout) -> NextTimeout {
-        let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
-        match limit {
-            None => timeout,
-            Some(until) => {
-                let left = time::Duration::Exact(until.saturating_duration_since(Instant::now()));
-                NextTimeout {
-                    after: timeout.after.min(left),
-                    ..timeout
-                }
-            }
-        }
-    }
-
-    /// Whether a byte of the request was handed to the connection.
-    fn sent(&self) -> bool {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Whether the server answered before it had read the whole request, and hung up.
-    fn is_answered(&self) -> bool {
-        self.answered.load(Ordering::Relaxed)
-    }
-}
-
-/// Puts a [`Tap`] on every connection.
-struct TapConnector {
-    wire: Arc<Wire>,
-    names: Arc<Names>,
-}
-
-impl Connector<Box<dyn Transport>> for TapConnector {
-    type Out = Tap;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        chained: Option<Box<dyn Transport>>,
-    ) -> Result<Option<Tap>, ureq::Error> {
-        Ok(chained.map(|inner| Tap {
-            inner,
-            absolute: self.names.absolute(details.uri),
-            wire: Arc::clone(&self.wire),
-            answer_is_in: false,
-            closed: false,
-            in_head: false,
-        }))
-    }
-}
-
-impl fmt::Debug for TapConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TapConnector")
-    }
-}
-
-struct Tap {
-    inner: Box<dyn Transport>,
-    /// The form that a proxy wants requests in.
-    absolute: Option<Absolute>,
-    wire: Arc<Wire>,
-    /// The input buffer holds the start of an early answer that ureq has not asked for yet.
-    answer_is_in: bool,
-    closed: bool,
-    /// The final head of the answer has not come yet.
-    in_head: bool,
-}
-
-impl Tap {
-    /// Waits for input no longer than this once the output is broken: what the server said is there by then.
-    const LAST_WORDS: Duration = Duration::from_millis(200);
-
-    /// Takes informational answers (1xx) out of the input, but for the bare `100 Continue` that ureq waits for: with
-    /// header fields, which RFC 9110 allows, it would be taken for garbage or for the answer. `false`: the input is
-    /// the start of such an answer, or nothing, so more has to come first.
-    fn drop_informational(&mut self) -> bool {
-        while self.in_head {
-            let buffers = self.inner.buffers();
-            let input = buffers.input();
-            let end = input
-                .windows(4)
-                .position(|window| window == b"\r\n\r\n")
-                .map(|at| at + 4);
-            match (input.get(..12), end) {
-                // 101 would switch to another protocol, which ureq refuses.
-                (
-                    Some(
-                        [
-                            b'H',
-                            b'T',
-                            b'T',
-                            b'P',
-                            b'/',
-                            b'1',
-                            b'.',
-                            _,
-                            b' ',
-                            b'1',
-                            a,
-                            b,
-                        ],
-                    ),
-                    end,
-                ) if (a, b) != (&b'0', &b'1') => {
-                    let is_continue = (a, b) == (&b'0', &b'0');
-                    let Some(end) = end else {
-                        return input.len() > MAX_HEAD;
-                    };
-                    if is_continue && end == CONTINUE.len() {
-                        return true;
-                    }
-                    buffers.input_consume(end);
-                    if is_continue && buffers.input().is_empty() {
-                        buffers.input_append_buf()[..CONTINUE.len()].copy_from_slice(CONTINUE);
-                        buffers.input_appended(CONTINUE.len());
-                        return true;
-                    }
-                }
-                (_, None) => return !input.is_empty(),
-                (_, Some(_)) => self.in_head = false,
-            }
-        }
-        true
-    }
-
-    fn transmit(
-        &mut self,
-        amount: usize,
-        is_start: bool,
-        timeout: NextTimeout,
-    ) -> Result<(), ureq::Error> {
-        let Some(absolute) = self.absolute.as_ref().filter(|_| is_start) else {
-            return self.inner.transmit_output(amount, timeout);
-        };
-        let head = absolute.rewrite(&self.inner.buffers().output()[..amount]);
-        let size = self.inner.buffers().output().len();
-        for part in head.chunks(size) {
-            self.inner.buffers().output()[..part.len()].copy_from_slice(part);
-            self.inner.transmit_output(part.len(), timeout)?;
-        }
-        Ok(())
-    }
-
-    fn stalling(&self, timeout: NextTimeout) -> NextTimeout {
-        let stall = Some(time::Duration::Exact(self.wire.stall));
-        NextTimeout {
-            per_read: stall,
-            per_write: stall,
-            ..timeout
-        }
-    }
-}
-
-impl Transport for Tap {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        self.inner.buffers()
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        if self.closed {
-            return Ok(());
-        }
-        let is_start = !self.wire.sent.swap(true, Ordering::Relaxed);
-        self.in_head = true;
-        let timeout = self.stalling(timeout);
-        let error = match self.transmit(amount, is_start, timeout) {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        // A server that refuses an upload answers and closes without reading on. Its answer says more than the
-        // broken pipe that it leaves behind.
-        let last = NextTimeout {
-            after: time::Duration::Exact(Self::LAST_WORDS),
-            ..timeout
-        };
-        match self.inner.await_input(last) {
-            Ok(true) => {
-                (self.answer_is_in, self.closed) = (true, true);
-                self.wire.answered.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(ureq::Error::Io(said)) if tls_error(&said).is_some() => Err(said.into()),
-            _ => Err(error),
-        }
-    }
-
-    fn maybe_await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        if self.drop_informational() && self.inner.buffers().can_use_input() {
-            return Ok(true);
-        }
-        self.await_input(timeout)
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        if std::mem::take(&mut self.answer_is_in) {
-            return Ok(true);
-        }
-        let timeout = match timeout.reason {
-            Timeout::RecvBody if self.wire.transfer.load(Ordering::Relaxed) => NextTimeout {
-                after: time::Duration::NotHappening,
-                ..self.stalling(timeout)
-            },
-            Timeout::RecvBody => self.wire.limited(self.stalling(timeout)),
-            _ => self.wire.limited(timeout),
-        };
-        // Informational answers without end take no longer than one that is final.
-        let until = match timeout.after {
-            time::Duration::Exact(after) => Instant::now().checked_add(after),
-            time::Duration::NotHappening => None,
-        };
-        loop {
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            let after = left.map_or(time::Duration::NotHappening, time::Duration::Exact);
-            let more = self.inner.await_input(NextTimeout { after, ..timeout })?;
-            if !more || self.drop_informational() {
-                return Ok(more);
-            }
-        }
-    }
-
-    fn is_open(&mut self) -> bool {
-        !self.closed && self.inner.is_open()
-    }
-
-    fn is_tls(&self) -> bool {
-        self.inner.is_tls()
-    }
-}
-
-impl fmt::Debug for Tap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tap({:?})", self.inner)
-    }
 }

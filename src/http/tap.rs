@@ -1,0 +1,287 @@
+//! The last link of the connector chain, above TCP, proxy and TLS: the first byte that passes it is a byte of the
+//! request, and what is said to a proxy does not pass it. So it knows whether a request left this machine, which
+//! ureq's public interface does not tell. It also puts the stall timeout where bodies move and only there, hears the
+//! answer of a server that hangs up in the middle of an upload, and passes over informational answers.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ureq::Timeout;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, NextTimeout, Transport, time,
+};
+
+use super::MAX_HEAD;
+use super::dial::tls_error;
+use super::names::Names;
+use crate::tunnel::Absolute;
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What the tap learns about the current attempt.
+#[derive(Default)]
+pub(super) struct Wire {
+    stall: Duration,
+    /// The answer's body may take any time, as long as it moves.
+    transfer: AtomicBool,
+    /// See [`Wire::limit`].
+    limit: Mutex<Option<Instant>>,
+    sent: AtomicBool,
+    answered: AtomicBool,
+}
+
+impl Wire {
+    pub(super) fn new(stall: Duration) -> Self {
+        Self {
+            stall,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn start(&self, transfer: bool) {
+        self.transfer.store(transfer, Ordering::Relaxed);
+        self.sent.store(false, Ordering::Relaxed);
+        self.answered.store(false, Ordering::Relaxed);
+    }
+
+    /// No answer's head is waited for beyond this time, on top of the timeout that each has.
+    pub(super) fn limit(&self, until: Option<Instant>) {
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    fn limited(&self, timeout: NextTimeout) -> NextTimeout {
+        let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        match limit {
+            None => timeout,
+            Some(until) => {
+                let left = time::Duration::Exact(until.saturating_duration_since(Instant::now()));
+                NextTimeout {
+                    after: timeout.after.min(left),
+                    ..timeout
+                }
+            }
+        }
+    }
+
+    /// Whether a byte of the request was handed to the connection.
+    pub(super) fn sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Whether the server answered before it had read the whole request, and hung up.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+/// Puts a [`Tap`] on every connection.
+pub(super) struct TapConnector {
+    pub(super) wire: Arc<Wire>,
+    pub(super) names: Arc<Names>,
+}
+
+impl Connector<Box<dyn Transport>> for TapConnector {
+    type Out = Tap;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<Box<dyn Transport>>,
+    ) -> Result<Option<Tap>, ureq::Error> {
+        Ok(chained.map(|inner| Tap {
+            inner,
+            absolute: self.names.absolute(details.uri),
+            wire: Arc::clone(&self.wire),
+            answer_is_in: false,
+            closed: false,
+            in_head: false,
+        }))
+    }
+}
+
+impl fmt::Debug for TapConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TapConnector")
+    }
+}
+
+pub(super) struct Tap {
+    inner: Box<dyn Transport>,
+    /// The form that a proxy wants requests in.
+    absolute: Option<Absolute>,
+    wire: Arc<Wire>,
+    /// The input buffer holds the start of an early answer that ureq has not asked for yet.
+    answer_is_in: bool,
+    closed: bool,
+    /// The final head of the answer has not come yet.
+    in_head: bool,
+}
+
+impl Tap {
+    /// Waits for input no longer than this once the output is broken: what the server said is there by then.
+    const LAST_WORDS: Duration = Duration::from_millis(200);
+
+    /// Takes informational answers (1xx) out of the input, but for the bare `100 Continue` that ureq waits for: with
+    /// header fields, which RFC 9110 allows, it would be taken for garbage or for the answer. `false`: the input is
+    /// the start of such an answer, or nothing, so more has to come first.
+    fn drop_informational(&mut self) -> bool {
+        while self.in_head {
+            let buffers = self.inner.buffers();
+            let input = buffers.input();
+            let end = input
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+                .map(|at| at + 4);
+            match (input.get(..12), end) {
+                // 101 would switch to another protocol, which ureq refuses.
+                (
+                    Some(
+                        [
+                            b'H',
+                            b'T',
+                            b'T',
+                            b'P',
+                            b'/',
+                            b'1',
+                            b'.',
+                            _,
+                            b' ',
+                            b'1',
+                            a,
+                            b,
+                        ],
+                    ),
+                    end,
+                ) if (a, b) != (&b'0', &b'1') => {
+                    let is_continue = (a, b) == (&b'0', &b'0');
+                    let Some(end) = end else {
+                        return input.len() > MAX_HEAD;
+                    };
+                    if is_continue && end == CONTINUE.len() {
+                        return true;
+                    }
+                    buffers.input_consume(end);
+                    if is_continue && buffers.input().is_empty() {
+                        buffers.input_append_buf()[..CONTINUE.len()].copy_from_slice(CONTINUE);
+                        buffers.input_appended(CONTINUE.len());
+                        return true;
+                    }
+                }
+                (_, None) => return !input.is_empty(),
+                (_, Some(_)) => self.in_head = false,
+            }
+        }
+        true
+    }
+
+    fn transmit(
+        &mut self,
+        amount: usize,
+        is_start: bool,
+        timeout: NextTimeout,
+    ) -> Result<(), ureq::Error> {
+        let Some(absolute) = self.absolute.as_ref().filter(|_| is_start) else {
+            return self.inner.transmit_output(amount, timeout);
+        };
+        let head = absolute.rewrite(&self.inner.buffers().output()[..amount]);
+        let size = self.inner.buffers().output().len();
+        for part in head.chunks(size) {
+            self.inner.buffers().output()[..part.len()].copy_from_slice(part);
+            self.inner.transmit_output(part.len(), timeout)?;
+        }
+        Ok(())
+    }
+
+    fn stalling(&self, timeout: NextTimeout) -> NextTimeout {
+        let stall = Some(time::Duration::Exact(self.wire.stall));
+        NextTimeout {
+            per_read: stall,
+            per_write: stall,
+            ..timeout
+        }
+    }
+}
+
+impl Transport for Tap {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        if self.closed {
+            return Ok(());
+        }
+        let is_start = !self.wire.sent.swap(true, Ordering::Relaxed);
+        self.in_head = true;
+        let timeout = self.stalling(timeout);
+        let error = match self.transmit(amount, is_start, timeout) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        // A server that refuses an upload answers and closes without reading on. Its answer says more than the
+        // broken pipe that it leaves behind.
+        let last = NextTimeout {
+            after: time::Duration::Exact(Self::LAST_WORDS),
+            ..timeout
+        };
+        match self.inner.await_input(last) {
+            Ok(true) => {
+                (self.answer_is_in, self.closed) = (true, true);
+                self.wire.answered.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(ureq::Error::Io(said)) if tls_error(&said).is_some() => Err(said.into()),
+            _ => Err(error),
+        }
+    }
+
+    fn maybe_await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        if self.drop_informational() && self.inner.buffers().can_use_input() {
+            return Ok(true);
+        }
+        self.await_input(timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        if std::mem::take(&mut self.answer_is_in) {
+            return Ok(true);
+        }
+        let timeout = match timeout.reason {
+            Timeout::RecvBody if self.wire.transfer.load(Ordering::Relaxed) => NextTimeout {
+                after: time::Duration::NotHappening,
+                ..self.stalling(timeout)
+            },
+            Timeout::RecvBody => self.wire.limited(self.stalling(timeout)),
+            _ => self.wire.limited(timeout),
+        };
+        // Informational answers without end take no longer than one that is final.
+        let until = match timeout.after {
+            time::Duration::Exact(after) => Instant::now().checked_add(after),
+            time::Duration::NotHappening => None,
+        };
+        loop {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let after = left.map_or(time::Duration::NotHappening, time::Duration::Exact);
+            let more = self.inner.await_input(NextTimeout { after, ..timeout })?;
+            if !more || self.drop_informational() {
+                return Ok(more);
+            }
+        }
+    }
+
+    fn is_open(&mut self) -> bool {
+        !self.closed && self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tap({:?})", self.inner)
+    }
+}
