@@ -52,7 +52,7 @@ impl Client {
         report: impl Fn(&Event<'_>) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         settings.check()?;
-        let http = Http::new(settings, Box::new(report))?;
+        let http = Http::new(settings, Box::new(report));
         Ok(Self {
             http,
             alone: PhantomData,

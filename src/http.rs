@@ -4,7 +4,8 @@
 mod dial;
 mod meter;
 mod miss;
-mod names;
+mod routes;
+mod secure;
 mod tap;
 
 use std::io::{self, Read};
@@ -18,7 +19,7 @@ use ureq::{Agent, SendBody, config::Config, http};
 use self::dial::Dial;
 use self::meter::Meter;
 pub(crate) use self::miss::{Failure, Miss};
-use self::names::{Lookup, Names};
+use self::routes::{NotYet, Routes};
 use self::tap::{TapConnector, Wire};
 use crate::event::Event;
 use crate::message::{self, Body, Head, Headers, Method, Request, shown};
@@ -47,7 +48,7 @@ const INPUT: usize = MAX_HEAD + 4096;
 pub(crate) struct Http {
     agent: Agent,
     settings: Settings,
-    names: Arc<Names>,
+    routes: Arc<Routes>,
     wire: Arc<Wire>,
     pub(crate) report: Box<dyn Fn(&Event<'_>) + Send + Sync>,
 }
@@ -65,44 +66,35 @@ pub(crate) struct Text {
 }
 
 impl Http {
-    /// # Errors
-    /// [`Error::Invalid`] for a client certificate that cannot be used.
-    pub(crate) fn new(
-        settings: Settings,
-        report: Box<dyn Fn(&Event<'_>) + Send + Sync>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(settings: Settings, report: Box<dyn Fn(&Event<'_>) + Send + Sync>) -> Self {
         let wire = Arc::new(Wire::new(settings.stall_timeout));
         let config = Config::builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
-            .tls_config(dial::certificates(&settings)?)
             .user_agent("")
             .accept("")
             .max_response_header_size(MAX_HEAD)
             .max_idle_age(MAX_IDLE)
             .input_buffer_size(INPUT)
             .output_buffer_size(BUFFER)
-            .timeout_resolve(Some(settings.connect_timeout))
-            .timeout_connect(Some(settings.connect_timeout))
             .timeout_await_100(Some(EXPECT_WAIT))
             .timeout_recv_response(Some(settings.timeout))
             .timeout_recv_body(Some(settings.timeout))
             .build();
-        let names = Arc::new(Names::new(&settings));
-        let connector = Dial::new(Arc::clone(&names)).chain(TapConnector {
+        let routes = Arc::new(Routes::new(&settings));
+        let connector = Dial::new(Arc::clone(&routes), &settings).chain(TapConnector {
             wire: Arc::clone(&wire),
-            names: Arc::clone(&names),
+            routes: Arc::clone(&routes),
         });
-        let lookup = Lookup(Arc::clone(&names));
-        Ok(Self {
-            agent: Agent::with_parts(config, connector, lookup),
+        Self {
+            agent: Agent::with_parts(config, connector, NotYet),
             settings,
-            names,
+            routes,
             wire,
             report,
-        })
+        }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -296,8 +288,8 @@ impl Http {
             headers: &shown(&head.headers),
         });
         if head.status == 407
-            && self.names.absolute(&uri).is_some()
-            && let Some(proxy) = self.names.route(&uri)
+            && self.routes.absolute(&uri).is_some()
+            && let Some(proxy) = self.routes.proxy(&uri)
         {
             let source = credentials_wanted(proxy).at_proxy(proxy);
             return Err(self.failure(ureq::Error::Other(source.into()), url));

@@ -296,7 +296,7 @@ pub struct Settings {
     pub proxies: Proxies,
     /// The one kind of address that is connected to. Default: both.
     pub family: Option<Family>,
-    /// Longest time for name lookup, and again for connecting to all addresses with TLS. Default: 10 s.
+    /// Longest time until there is a connection: for lookups, all addresses, a proxy and TLS together. Default: 10 s.
     pub connect_timeout: Duration,
     /// Longest wait for the head of an answer, and for the rest of a JSON answer. Default: 10 min.
     pub timeout: Duration,

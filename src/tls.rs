@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{AlertDescription, CertificateError, InconsistentKeys, RootCertStore};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{AlertDescription, CertificateError, ClientConfig, InconsistentKeys, RootCertStore};
 
 use crate::Error;
 use crate::error::shorten;
@@ -18,7 +20,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 
 /// The certificates that are trusted to sign a server's. Default: Mozilla's, as they were when this was built.
 #[derive(Clone)]
-pub struct Roots(Arc<Vec<CertificateDer<'static>>>);
+pub struct Roots(Arc<RootCertStore>);
 
 impl Roots {
     /// Reads a bundle in PEM: any number of certificates, with any text between them. Those that cannot be read are
@@ -27,16 +29,17 @@ impl Roots {
     /// # Errors
     /// [`Error::Invalid`] if the text is broken PEM or holds no certificate that can be used.
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
-        let found = certificates(pem)?;
-        let (usable, _) = RootCertStore::empty().add_parsable_certificates(found.iter().cloned());
-        match usable {
-            0 => Err(Error::invalid("none of the certificates in it can be used")),
-            _ => Ok(Self(Arc::new(found))),
+        let mut roots = RootCertStore::empty();
+        match roots.add_parsable_certificates(certificates(pem)?) {
+            (0, _) => Err(Error::invalid("none of the certificates in it can be used")),
+            _ => Ok(Self(Arc::new(roots))),
         }
     }
 
-    pub(crate) fn der(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(AsRef::as_ref)
+    fn mozilla() -> Self {
+        Self(Arc::new(RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        }))
     }
 }
 
@@ -47,13 +50,9 @@ impl fmt::Debug for Roots {
 }
 
 /// What this machine shows to a server that asks who it is: a certificate, with those that lead to its issuer, and
-/// its private key. Debug output hides the key.
+/// its private key. A proxy that is spoken to over TLS is shown it too. Debug output hides the key.
 #[derive(Clone)]
-pub struct ClientCertificate {
-    chain: Arc<Vec<CertificateDer<'static>>>,
-    /// In PEM, as ureq takes it.
-    key: Arc<Vec<u8>>,
-}
+pub struct ClientCertificate(Arc<CertifiedKey>);
 
 impl ClientCertificate {
     /// Reads the certificate and its chain, the certificate first, and the key (PKCS #8, PKCS #1 or SEC1, not
@@ -78,13 +77,8 @@ impl ClientCertificate {
         };
         let key = PrivateKeyDer::from_pem_slice(key_pem)
             .map_err(|_| unusable("there is no private key in it"))?;
-        let provider = rustls::crypto::ring::default_provider();
-        // The same call as the one that ureq expects to succeed.
-        match rustls::sign::CertifiedKey::from_der(chain.clone(), key, &provider) {
-            Ok(_) => Ok(Self {
-                chain: Arc::new(chain),
-                key: Arc::new(key_pem.to_vec()),
-            }),
+        match CertifiedKey::from_der(chain, key, &ring::default_provider()) {
+            Ok(both) => Ok(Self(Arc::new(both))),
             Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
                 Err(Error::invalid("the key belongs to another certificate"))
             }
@@ -94,14 +88,6 @@ impl ClientCertificate {
             Err(_) => Err(unusable("its private key cannot be used")),
         }
     }
-
-    pub(crate) fn chain(&self) -> impl Iterator<Item = &[u8]> {
-        self.chain.iter().map(AsRef::as_ref)
-    }
-
-    pub(crate) fn key_pem(&self) -> &[u8] {
-        &self.key
-    }
 }
 
 impl fmt::Debug for ClientCertificate {
@@ -109,7 +95,7 @@ impl fmt::Debug for ClientCertificate {
         write!(
             f,
             "ClientCertificate({} certificates, [key])",
-            self.chain.len()
+            self.0.cert.len()
         )
     }
 }
@@ -127,6 +113,24 @@ fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
         }
         Err(_) => Err(Error::invalid("a certificate in it is broken PEM")),
     }
+}
+
+/// What a handshake starts from.
+pub(crate) fn config(
+    roots: Option<&Roots>,
+    own: Option<&ClientCertificate>,
+) -> Result<ClientConfig, rustls::Error> {
+    let roots = roots.cloned().unwrap_or_else(Roots::mozilla);
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots.0);
+    Ok(match own {
+        None => builder.with_no_client_auth(),
+        Some(own) => {
+            let shown = SingleCertAndKey::from(Arc::clone(&own.0));
+            builder.with_client_cert_resolver(Arc::new(shown))
+        }
+    })
 }
 
 /// What a failed handshake means.

@@ -477,7 +477,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "connect-timeout",
         value: "DURATION",
         default: "10s",
-        help: "Longest name lookup, and longest connecting, TLS included",
+        help: "Longest way to a connection: lookup, all addresses, proxy and TLS",
         set: Set::Duration(|args, value| args.connect_timeout = Some(value)),
         ..NONE
     },

@@ -1,58 +1,124 @@
-//! The connector chain up to the point where the request begins: TCP to the server or a proxy, the proxy's own
-//! ceremony, then TLS where the URL asks for it. ureq has a chain of its own; this one chooses the proxy by what is
-//! to be reached, knows at which step it failed, and sends nothing that counts as the request.
+//! The connector chain up to the point where the request begins: the lookup, TCP to the server or a proxy, the
+//! proxy's own ceremony, then TLS where the URL asks for it. ureq has a chain of its own; this one chooses the proxy
+//! by what is to be reached, knows at which step it failed, keeps all steps together within one time, and sends
+//! nothing that counts as the request.
 
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ureq::http::Uri;
-use ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig};
+use ureq::Timeout;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, NextTimeout, RustlsConnector, TcpConnector,
-    Transport, TransportAdapter, time,
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, TcpConnector, Transport,
+    TransportAdapter, time,
 };
 
-use super::names::{Names, host_and_port};
+use super::routes::{Routes, host_and_port};
+use super::secure::{Secure, Tls};
+use crate::net::{self, Family};
 use crate::obstacle::NoConnection;
 use crate::proxy::{Kind, Proxy, place};
 use crate::tunnel::{connect, is_about_address, socks5};
-use crate::{Error, Settings, tls};
+use crate::{Settings, tls};
 
 /// Opens connections.
 pub(super) struct Dial {
-    names: Arc<Names>,
-    tls: RustlsConnector,
+    routes: Arc<Routes>,
+    tls: Tls,
+    family: Option<Family>,
+    timeout: Duration,
 }
 
 impl Dial {
-    pub(super) fn new(names: Arc<Names>) -> Self {
+    pub(super) fn new(routes: Arc<Routes>, settings: &Settings) -> Self {
         Self {
-            names,
-            tls: RustlsConnector::default(),
+            routes,
+            tls: Tls::new(settings),
+            family: settings.family,
+            timeout: settings.connect_timeout,
+        }
+    }
+}
+
+impl Connector for Dial {
+    type Out = Box<dyn Transport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let call = Call {
+            dial: self,
+            details,
+            until: Instant::now() + self.timeout,
+        };
+        call.connection()
+            .map(Some)
+            .map_err(|reason| ureq::Error::Other(reason.into()))
+    }
+}
+
+// ureq asks for it, and nobody reads it.
+impl fmt::Debug for Dial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dial")
+    }
+}
+
+/// One connection being made.
+struct Call<'a> {
+    dial: &'a Dial,
+    details: &'a ConnectionDetails<'a>,
+    until: Instant,
+}
+
+impl Call<'_> {
+    fn connection(&self) -> Result<Box<dyn Transport>, NoConnection> {
+        let (host, port) = host_and_port(self.details.uri);
+        let way = match self.dial.routes.proxy(self.details.uri) {
+            None => self.tcp(&self.look_up(host, port)?)?,
+            Some(proxy) => self.through(proxy, host, port)?,
+        };
+        match self.details.needs_tls() {
+            true => self.encrypt(host, way),
+            false => Ok(way),
         }
     }
 
-    fn tcp(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, NoConnection> {
-        match TcpConnector::default().connect(details, None::<()>) {
-            Ok(Some(Either::B(tcp))) => Ok(Box::new(tcp)),
-            Ok(_) => Err(NoConnection::other("there is no address to connect to")),
-            Err(error) => Err(self.explain(error, "connecting took")),
+    fn look_up(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoConnection> {
+        net::look_up(host, port, self.dial.family, self.left())
+    }
+
+    /// A connection to the first address that takes one. Each but the last has half of the time that is left.
+    fn tcp(&self, addresses: &[SocketAddr]) -> Result<Box<dyn Transport>, NoConnection> {
+        let mut reason = NoConnection::other("there is no address to connect to");
+        for (address, further) in addresses.iter().zip((0..addresses.len()).rev()) {
+            let left = self.left();
+            if left.is_zero() {
+                return Err(self.explain(ureq::Error::Timeout(Timeout::Connect), "connecting took"));
+            }
+            let share = if further == 0 { left } else { left / 2 };
+            match TcpConnector::default().connect(&self.details_for(*address, share), None::<()>) {
+                Ok(Some(Either::B(tcp))) => return Ok(Box::new(tcp)),
+                Ok(_) => {}
+                Err(error) => reason = self.explain(error, "connecting took"),
+            }
         }
+        Err(reason)
     }
 
     fn encrypt(
         &self,
-        details: &ConnectionDetails,
-        transport: Box<dyn Transport>,
+        host: &str,
+        way: Box<dyn Transport>,
     ) -> Result<Box<dyn Transport>, NoConnection> {
-        match self.tls.connect(details, Some(transport)) {
-            Ok(Some(Either::A(plain))) => Ok(plain),
-            Ok(Some(Either::B(encrypted))) => Ok(Box::new(encrypted)),
-            Ok(None) => Err(NoConnection::other("there is no TLS")),
-            Err(error) => Err(self.explain(error, "the TLS handshake took")),
+        let stream = self.adapt(way);
+        match Secure::new(&self.dial.tls, host, stream, self.details.config) {
+            Ok(secure) => Ok(Box::new(secure)),
+            Err(error) => Err(self.explain(error.into(), "the TLS handshake took")),
         }
     }
 
@@ -60,9 +126,9 @@ impl Dial {
     fn through(
         &self,
         proxy: &Proxy,
-        details: &ConnectionDetails,
+        host: &str,
+        port: u16,
     ) -> Result<Box<dyn Transport>, NoConnection> {
-        let (host, port) = host_and_port(details.uri);
         // For SOCKS, one after the other: `None` is the name itself.
         let mut targets = vec![None];
         let is_local = match proxy.kind {
@@ -71,18 +137,19 @@ impl Dial {
             Kind::Http | Kind::Https => false,
         };
         if is_local {
-            let found = self.names.look_up(host, port, left(details))?;
+            let found = self.look_up(host, port)?;
             targets = found.into_iter().map(Some).collect();
         }
+        let at_proxy = |reason: NoConnection| reason.at_proxy(proxy);
+        let addresses = self.look_up(&proxy.host, proxy.port).map_err(at_proxy)?;
         let error = loop {
             let target = targets.remove(0);
-            let way = self.reach(proxy, details);
-            let mut stream = adapt(way.map_err(|it| it.at_proxy(proxy))?, details);
+            let mut stream = self.adapt(self.reach(proxy, &addresses).map_err(at_proxy)?);
             let asked = match proxy.kind {
                 Kind::Socks5 | Kind::Socks5h => {
                     socks5(&mut stream, target.ok_or((host, port)), proxy)
                 }
-                Kind::Http | Kind::Https if details.needs_tls() => {
+                Kind::Http | Kind::Https if self.details.needs_tls() => {
                     connect(&mut stream, &place(host, port), proxy)
                 }
                 // The proxy reads the request itself: see `Absolute`.
@@ -94,49 +161,69 @@ impl Dial {
                 Err(error)
                     if is_about_address(&error)
                         && !targets.is_empty()
-                        && !left(details).after.is_zero() => {}
+                        && !self.left().is_zero() => {}
                 Err(error) => break error,
             }
         };
-        let reason = self.explain(error.into(), "asking it took");
-        Err(reason.at_proxy(proxy))
+        Err(at_proxy(self.explain(error.into(), "asking it took")))
     }
 
     /// A connection to the proxy.
     fn reach(
         &self,
         proxy: &Proxy,
-        details: &ConnectionDetails,
+        addresses: &[SocketAddr],
     ) -> Result<Box<dyn Transport>, NoConnection> {
-        let tcp = self.tcp(details)?;
-        if proxy.kind != Kind::Https {
-            return Ok(tcp);
+        let tcp = self.tcp(addresses)?;
+        match proxy.kind {
+            Kind::Https => self.encrypt(&proxy.host, tcp),
+            _ => Ok(tcp),
         }
-        let uri: Uri = format!("https://{}", proxy.place())
-            .parse()
-            .map_err(|_| NoConnection::other("its name cannot be used"))?;
-        let to_proxy = ConnectionDetails {
-            uri: &uri,
-            addrs: details.addrs.clone(),
+    }
+
+    /// What is left of the time for connecting.
+    fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    fn limit(&self, after: Duration) -> NextTimeout {
+        NextTimeout {
+            after: time::Duration::Exact(after),
+            reason: Timeout::Connect,
+            ..NextTimeout::default()
+        }
+    }
+
+    /// What ureq's connector for TCP wants to know.
+    fn details_for(&self, address: SocketAddr, timeout: Duration) -> ConnectionDetails<'_> {
+        let details = self.details;
+        let mut addrs = details.resolver.empty();
+        addrs.push(address);
+        ConnectionDetails {
+            uri: details.uri,
+            addrs,
             config: details.config,
             request_level: details.request_level,
             resolver: details.resolver,
-            now: details.now,
-            timeout: details.timeout,
+            now: (details.current_time)(),
+            timeout: self.limit(timeout),
             current_time: Arc::clone(&details.current_time),
             run_connector: Arc::clone(&details.run_connector),
             register_shutdown: Arc::clone(&details.register_shutdown),
-        };
-        self.encrypt(&to_proxy, tcp)
+        }
+    }
+
+    /// A connection to talk to a proxy or shake hands over, no longer than there is time for connecting.
+    fn adapt(&self, way: Box<dyn Transport>) -> TransportAdapter {
+        let mut stream = TransportAdapter::new(way, Arc::clone(&self.details.current_time));
+        stream.set_timeout(self.limit(self.left()));
+        stream
     }
 
     /// What went wrong on the way. `slow`: what took too long, if it was that.
     fn explain(&self, error: ureq::Error, slow: &str) -> NoConnection {
         let why = match error {
-            ureq::Error::Timeout(_) => {
-                format!("{slow} longer than {:?}", self.names.connect_timeout())
-            }
-            ureq::Error::Rustls(error) => return tls::explain(&error),
+            ureq::Error::Timeout(_) => format!("{slow} longer than {:?}", self.dial.timeout),
             ureq::Error::Io(error) => match tls_error(&error) {
                 Some(error) => return tls::explain(error),
                 None => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
@@ -151,53 +238,6 @@ impl Dial {
         };
         NoConnection::other(why)
     }
-}
-
-impl Connector for Dial {
-    type Out = Box<dyn Transport>;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        _: Option<()>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        let way = match self.names.route(details.uri) {
-            None => self.tcp(details),
-            Some(proxy) => self.through(proxy, details),
-        };
-        let way = way.and_then(|way| match details.needs_tls() {
-            true => self.encrypt(details, way),
-            false => Ok(way),
-        });
-        way.map(Some)
-            .map_err(|reason| ureq::Error::Other(reason.into()))
-    }
-}
-
-// ureq asks for it, and nobody reads it.
-impl fmt::Debug for Dial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Dial")
-    }
-}
-
-/// What is left of the time for connecting.
-fn left(details: &ConnectionDetails) -> NextTimeout {
-    let mut timeout = details.timeout;
-    if let (time::Duration::Exact(after), time::Instant::Exact(start)) =
-        (timeout.after, details.now)
-    {
-        let spent = Instant::now().saturating_duration_since(start);
-        timeout.after = time::Duration::Exact(after.saturating_sub(spent));
-    }
-    timeout
-}
-
-/// A connection to talk to a proxy over, no longer than there is time for connecting.
-fn adapt(way: Box<dyn Transport>, details: &ConnectionDetails) -> TransportAdapter {
-    let mut stream = TransportAdapter::new(way, Arc::clone(&details.current_time));
-    stream.set_timeout(left(details));
-    stream
 }
 
 /// The error of rustls that an I/O error carries, if that is what it does.
@@ -230,21 +270,4 @@ impl Transport for Tunnel {
     fn is_open(&mut self) -> bool {
         self.0.is_open()
     }
-}
-
-/// ureq's form of the certificates, which were checked when they were read. A proxy that is spoken to over TLS is
-/// trusted, and shown the client's certificate, as a server is.
-pub(super) fn certificates(settings: &Settings) -> Result<TlsConfig, Error> {
-    let certificate = |der| Certificate::from_der(der).to_owned();
-    let mut config = TlsConfig::builder();
-    if let Some(roots) = &settings.roots {
-        config = config.root_certs(roots.der().map(certificate).into());
-    }
-    if let Some(own) = &settings.client_certificate {
-        let chain: Vec<_> = own.chain().map(certificate).collect();
-        let key = PrivateKey::from_pem(own.key_pem())
-            .map_err(|_| Error::invalid("the client's private key cannot be used"))?;
-        config = config.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
-    }
-    Ok(config.build())
 }

@@ -15,7 +15,7 @@ use ureq::unversioned::transport::{
 
 use super::MAX_HEAD;
 use super::dial::tls_error;
-use super::names::Names;
+use super::routes::Routes;
 use crate::tunnel::Absolute;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -79,7 +79,7 @@ impl Wire {
 /// Puts a [`Tap`] on every connection.
 pub(super) struct TapConnector {
     pub(super) wire: Arc<Wire>,
-    pub(super) names: Arc<Names>,
+    pub(super) routes: Arc<Routes>,
 }
 
 impl Connector<Box<dyn Transport>> for TapConnector {
@@ -92,7 +92,7 @@ impl Connector<Box<dyn Transport>> for TapConnector {
     ) -> Result<Option<Tap>, ureq::Error> {
         Ok(chained.map(|inner| Tap {
             inner,
-            absolute: self.names.absolute(details.uri),
+            absolute: self.routes.absolute(details.uri),
             wire: Arc::clone(&self.wire),
             answer_is_in: false,
             closed: false,
