@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::adopt::{self, Found};
@@ -52,7 +53,7 @@ impl Client {
         report: impl Fn(&Event<'_>) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         settings.check()?;
-        let http = Http::new(settings, Box::new(report));
+        let http = Http::new(settings, Arc::new(report));
         Ok(Self {
             http,
             alone: PhantomData,

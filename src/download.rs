@@ -142,7 +142,7 @@ impl Transfer<'_> {
                         failures = 0;
                     }
                     match self.http.delay(&Request::get(&self.path), failures, &miss) {
-                        Some(after) => self.http.pause(&mut failures, after, &miss.error),
+                        Some(after) => self.http.pause(&mut failures, after, &miss),
                         None => return Err(miss.error),
                     }
                 }

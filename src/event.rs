@@ -1,9 +1,14 @@
 //! What a caller may want to show while a call runs. The library prints nothing itself.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Error, Job};
+
+/// Where reports go.
+pub(crate) type Report = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
 /// A report from inside a call. Header values that may be secret come as `[hidden]`.
 #[derive(Debug)]
@@ -17,6 +22,25 @@ pub enum Event<'a> {
         url: &'a str,
         /// Names and values in order.
         headers: &'a [(String, String)],
+    },
+    /// A server or proxy could not be connected to at one of its addresses. The next one follows, if there is one.
+    Unreachable {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        why: &'a str,
+    },
+    /// A new connection is open. Without this report between a [`Event::Sending`] and its [`Event::Answer`] an
+    /// earlier connection is used again.
+    Connected {
+        /// The server's address, or that of the proxy that leads to it.
+        address: SocketAddr,
+        /// The proxy's `host:port`.
+        proxy: Option<&'a str>,
+        /// What is spoken to the server over it: `TLS 1.3`, say, or `None` for plain HTTP.
+        tls: Option<&'static str>,
+        /// What the way to it took.
+        took: Phases,
     },
     /// More of the request body was handed to the network.
     Upload {
@@ -32,10 +56,18 @@ pub enum Event<'a> {
         /// Names and values in order.
         headers: &'a [(String, String)],
     },
+    /// The body of an answer was read to its end, or as far as it is wanted. Media come as [`Event::Download`].
+    Read {
+        /// Bytes.
+        size: u64,
+    },
     /// An attempt failed and another follows.
     Retry {
         /// The delay before it.
         after: Duration,
+        /// Whether the server asked for this delay; otherwise it is half a second, doubling up to 8 s, less up to
+        /// a quarter.
+        asked: bool,
         /// 1 for the first retry.
         number: u32,
         /// How many there may be.
@@ -81,4 +113,18 @@ pub enum Event<'a> {
     },
     /// The server takes no JSON here (415): the reference is sent as a form.
     FormInstead,
+}
+
+/// What the steps to a new connection took. Those that were not needed took no time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Phases {
+    /// Looking names up.
+    pub lookup: Duration,
+    /// Connecting: TCP, with the addresses that were tried in vain.
+    pub connect: Duration,
+    /// Asking the proxy for a way to the server, with TLS to the proxy.
+    pub proxy: Duration,
+    /// The TLS handshake with the server.
+    pub handshake: Duration,
 }

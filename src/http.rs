@@ -21,9 +21,9 @@ use self::meter::Meter;
 pub(crate) use self::miss::{Failure, Miss};
 use self::routes::{NotYet, Routes};
 use self::tap::{TapConnector, Wire};
-use crate::event::Event;
+use crate::event::{Event, Report};
 use crate::message::{self, Body, Head, Headers, Method, Request, shown};
-use crate::retry::{self, Policy};
+use crate::retry::{self, Outcome, Policy};
 use crate::tunnel::credentials_wanted;
 use crate::{Error, Settings, random};
 
@@ -50,7 +50,7 @@ pub(crate) struct Http {
     settings: Settings,
     routes: Arc<Routes>,
     wire: Arc<Wire>,
-    pub(crate) report: Box<dyn Fn(&Event<'_>) + Send + Sync>,
+    pub(crate) report: Report,
 }
 
 /// An answer whose body is still on its way.
@@ -66,7 +66,7 @@ pub(crate) struct Text {
 }
 
 impl Http {
-    pub(crate) fn new(settings: Settings, report: Box<dyn Fn(&Event<'_>) + Send + Sync>) -> Self {
+    pub(crate) fn new(settings: Settings, report: Report) -> Self {
         let wire = Arc::new(Wire::new(settings.stall_timeout));
         let config = Config::builder()
             .http_status_as_error(false)
@@ -84,10 +84,11 @@ impl Http {
             .timeout_recv_body(Some(settings.timeout))
             .build();
         let routes = Arc::new(Routes::new(&settings));
-        let connector = Dial::new(Arc::clone(&routes), &settings).chain(TapConnector {
-            wire: Arc::clone(&wire),
-            routes: Arc::clone(&routes),
-        });
+        let connector =
+            Dial::new(Arc::clone(&routes), &settings, Arc::clone(&report)).chain(TapConnector {
+                wire: Arc::clone(&wire),
+                routes: Arc::clone(&routes),
+            });
         Self {
             agent: Agent::with_parts(config, connector, NotYet),
             settings,
@@ -123,7 +124,7 @@ impl Http {
                 Err(miss) => miss,
             };
             match self.delay(request, done, &miss) {
-                Some(after) => self.pause(&mut done, after, &miss.error),
+                Some(after) => self.pause(&mut done, after, &miss),
                 // What a later attempt met says nothing about the job that an earlier one may have made.
                 None => return Err(unknown.unwrap_or(miss.error)),
             }
@@ -153,14 +154,15 @@ impl Http {
     }
 
     /// Tells of the next retry, and waits for it.
-    pub(crate) fn pause(&self, done: &mut u32, after: Duration, why: &Error) {
+    pub(crate) fn pause(&self, done: &mut u32, after: Duration, miss: &Miss) {
         *done += 1;
         let of = self.settings.max_retries;
         (self.report)(&Event::Retry {
             after,
+            asked: matches!(miss.outcome, Some(Outcome::Status { asked: Some(_), .. })),
             number: *done,
             of,
-            why,
+            why: &miss.error,
         });
         thread::sleep(after);
     }
@@ -261,7 +263,7 @@ impl Http {
         let mut reader = Meter {
             reader,
             wire: &self.wire,
-            report: &*self.report,
+            report: &self.report,
             sent: 0,
             total: request.body.len(),
             failure: None,
@@ -305,7 +307,11 @@ impl Http {
         let success = head.is_success();
         let most = if success { MAX_JSON } else { MAX_ERROR };
         let mut bytes = Vec::new();
-        match body.take(most + 1).read_to_end(&mut bytes) {
+        let ended = body.take(most + 1).read_to_end(&mut bytes);
+        (self.report)(&Event::Read {
+            size: bytes.len() as u64,
+        });
+        match ended {
             Ok(_) if success && bytes.len() as u64 > MAX_JSON => Err(Failure::Cut(format!(
                 "the answer is larger than {} MiB",
                 MAX_JSON >> 20

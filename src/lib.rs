@@ -53,7 +53,7 @@ mod wait;
 pub use client::{Client, FilePart, Preview, PreviewBody};
 pub use download::{Download, Target, Variant, check_output};
 pub use error::{ApiError, Error};
-pub use event::Event;
+pub use event::{Event, Phases};
 pub use job::{Job, Status};
 pub use net::Family;
 pub use obstacle::{NoConnection, Obstacle};

@@ -12,10 +12,12 @@ use crate::{Error, Settings, job};
 const EXPECT_ABOVE: u64 = 1024 * 1024;
 
 /// Headers whose values are shown. All others may hold a secret, those of the user's own above all.
-const SHOWN_HEADERS: [&str; 24] = [
+const SHOWN_HEADERS: [&str; 27] = [
     "accept",
+    "accept-encoding",
     "accept-ranges",
     "connection",
+    "content-encoding",
     "content-length",
     "content-range",
     "content-type",
@@ -37,6 +39,7 @@ const SHOWN_HEADERS: [&str; 24] = [
     "transfer-encoding",
     "user-agent",
     "x-request-id",
+    "x-should-retry",
 ];
 
 /// Header names and values in order.

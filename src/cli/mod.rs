@@ -3,6 +3,7 @@
 //! argv, env -> `parse` -> `resolve` -> plan -> client -> job -> `print` -> `exit`
 
 mod certificates;
+mod debug;
 mod exit;
 mod flags;
 mod format;

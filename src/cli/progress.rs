@@ -1,5 +1,5 @@
-//! What is shown while a call runs: remarks, the conversation with `--debug`, and on a terminal one line of
-//! progress, redrawn in place.
+//! What is shown while a call runs: remarks, the conversation with `--debug`, and on a terminal one line of progress,
+//! redrawn in place.
 //!
 //! The line never has more than 39 characters, so that it fits any terminal without asking for its width.
 
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use openai_videos::{Error, Event, Job};
 
+use super::debug::Conversation;
 use super::print::{note, visible};
 use super::signals;
 
@@ -35,8 +36,7 @@ struct State {
     /// When the current upload or download began.
     began: Option<Instant>,
     drawn: Option<Instant>,
-    /// How much of the request's body is on its way, and since when all of that is.
-    sent: Option<(u64, Instant)>,
+    conversation: Conversation,
     /// The last remark: a fault that stays is told once.
     said: String,
     /// What the last failed poll was about.
@@ -49,7 +49,7 @@ impl Screen {
         let state = State {
             began: None,
             drawn: None,
-            sent: None,
+            conversation: Conversation::default(),
             said: String::new(),
             fault: String::new(),
             named: false,
@@ -63,36 +63,19 @@ impl Screen {
     /// Shows one event, or does not.
     pub(crate) fn show(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.show.debug
+            && let Some(lines) = state.conversation.tell(event)
+        {
+            note(visible(&lines));
+        }
         match event {
-            Event::Sending {
-                method,
-                url,
-                headers,
-            } => {
-                state.began = Some(Instant::now());
-                state.sent = None;
-                if self.show.debug {
-                    note(visible(&format!(
-                        "> {method} {url}\n{}",
-                        listed('>', headers)
-                    )));
-                }
-            }
-            Event::Answer { status, headers } => {
-                let timing = timing(&state);
-                state.began = Some(Instant::now());
-                if self.show.debug {
-                    note(visible(&format!(
-                        "{timing}< HTTP {status}\n{}",
-                        listed('<', headers)
-                    )));
-                }
-            }
+            Event::Sending { .. } | Event::Answer { .. } => state.began = Some(Instant::now()),
             Event::Retry {
                 after,
                 number,
                 of,
                 why,
+                ..
             } => {
                 let tenths = after.as_millis() / 100;
                 self.remark(
@@ -130,9 +113,6 @@ impl Screen {
                 self.remark(&mut state, text.to_owned());
             }
             Event::Upload { sent, total } => {
-                if state.sent.is_none_or(|(before, _)| before < *sent) {
-                    state.sent = Some((*sent, Instant::now()));
-                }
                 self.draw(&mut state, false, |took| {
                     transfer("upload", *sent, *total, took)
                 });
@@ -200,7 +180,11 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        clear(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        clear(state);
+        if self.show.debug {
+            note(visible(&state.conversation.end()));
+        }
     }
 }
 
@@ -208,26 +192,6 @@ fn clear(state: &mut State) {
     if state.drawn.take().is_some() {
         note("\r\u{1b}[K".to_owned());
     }
-}
-
-/// `* 47 bytes of body sent after 0.001 s, answered after 0.412 s`: what connecting, sending and the server took.
-fn timing(state: &State) -> String {
-    let Some(began) = state.began else {
-        return String::new();
-    };
-    let seconds = |took: Duration| format!("{}.{:03} s", took.as_secs(), took.subsec_millis());
-    let sent = state.sent.map_or(String::new(), |(bytes, at)| {
-        let took = seconds(at.duration_since(began));
-        format!("{bytes} bytes of body sent after {took}, ")
-    });
-    format!("* {sent}answered after {}\n", seconds(began.elapsed()))
-}
-
-fn listed(mark: char, headers: &[(String, String)]) -> String {
-    headers
-        .iter()
-        .map(|(name, value)| format!("{mark} {name}: {value}\n"))
-        .collect()
 }
 
 /// `download 45 % of 1.2 GB, 12.3 MB/s`

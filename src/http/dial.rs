@@ -17,6 +17,7 @@ use ureq::unversioned::transport::{
 
 use super::routes::{Routes, host_and_port};
 use super::secure::{Secure, Tls};
+use crate::event::{Event, Phases, Report};
 use crate::net::{self, Family};
 use crate::obstacle::NoConnection;
 use crate::proxy::{Kind, Proxy, place};
@@ -29,15 +30,17 @@ pub(super) struct Dial {
     tls: Tls,
     family: Option<Family>,
     timeout: Duration,
+    report: Report,
 }
 
 impl Dial {
-    pub(super) fn new(routes: Arc<Routes>, settings: &Settings) -> Self {
+    pub(super) fn new(routes: Arc<Routes>, settings: &Settings, report: Report) -> Self {
         Self {
             routes,
             tls: Tls::new(settings),
             family: settings.family,
             timeout: settings.connect_timeout,
+            report,
         }
     }
 }
@@ -54,6 +57,9 @@ impl Connector for Dial {
             dial: self,
             details,
             until: Instant::now() + self.timeout,
+            address: None,
+            tls: None,
+            took: Phases::default(),
         };
         call.connection()
             .map(Some)
@@ -73,27 +79,57 @@ struct Call<'a> {
     dial: &'a Dial,
     details: &'a ConnectionDetails<'a>,
     until: Instant,
+    /// What it is connected to.
+    address: Option<SocketAddr>,
+    /// The version of the last handshake.
+    tls: Option<&'static str>,
+    took: Phases,
 }
 
 impl Call<'_> {
-    fn connection(&self) -> Result<Box<dyn Transport>, NoConnection> {
+    fn connection(mut self) -> Result<Box<dyn Transport>, NoConnection> {
         let (host, port) = host_and_port(self.details.uri);
-        let way = match self.dial.routes.proxy(self.details.uri) {
-            None => self.tcp(&self.look_up(host, port)?)?,
-            Some(proxy) => self.through(proxy, host, port)?,
+        let proxy = self.dial.routes.proxy(self.details.uri);
+        let mut way = match proxy {
+            None => {
+                let addresses = self.look_up(host, port)?;
+                self.tcp(&addresses)?
+            }
+            Some(proxy) => {
+                let start = Instant::now();
+                let way = self.through(proxy, host, port)?;
+                self.took.proxy = start
+                    .elapsed()
+                    .saturating_sub(self.took.lookup + self.took.connect);
+                way
+            }
         };
-        match self.details.needs_tls() {
-            true => self.encrypt(host, way),
-            false => Ok(way),
+        if self.details.needs_tls() {
+            let start = Instant::now();
+            way = self.encrypt(host, way)?;
+            self.took.handshake = start.elapsed();
         }
+        if let Some(address) = self.address {
+            (self.dial.report)(&Event::Connected {
+                address,
+                proxy: proxy.map(Proxy::place).as_deref(),
+                tls: self.tls.filter(|_| self.details.needs_tls()),
+                took: self.took,
+            });
+        }
+        Ok(way)
     }
 
-    fn look_up(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoConnection> {
-        net::look_up(host, port, self.dial.family, self.left())
+    fn look_up(&mut self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoConnection> {
+        let start = Instant::now();
+        let found = net::look_up(host, port, self.dial.family, self.left());
+        self.took.lookup += start.elapsed();
+        found
     }
 
     /// A connection to the first address that takes one. Each but the last has half of the time that is left.
-    fn tcp(&self, addresses: &[SocketAddr]) -> Result<Box<dyn Transport>, NoConnection> {
+    fn tcp(&mut self, addresses: &[SocketAddr]) -> Result<Box<dyn Transport>, NoConnection> {
+        let start = Instant::now();
         let mut reason = NoConnection::other("there is no address to connect to");
         for (address, further) in addresses.iter().zip((0..addresses.len()).rev()) {
             let left = self.left();
@@ -102,29 +138,44 @@ impl Call<'_> {
             }
             let share = if further == 0 { left } else { left / 2 };
             match TcpConnector::default().connect(&self.details_for(*address, share), None::<()>) {
-                Ok(Some(Either::B(tcp))) => return Ok(Box::new(tcp)),
+                Ok(Some(Either::B(tcp))) => {
+                    self.took.connect += start.elapsed();
+                    self.address = Some(*address);
+                    return Ok(Box::new(tcp));
+                }
                 Ok(_) => {}
+                Err(ureq::Error::Timeout(_)) if further > 0 => {
+                    let millis = share.as_millis();
+                    reason = NoConnection::other(format!("no answer within {millis} ms"));
+                }
                 Err(error) => reason = self.explain(error, "connecting took"),
             }
+            (self.dial.report)(&Event::Unreachable {
+                address: *address,
+                why: &reason.why,
+            });
         }
         Err(reason)
     }
 
     fn encrypt(
-        &self,
+        &mut self,
         host: &str,
         way: Box<dyn Transport>,
     ) -> Result<Box<dyn Transport>, NoConnection> {
         let stream = self.adapt(way);
         match Secure::new(&self.dial.tls, host, stream, self.details.config) {
-            Ok(secure) => Ok(Box::new(secure)),
+            Ok(secure) => {
+                self.tls = Some(secure.version());
+                Ok(Box::new(secure))
+            }
             Err(error) => Err(self.explain(error.into(), "the TLS handshake took")),
         }
     }
 
     /// A connection to the server through a proxy, so far without TLS to the server.
     fn through(
-        &self,
+        &mut self,
         proxy: &Proxy,
         host: &str,
         port: u16,
@@ -144,7 +195,8 @@ impl Call<'_> {
         let addresses = self.look_up(&proxy.host, proxy.port).map_err(at_proxy)?;
         let error = loop {
             let target = targets.remove(0);
-            let mut stream = self.adapt(self.reach(proxy, &addresses).map_err(at_proxy)?);
+            let way = self.reach(proxy, &addresses).map_err(at_proxy)?;
+            let mut stream = self.adapt(way);
             let asked = match proxy.kind {
                 Kind::Socks5 | Kind::Socks5h => {
                     socks5(&mut stream, target.ok_or((host, port)), proxy)
@@ -170,7 +222,7 @@ impl Call<'_> {
 
     /// A connection to the proxy.
     fn reach(
-        &self,
+        &mut self,
         proxy: &Proxy,
         addresses: &[SocketAddr],
     ) -> Result<Box<dyn Transport>, NoConnection> {

@@ -4,13 +4,13 @@ use std::io::{self, Read};
 
 use super::tap::Wire;
 use crate::Error;
-use crate::event::Event;
+use crate::event::{Event, Report};
 
 /// Counts it, keeps an error of its own, and stops reading once the answer is in.
 pub(super) struct Meter<'a> {
     pub(super) reader: Box<dyn Read + 'a>,
     pub(super) wire: &'a Wire,
-    pub(super) report: &'a (dyn Fn(&Event<'_>) + Send + Sync),
+    pub(super) report: &'a Report,
     pub(super) sent: u64,
     pub(super) total: Option<u64>,
     pub(super) failure: Option<Error>,

@@ -5,9 +5,9 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, OnceLock};
 
-use rustls::StreamOwned;
 use rustls::client::{ClientConfig, ClientConnection};
 use rustls::pki_types::ServerName;
+use rustls::{ProtocolVersion, StreamOwned};
 use ureq::config::Config;
 use ureq::unversioned::transport::{
     Buffers, LazyBuffers, NextTimeout, Transport, TransportAdapter,
@@ -67,6 +67,16 @@ impl Secure {
             buffers: LazyBuffers::new(sizes.input_buffer_size(), sizes.output_buffer_size()),
             stream: StreamOwned::new(connection, stream),
         })
+    }
+}
+
+impl Secure {
+    /// The version that was agreed on.
+    pub(super) fn version(&self) -> &'static str {
+        match self.stream.conn.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            _ => "TLS 1.3",
+        }
     }
 }
 

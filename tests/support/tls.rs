@@ -12,7 +12,9 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+};
 
 use super::wire::{find, lock};
 
@@ -107,19 +109,25 @@ struct Shared {
 impl TlsServer {
     /// Answers every request with this JSON.
     pub fn new(identity: &Identity, json: &str) -> TlsServer {
-        Self::start(identity, None, json)
+        Self::start(config(identity, None), json)
+    }
+
+    /// One that knows TLS 1.2 and nothing newer.
+    pub fn of_old(identity: &Identity, json: &str) -> TlsServer {
+        let config = config_for(&[&rustls::version::TLS12], identity, None);
+        Self::start(config, json)
     }
 
     /// One that lets in only who shows a certificate of this authority.
     pub fn for_known(identity: &Identity, clients: &Authority, json: &str) -> TlsServer {
-        Self::start(identity, Some(clients), json)
+        Self::start(config(identity, Some(clients)), json)
     }
 
-    fn start(identity: &Identity, clients: Option<&Authority>, json: &str) -> TlsServer {
+    fn start(config: Arc<ServerConfig>, json: &str) -> TlsServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
-            config: config(identity, clients),
+            config,
             answer: format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
                  Connection: close\r\n\r\n{json}",
@@ -236,9 +244,17 @@ impl Shared {
 
 /// What a server with this certificate needs to know.
 pub fn config(identity: &Identity, clients: Option<&Authority>) -> Arc<ServerConfig> {
+    config_for(rustls::ALL_VERSIONS, identity, clients)
+}
+
+fn config_for(
+    versions: &[&'static SupportedProtocolVersion],
+    identity: &Identity,
+    clients: Option<&Authority>,
+) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap();
     let builder = match clients {
         None => builder.with_no_client_auth(),

@@ -1,0 +1,184 @@
+//! What `--debug` shows of the conversation.
+
+mod support;
+
+use std::net::TcpListener;
+
+use support::{Authority, CLIP, Proxy, Reply, Server, TlsServer, openai};
+
+const JOB: &str = r#"{"id":"video_1"}"#;
+const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
+const CALL: [&str; 10] = [
+    "videos",
+    "extend",
+    "--prompt",
+    "x",
+    "--seconds",
+    "4",
+    "--video",
+    "v",
+    "--api-key",
+    "sk-topsecret",
+];
+
+/// Times are not the same in every run: what has three decimals becomes 0.000.
+fn without_times(text: &str) -> String {
+    let is_time = |word: &str| {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+        word.split_once('.')
+            .is_some_and(|(whole, rest)| digits(whole) && digits(rest) && rest.len() == 3)
+    };
+    let words: Vec<&str> = text
+        .split(' ')
+        .map(|word| if is_time(word) { "0.000" } else { word })
+        .collect();
+    words.join(" ")
+}
+
+#[test]
+fn the_conversation_is_shown_without_secrets() {
+    let server = Server::script(vec![
+        Reply::json(200, JOB)
+            .header("Set-Cookie", "topsecret")
+            .header("X-Request-Id", "req_1"),
+    ]);
+    let run = openai(&CALL)
+        .args(&["--debug", "--header", "X-Gateway: topsecret"])
+        .args(&["--header", "Idempotency-Key: mine"])
+        .server(&server)
+        .run();
+    run.success().stdout(PRINTED).never_shows("topsecret");
+    let url = server.base_url();
+    assert_eq!(
+        without_times(&run.stderr_text()),
+        format!(
+            "> POST {url}/videos/extensions\n> Authorization: [hidden]\n> Accept: application/json\n\
+             > User-Agent: openai-videos/{}\n> Content-Type: application/json\n> Content-Length: 47\n\
+             > X-Gateway: [hidden]\n> Idempotency-Key: mine\n\
+             * connected to 127.0.0.1:{}: lookup 0.000 s, TCP 0.000 s\n\
+             * 47 bytes of body sent after 0.000 s, answered after 0.000 s\n\
+             < HTTP 200\n< content-type: application/json\n< set-cookie: [hidden]\n\
+             < x-request-id: req_1\n< content-length: 16\n\
+             * 16 bytes of body received after 0.000 s\n",
+            env!("CARGO_PKG_VERSION"),
+            server.port()
+        )
+    );
+    server.finish();
+}
+
+#[test]
+fn a_retry_says_why_it_waits_how_long() {
+    let busy = |status| Reply::json(status, "{}");
+    let server = Server::script(vec![
+        busy(503).header("Retry-After", "0.01"),
+        busy(409),
+        Reply::json(200, JOB),
+    ]);
+    let run = openai(&CALL).args(&["--debug"]).server(&server).run();
+    let said = without_times(&run.success().stderr_text());
+    let told: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("* ") || line.starts_with("openai"))
+        .collect();
+    let connected = format!(
+        "* connected to 127.0.0.1:{}: lookup 0.000 s, TCP 0.000 s",
+        server.port()
+    );
+    assert_eq!(
+        told[..5],
+        [
+            &connected,
+            "* 47 bytes of body sent after 0.000 s, answered after 0.000 s",
+            "* 2 bytes of body received after 0.000 s",
+            "* waits 0.000 s: the server asks for it",
+            "openai: the server answered HTTP 503: {}; retry 1 of 2 in 0.0 s",
+        ]
+    );
+    let again =
+        "* over the open connection, 47 bytes of body sent after 0.000 s, answered after 0.000 s";
+    assert_eq!(told[5], again);
+    assert_eq!(
+        told[7],
+        "* waits 0.000 s: 0.5 s, doubling up to 8 s, less up to a quarter"
+    );
+    assert_eq!(told[9], again);
+    assert_eq!(told.len(), 11);
+    assert!(run.stderr_text().contains("* waits 0.010 s: "));
+    server.finish();
+}
+
+#[test]
+fn a_connection_says_what_it_is_made_of() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["localhost", "gateway.invalid"]);
+    for (server, version) in [
+        (TlsServer::new(&identity, JOB), "TLS 1.3"),
+        (TlsServer::of_old(&identity, JOB), "TLS 1.2"),
+    ] {
+        let call = |host| {
+            openai(&CALL)
+                .file("ca.pem", &authority.pem)
+                .args(&["--debug", "--cacert", "ca.pem"])
+                .args(&["--base-url", &server.url(host)])
+        };
+        let port = server.port();
+        let run = call("localhost").run();
+        assert!(
+            without_times(&run.success().stderr_text()).contains(&format!(
+                "\n* connected to 127.0.0.1:{port}, {version}: lookup 0.000 s, TCP 0.000 s, TLS 0.000 s\n"
+            )),
+            "{}",
+            run.stderr_text()
+        );
+        let proxy = Proxy::to(port);
+        let run = call("gateway.invalid")
+            .env("https_proxy", proxy.url("http"))
+            .run();
+        let place = format!("127.0.0.1:{}", proxy.port());
+        assert!(
+            without_times(&run.success().stderr_text()).contains(&format!(
+                "\n* connected to the proxy {place} ({place}), {version}: \
+                 lookup 0.000 s, TCP 0.000 s, proxy 0.000 s, TLS 0.000 s\n"
+            )),
+            "{}",
+            run.stderr_text()
+        );
+        proxy.finish();
+        server.finish();
+    }
+}
+
+#[test]
+fn addresses_that_were_tried_in_vain_are_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    // `localhost` has both.
+    let run = openai(&CALL)
+        .args(&["--debug", "--max-retries", "0"])
+        .args(&["--base-url", &format!("http://localhost:{port}/v1")])
+        .run();
+    run.code(6)
+        .stderr_contains(&format!(
+            "* 127.0.0.1:{port}: Connection refused (os error 111)\n* [::1]:{port}: "
+        ))
+        .stderr_contains(&format!("openai: no connection to localhost:{port}: "));
+}
+
+#[test]
+fn a_download_says_how_much_came() {
+    let server = Server::script(vec![
+        Reply::status(200)
+            .header("Content-Type", "video/mp4")
+            .body(CLIP),
+    ]);
+    let run = openai(&["videos", "download-content", "v", "--debug"])
+        .args(&["-o", "clip.mp4"])
+        .server(&server)
+        .run();
+    let said = without_times(&run.success().stderr_text());
+    let last = format!("* {} bytes of content after 0.000 s\n", CLIP.len());
+    assert!(said.ends_with(&last), "{said}");
+    server.finish();
+}
