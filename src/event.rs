@@ -18,7 +18,7 @@ pub enum Event<'a> {
     Sending {
         /// `POST`, say.
         method: &'static str,
-        /// The whole URL.
+        /// The URL; of one that the server redirects to, no query and no credentials.
         url: &'a str,
         /// Names and values in order.
         headers: &'a [(String, String)],

@@ -233,16 +233,20 @@ impl Http {
         transfer: bool,
     ) -> Result<Opened, Failure> {
         let method = request.method.name();
+        let shown_url = match url == self.url(request.path) {
+            true => url.to_owned(),
+            false => message::without_secrets(url),
+        };
         (self.report)(&Event::Sending {
             method,
-            url,
+            url: &shown_url,
             headers: &shown(headers),
         });
         self.wire.start(transfer);
 
         let unusable = |error: http::Error| {
             Failure::Final(Error::invalid(format!(
-                "cannot send a request to '{url}': {error}"
+                "cannot send a request to '{shown_url}': {error}"
             )))
         };
         let uri: http::Uri = url

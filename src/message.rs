@@ -238,8 +238,7 @@ impl Head {
                 .map(|text| settings.hide_secrets(text.to_owned()))
         };
         if let (300..400, Some(target)) = (self.status, header("location")) {
-            // A signed query is as good as a key.
-            let target = shorten(target.split('?').next().unwrap_or_default());
+            let target = shorten(&without_secrets(&target));
             return Error::Redirect {
                 status: self.status,
                 target,
@@ -278,30 +277,47 @@ pub(crate) fn segment(id: &str) -> String {
 pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
     let location = location.split('#').next().unwrap_or_default().trim();
     let (scheme, rest) = base.split_once("://")?;
-    let authority = &rest[..rest.find(['/', '?']).unwrap_or(rest.len())];
+    let host = authority_of(rest);
     let lower = location.to_ascii_lowercase();
-    if lower.starts_with("https://") || lower.starts_with("http://") {
-        Some(location.to_owned())
+    let found = if lower.starts_with("https://") || lower.starts_with("http://") {
+        let (scheme, rest) = location.split_once(':')?;
+        Some(format!("{}:{rest}", scheme.to_ascii_lowercase()))
     } else if let Some(rest) = location.strip_prefix("//") {
         Some(format!("{scheme}://{rest}"))
     } else if location.starts_with('/') {
-        Some(format!("{scheme}://{authority}{location}"))
+        Some(format!("{scheme}://{host}{location}"))
     } else if location.is_empty() || location.split(['/', '?']).next()?.contains(':') {
         None
     } else {
         let path = base.split('?').next().unwrap_or_default();
         let directory = &path[..path.rfind('/').filter(|at| *at > scheme.len() + 2)?];
         Some(format!("{directory}/{location}"))
-    }
+    };
+    // A user and a password would be sent along.
+    found.filter(|url| !authority(url).contains('@'))
 }
 
 /// `host:port` of a URL, or the host alone.
 pub(crate) fn authority(url: &str) -> String {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-    rest.split(['/', '?', '#'])
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    authority_of(rest).to_owned()
+}
+
+/// The start of what follows on `//`, up to the path.
+fn authority_of(rest: &str) -> &str {
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// A URL from a server as far as it may be shown: a signed query is as good as a key, and so is a password.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match url.split_once("//") {
+        Some((scheme, rest)) => {
+            let credentials = authority_of(rest).rfind('@').map_or(0, |at| at + 1);
+            format!("{scheme}//{}", &rest[credentials..])
+        }
+        None => url.to_owned(),
+    }
 }
 
 /// Scheme, host and port of a URL, by which one server is told from another.
@@ -339,17 +355,33 @@ mod tests {
         let base = "https://a.example:8443/v1/videos/1/content?variant=thumbnail";
         for (location, url) in [
             ("https://b.example/x?y#z", Some("https://b.example/x?y")),
-            ("HTTP://b.example/x", Some("HTTP://b.example/x")),
+            ("HTTP://b.example/x", Some("http://b.example/x")),
             ("//b.example/x", Some("https://b.example/x")),
             ("/x", Some("https://a.example:8443/x")),
             ("x/y", Some("https://a.example:8443/v1/videos/1/x/y")),
             ("ftp://b.example/x", None),
+            ("https://user:password@b.example/x", None),
+            ("//user@b.example/x", None),
+            ("/@/x//y@z", Some("https://a.example:8443/@/x//y@z")),
             ("data:x", None),
             ("", None),
         ] {
             assert_eq!(resolve(base, location).as_deref(), url, "{location}");
         }
         assert_eq!(resolve("https://a.example", "x"), None);
+    }
+
+    #[test]
+    fn a_url_from_a_server_is_shown_without_its_secrets() {
+        for (url, shown) in [
+            ("https://a.example/x?sig=1#y", "https://a.example/x"),
+            ("https://a.example/x#token=1", "https://a.example/x"),
+            ("https://us@er:pw@a.example:1/@x", "https://a.example:1/@x"),
+            ("//user@a.example?x", "//a.example"),
+            ("/x?y", "/x"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
     }
 
     #[test]

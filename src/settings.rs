@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::message::segment;
 use crate::{ClientCertificate, Error, Family, Proxies, Roots};
 
 /// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
@@ -41,15 +42,26 @@ impl ApiKey {
     }
 }
 
-/// `text` with a secret, should a server have sent it back, replaced by `[key]`. Words are left alone, as they stand
-/// in honest answers: no server gives out a key like `string` or `anything`.
+/// `text` with a secret, should a server have sent it back, replaced by `[key]`: plain, as JSON is written where `/`
+/// is escaped, or as a part of a URL. Words are left alone, as they stand in honest answers: no server gives out a key
+/// like `string` or `anything`.
 fn hide(secret: &str, text: String) -> String {
     let word = secret.len() < 12 && secret.chars().all(char::is_alphabetic);
-    if word || secret.len() < 8 || !text.contains(secret) {
-        text
-    } else {
-        text.replace(secret, "[key]")
+    if word || secret.len() < 8 {
+        return text;
     }
+    let forms = [
+        secret.to_owned(),
+        secret.replace('/', "\\/"),
+        segment(secret),
+    ];
+    forms.iter().fold(text, |text, form| {
+        if text.contains(form) {
+            text.replace(form, "[key]")
+        } else {
+            text
+        }
+    })
 }
 
 impl fmt::Debug for ApiKey {
@@ -255,14 +267,22 @@ impl Header {
 
     /// Whether it is of the kind that lets a client in.
     fn is_key(&self) -> bool {
-        const KEYS: [&str; 5] = [
-            "authorization",
-            "proxy-authorization",
-            "api-key",
-            "x-api-key",
-            "cookie",
-        ];
-        !self.value.is_empty() && KEYS.iter().any(|name| self.is(name))
+        const KEYS: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
+        let name = self.name.to_ascii_lowercase();
+        !self.value.is_empty()
+            && !self.is("idempotency-key")
+            && KEYS.iter().any(|key| name.contains(key))
+    }
+
+    /// What of it may be secret: the whole value and each of its words, such as the token after `Bearer` or the value
+    /// of a cookie.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        let is_secret = self.is_key() || self.value.len() >= 16;
+        let words = self.value.split([' ', '\t', ';', ',', '=']);
+        [self.value.as_str()]
+            .into_iter()
+            .chain(words)
+            .filter(move |_| is_secret)
     }
 }
 
@@ -393,14 +413,8 @@ impl Settings {
     /// the user's own headers, and the passwords of proxies.
     pub fn hide_secrets(&self, text: String) -> String {
         let key = self.api_key.iter().map(ApiKey::expose);
-        let own = self
-            .headers
-            .iter()
-            .filter(|header| header.is_key() || header.value.len() >= 16);
-        // The token after `Bearer` or `Basic` is the secret, with or without that word before it.
-        let values = own.map(|header| header.value.rsplit(' ').next().unwrap_or_default());
         let text = key
-            .chain(values)
+            .chain(self.headers.iter().flat_map(Header::secrets))
             .fold(text, |text, secret| hide(secret, text));
         self.proxies
             .secrets()
@@ -552,6 +566,27 @@ mod tests {
         assert_eq!(hidden("string", "no string"), "no string");
         assert_eq!(hidden("anything", "anything goes"), "anything goes");
         assert_eq!(hidden("k", "abc-123-def"), "[key]");
+        assert_eq!(hidden("k", "Bearer abc-123-def"), "[key]");
+        assert_eq!(hidden("a/b+c/d12", r#""a\/b+c\/d12""#), r#""[key]""#);
+        assert_eq!(hidden("a/b+c/d12", "?key=a%2Fb%2Bc%2Fd12"), "?key=[key]");
+    }
+
+    #[test]
+    fn headers_that_let_a_client_in_are_hidden_word_for_word() {
+        let hidden = |header: &str, text: &str| {
+            let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
+            settings.headers.push(Header::parse(header).unwrap());
+            settings.hide_secrets(text.to_owned())
+        };
+        let cookie = "Cookie: session=SESSION12345; theme=dark-mode";
+        assert_eq!(hidden(cookie, "no SESSION12345 here"), "no [key] here");
+        assert_eq!(
+            hidden("X-Auth: Bearer tok-0123456 v2", "tok-0123456"),
+            "[key]"
+        );
+        assert_eq!(hidden("X-Goog-Api-Key: tok-0123", "tok-0123"), "[key]");
+        assert_eq!(hidden("X-Upload-Token: tok-0123", "tok-0123"), "[key]");
+        assert_eq!(hidden("X-Region: eu-west-1", "eu-west-1"), "eu-west-1");
     }
 
     #[test]

@@ -271,7 +271,11 @@ fn a_redirect_to_another_server_carries_no_secrets() {
         "--debug",
     ];
     let outcome = openai(&GET).args(&secret).server(&server).run();
-    outcome.code(0).never_shows("topsecret");
+    outcome
+        .code(0)
+        .never_shows("topsecret")
+        .never_shows("sig=1")
+        .stderr_contains(&format!("> GET http://127.0.0.1:{}/blob\n", store.port()));
     assert_eq!(
         server.finish()[0].header("authorization"),
         Some("Bearer sk-topsecret")

@@ -108,8 +108,23 @@ fn redirects_name_their_target_and_are_not_followed() {
             "openai: the server redirects the request (HTTP {status}) to 'https://other.example/v1'\n\
              hint: name the place where the API really is with --base-url\n"
         );
-        against(Reply::redirect(status, "https://other.example/v1"), &[]).is(3, "", &stderr);
+        let secret = "https://user:topsecret@other.example/v1#sig=topsecret";
+        for target in ["https://other.example/v1", secret] {
+            against(Reply::redirect(status, target), &[]).is(3, "", &stderr);
+        }
     }
+    // Credentials in a target would be sent along.
+    let server = Server::script(vec![Reply::redirect(
+        302,
+        "http://user:topsecret@127.0.0.1/x",
+    )]);
+    openai(&["videos", "retrieve", "v", "--debug"])
+        .server(&server)
+        .run()
+        .code(3)
+        .never_shows("topsecret")
+        .stderr_contains("redirects the request (HTTP 302) to 'http://127.0.0.1/x'\n");
+    server.finish();
 }
 
 #[test]
