@@ -7,6 +7,7 @@ mod miss;
 mod routes;
 mod secure;
 mod tap;
+mod tcp;
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use self::meter::Meter;
 pub(crate) use self::miss::{Failure, Miss};
 use self::routes::{NotYet, Routes};
 use self::tap::{TapConnector, Wire};
+use crate::error::shorten;
 use crate::event::{Event, Report};
 use crate::message::{self, Body, Head, Headers, Method, Request, shown};
 use crate::retry::{self, Outcome, Policy};
@@ -84,11 +86,16 @@ impl Http {
             .timeout_recv_body(Some(settings.timeout))
             .build();
         let routes = Arc::new(Routes::new(&settings));
-        let connector =
-            Dial::new(Arc::clone(&routes), &settings, Arc::clone(&report)).chain(TapConnector {
-                wire: Arc::clone(&wire),
-                routes: Arc::clone(&routes),
-            });
+        let connector = Dial::new(
+            &settings,
+            Arc::clone(&routes),
+            Arc::clone(&wire),
+            Arc::clone(&report),
+        )
+        .chain(TapConnector {
+            wire: Arc::clone(&wire),
+            routes: Arc::clone(&routes),
+        });
         Self {
             agent: Agent::with_parts(config, connector, NotYet),
             settings,
@@ -102,7 +109,7 @@ impl Http {
         &self.settings
     }
 
-    /// No answer's head is waited for beyond this time, on top of the timeout that each has.
+    /// Neither a connection nor an answer's head is waited for beyond this time, whatever timeout each has.
     pub(crate) fn limit_answers(&self, until: Option<Instant>) {
         self.wire.limit(until);
     }
@@ -233,7 +240,8 @@ impl Http {
         transfer: bool,
     ) -> Result<Opened, Failure> {
         let method = request.method.name();
-        let shown_url = match url == self.url(request.path) {
+        let is_own = url == self.url(request.path);
+        let shown_url = match is_own {
             true => url.to_owned(),
             false => message::without_secrets(url),
         };
@@ -244,10 +252,14 @@ impl Http {
         });
         self.wire.start(transfer);
 
-        let unusable = |error: http::Error| {
-            Failure::Final(Error::invalid(format!(
-                "cannot send a request to '{shown_url}': {error}"
-            )))
+        let unusable = |error: http::Error| match is_own {
+            true => Failure::Final(Error::invalid(format!(
+                "cannot send a request to '{url}': {error}"
+            ))),
+            false => Failure::Cut(format!(
+                "the server redirects to '{}', which is no usable URL",
+                shorten(&shown_url)
+            )),
         };
         let uri: http::Uri = url
             .parse()

@@ -276,6 +276,7 @@ pub(crate) fn segment(id: &str) -> String {
 /// Where a redirect leads: `location` seen from `base`, an absolute URL. `None` if that is no http or https URL.
 pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
     let location = location.split('#').next().unwrap_or_default().trim();
+    let location = &encoded(location);
     let (scheme, rest) = base.split_once("://")?;
     let host = authority_of(rest);
     let lower = location.to_ascii_lowercase();
@@ -286,6 +287,8 @@ pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
         Some(format!("{scheme}://{rest}"))
     } else if location.starts_with('/') {
         Some(format!("{scheme}://{host}{location}"))
+    } else if location.starts_with('?') {
+        Some(format!("{}{location}", base.split('?').next()?))
     } else if location.is_empty() || location.split(['/', '?']).next()?.contains(':') {
         None
     } else {
@@ -295,6 +298,18 @@ pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
     };
     // A user and a password would be sent along.
     found.filter(|url| !authority(url).contains('@'))
+}
+
+/// A URL with what cannot stand in one percent-encoded, such as the spaces that some servers let through.
+fn encoded(url: &str) -> String {
+    let mut encoded = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        match byte.is_ascii_graphic() {
+            true => encoded.push(char::from(byte)),
+            false => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    encoded
 }
 
 /// `host:port` of a URL, or the host alone.
@@ -358,6 +373,11 @@ mod tests {
             ("HTTP://b.example/x", Some("http://b.example/x")),
             ("//b.example/x", Some("https://b.example/x")),
             ("/x", Some("https://a.example:8443/x")),
+            ("/x y/\u{e9}", Some("https://a.example:8443/x%20y/%C3%A9")),
+            (
+                "?sig=1",
+                Some("https://a.example:8443/v1/videos/1/content?sig=1"),
+            ),
             ("x/y", Some("https://a.example:8443/v1/videos/1/x/y")),
             ("ftp://b.example/x", None),
             ("https://user:password@b.example/x", None),

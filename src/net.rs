@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,10 +55,11 @@ pub(crate) fn look_up(
     wanted: Option<Family>,
     limit: Duration,
 ) -> Result<Vec<SocketAddr>, NoConnection> {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
     let known = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
         // RFC 6761: it never leaves this machine, whatever a name server or a missing /etc/hosts says.
-        Err(_) if host == "localhost" || host.ends_with(".localhost") => {
+        Err(_) if name == "localhost" || name.ends_with(".localhost") => {
             vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
         Err(_) => return resolve(host, port, wanted, limit),
@@ -93,7 +94,12 @@ fn resolve(
     let start = Instant::now();
     let (whole, mut limit) = (limit, limit);
     let (mut v6, mut v4, mut failed) = (Vec::new(), Vec::new(), None);
-    while let Ok((family, found)) = receiver.recv_timeout(limit.saturating_sub(start.elapsed())) {
+    let is_late = loop {
+        let left = limit.saturating_sub(start.elapsed());
+        let (family, found) = match receiver.recv_timeout(left) {
+            Ok(answer) => answer,
+            Err(ended) => break ended == RecvTimeoutError::Timeout,
+        };
         let found = match found {
             Ok(found) => found,
             Err(error) if failed.is_none() || !is_missing(&error) => {
@@ -113,7 +119,9 @@ fn resolve(
             Family::V6 => v6 = found,
             Family::V4 => v4 = found,
         }
-    }
+    };
+    // That there is no address of one family does not explain why nothing is heard of the other.
+    let failed = failed.filter(|error| !is_late || !is_missing(error));
     let found = in_order(v6, v4, source);
     match (found.is_empty(), failed) {
         (false, _) => Ok(found),
@@ -283,6 +291,10 @@ mod tests {
             "[2001:db8::1]:7"
         );
         assert_eq!(found("localhost", None).unwrap(), "127.0.0.1:7 [::1]:7");
+        assert_eq!(
+            found("LocalHost.", Some(Family::V4)).unwrap(),
+            "127.0.0.1:7"
+        );
         assert_eq!(found("a.localhost", Some(Family::V6)).unwrap(), "[::1]:7");
         let error = found("192.0.2.1", Some(Family::V6)).unwrap_err();
         assert_eq!(error.to_string(), "the address is of the other family");

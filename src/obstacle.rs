@@ -51,15 +51,16 @@ impl NoConnection {
 
     /// The same on the way to a proxy.
     pub(crate) fn at_proxy(self, proxy: &Proxy) -> Self {
-        let obstacle = match self.obstacle {
-            // What is to be done about it differs.
-            Obstacle::NoTls => Obstacle::Other,
-            other => other,
-        };
-        Self::new(
-            obstacle,
-            format!("the proxy {}: {}", proxy.place(), self.why),
-        )
+        let why = format!("the proxy {}: {}", proxy.place(), self.why);
+        Self { why, ..self }.behind_proxy()
+    }
+
+    /// The same at a server that a proxy leads to: that there is no TLS is not mended with another URL.
+    pub(crate) fn behind_proxy(self) -> Self {
+        match self.obstacle {
+            Obstacle::NoTls => Self::other(self.why),
+            _ => self,
+        }
     }
 }
 

@@ -56,7 +56,11 @@ impl Proxy {
             "socks5h" => (Kind::Socks5h, 1080),
             _ => return Err(refuse("is of an unknown kind")),
         };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if path.contains('@') {
+            // A password that is not encoded: a part of it would be taken for the host.
+            return Err(refuse("has unusable credentials"));
+        }
         let (credentials, place) = match authority.rsplit_once('@') {
             None => (None, authority),
             Some((credentials, place)) => {
@@ -159,7 +163,7 @@ impl Exceptions {
     /// Reads a list with commas or spaces between: `*`, names with or without a dot before them, addresses and CIDR
     /// blocks; a name or an address may have a port. What is none of these matches nothing.
     pub fn new(list: &str) -> Self {
-        let words = list.split([',', ' ', '\t', '\n']);
+        let words = list.split(|c: char| c == ',' || c.is_ascii_whitespace());
         Self(
             words
                 .filter(|word| !word.is_empty())
@@ -319,7 +323,8 @@ mod tests {
             ("http://", "has no usable host or port"),
             ("http://user:secret", "has no usable host or port"),
             ("http://user:secret@", "has no usable host or port"),
-            ("http://user:sec/ret@h", "has no usable host or port"),
+            ("http://user:sec/ret@h", "has unusable credentials"),
+            ("http://user:12/secret@h", "has unusable credentials"),
             ("http://h:0", "has no usable host or port"),
             ("http://user:secret%2@h", "has unusable credentials"),
             ("http://user:secret%ff@h", "has unusable credentials"),

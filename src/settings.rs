@@ -331,6 +331,8 @@ pub struct Settings {
 impl Settings {
     /// No time is longer: it would be a mistake, and clocks could not count it.
     pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+    /// The most that the key and the headers may hold together, in bytes. Servers take 8 to 16 KiB as a rule.
+    const LARGEST_HEADERS: usize = 32 * 1024;
     /// Default of [`Settings::connect_timeout`].
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// Default of [`Settings::timeout`].
@@ -391,6 +393,17 @@ impl Settings {
             if value.is_zero() || value > Self::LONGEST {
                 return Err(Error::invalid(format!("the {name} cannot be {value:?}")));
             }
+        }
+        let key = self.api_key.as_ref().map_or(0, |key| key.expose().len());
+        let own = self
+            .headers
+            .iter()
+            .map(|own| own.name.len() + own.value.len());
+        if key + own.sum::<usize>() > Self::LARGEST_HEADERS {
+            return Err(Error::invalid(format!(
+                "the key and the headers are larger than {} KiB together",
+                Self::LARGEST_HEADERS >> 10
+            )));
         }
         for (name, value) in [
             ("organization", &self.organization),
@@ -587,6 +600,20 @@ mod tests {
         assert_eq!(hidden("X-Goog-Api-Key: tok-0123", "tok-0123"), "[key]");
         assert_eq!(hidden("X-Upload-Token: tok-0123", "tok-0123"), "[key]");
         assert_eq!(hidden("X-Region: eu-west-1", "eu-west-1"), "eu-west-1");
+    }
+
+    #[test]
+    fn headers_have_a_bound() {
+        let mut settings = Settings::new(BaseUrl::new("http://localhost").unwrap());
+        let mut own = |size| {
+            settings.headers = vec![Header::parse(&format!("a:{}", "x".repeat(size))).unwrap()];
+            settings.check()
+        };
+        assert!(own(Settings::LARGEST_HEADERS - 1).is_ok());
+        assert_eq!(
+            own(Settings::LARGEST_HEADERS).unwrap_err().to_string(),
+            "the key and the headers are larger than 32 KiB together"
+        );
     }
 
     #[test]

@@ -101,6 +101,8 @@ impl fmt::Debug for ClientCertificate {
 }
 
 fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    // A byte order mark would hide the first one.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match found {
         Ok(found) if found.is_empty() => Err(Error::invalid_with(

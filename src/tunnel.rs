@@ -23,14 +23,12 @@ pub(crate) fn connect(
     }
     request += "\r\n";
     stream.write_all(request.as_bytes())?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") && head.len() < MAX_HEAD {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        head.push(byte[0]);
+    let mut head = self::head(stream)?;
+    while is_informational(&head) {
+        head = self::head(stream)?;
     }
     // `HTTP/1.1 200 Connection established`
-    let mut words = head.split(|byte| *byte == b' ' || *byte == b'\r');
+    let mut words = head.split(u8::is_ascii_whitespace);
     let is_http = words
         .next()
         .is_some_and(|word| word.starts_with(b"HTTP/1."));
@@ -47,6 +45,25 @@ pub(crate) fn connect(
         }
         None => Err(refusal("it does not speak HTTP")),
     }
+}
+
+/// The head of one answer, to the empty line that ends it.
+fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") {
+        if head.len() == MAX_HEAD {
+            return Err(refusal("the head of its answer does not end"));
+        }
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    Ok(head)
+}
+
+/// Whether the answer is yet to come: `HTTP/1.1 1xx`.
+fn is_informational(head: &[u8]) -> bool {
+    head.starts_with(b"HTTP/1.") && head.get(8..10) == Some(b" 1")
 }
 
 /// What 407 means.
@@ -256,6 +273,12 @@ mod tests {
                 Ok(()),
             ),
             (&open, "HTTP/1.0 204\r\n\r\n", Ok(())),
+            (&open, "HTTP/1.1 200 OK\nA: b\n\n", Ok(())),
+            (
+                &open,
+                "HTTP/1.1 103 Wait\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+                Ok(()),
+            ),
             (
                 &open,
                 "HTTP/1.1 403 No\r\n\r\n",
@@ -297,9 +320,10 @@ mod tests {
 
     #[test]
     fn an_endless_answer_to_connect_is_not_read_for_ever() {
-        let mut script = script(&vec![b'x'; 2 * MAX_HEAD]);
+        let start = b"HTTP/1.1 200 OK\r\n";
+        let mut script = script(&[&start[..], &vec![b'x'; 2 * MAX_HEAD]].concat());
         let error = connect(&mut script, "h:1", &Proxy::new("h").unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "it does not speak HTTP");
+        assert_eq!(error.to_string(), "the head of its answer does not end");
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub(crate) fn seen(http: &Http, request: &Request<'_>, text: Text, id: &str) -> 
 fn passes(why: &Error) -> bool {
     match why {
         Error::Api(api) => !matches!(api.status, 401 | 403 | 404),
-        Error::Connect { .. } | Error::Cut { .. } => true,
+        Error::Connect { .. } | Error::Cut { .. } | Error::Redirect { .. } => true,
         _ => false,
     }
 }

@@ -3,7 +3,11 @@
 mod support;
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use support::{CLIP, Outcome, Reply, Request, Server, TempDir, openai};
 
@@ -132,6 +136,36 @@ fn a_cut_connection_goes_on_where_it_broke() {
     ));
     assert_eq!(requests[1].header("range"), Some("bytes=300000-"));
     assert_eq!(requests[1].header("if-range"), Some("\"a\""));
+}
+
+#[test]
+fn content_without_a_length_is_whole_only_where_the_connection_ends_well() {
+    let is_cut = [true, false];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        for is_cut in is_cut {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(&stream).lines();
+            while !lines.next().unwrap().unwrap().is_empty() {}
+            let head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nConnection: close\r\n\r\n";
+            stream.write_all(&[&head[..], &media()].concat()).unwrap();
+            if is_cut {
+                // What was sent has to be there before the reset.
+                thread::sleep(Duration::from_millis(100));
+                socket2::SockRef::from(&stream)
+                    .set_linger(Some(Duration::ZERO))
+                    .unwrap();
+            }
+        }
+    });
+    let without_quiet = [&GET[..3], &GET[4..]].concat();
+    let outcome = openai(&without_quiet).args(&["--base-url", &url]).run();
+    outcome
+        .code(0)
+        .stderr_contains("the connection was cut; retry 1 of 2 in ");
+    assert!(fs::read(outcome.directory.join("out.mp4")).unwrap() == media());
+    server.join().unwrap();
 }
 
 #[test]

@@ -263,6 +263,21 @@ fn a_server_that_wants_another_client_certificate_has_read_nothing() {
 }
 
 #[test]
+fn a_server_that_hangs_up_on_who_shows_no_certificate_is_understood() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["localhost"]);
+    // Whether the request is on its way by then is chance.
+    for _ in 0..5 {
+        let server = TlsServer::brusque_for_known(&identity, &Authority::new());
+        let outcome = trusting(&authority.pem, &server.url("localhost")).run();
+        outcome.code(6).stdout("").stderr_contains(
+            "the server does not accept the client certificate, or wants one (CertificateRequired)\n",
+        );
+        server.finish();
+    }
+}
+
+#[test]
 fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent() {
     let authority = Authority::new();
     let (own, other) = (authority.issue(&["a"]), authority.issue(&["b"]));

@@ -2,10 +2,13 @@
 
 mod support;
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
-use support::{Reply, Server, TempDir, openai};
+use support::{Authority, Reply, Server, TempDir, TlsServer, openai};
 
 const JOB: &str = r#"{"id":"video_1"}"#;
 const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
@@ -46,6 +49,30 @@ fn a_large_upload_asks_first_and_a_refusal_costs_no_bytes() {
     let request = server.finish().remove(0);
     assert_eq!(request.header("expect"), Some("100-continue"));
     assert_eq!(request.body_len, 0);
+}
+
+#[test]
+fn a_refusal_instead_of_100_continue_is_heard_at_once() {
+    let clip = clip(2 * MIB);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&stream).lines();
+        while !lines.next().unwrap().unwrap().is_empty() {}
+        let answer = "HTTP/1.1 401 No\r\nContent-Length: 20\r\n\r\n{\"error\":\"no entry\"}";
+        (&stream).write_all(answer.as_bytes()).unwrap();
+        // It does not hang up: that is for the client to do.
+        io::copy(&mut &stream, &mut io::sink()).unwrap()
+    });
+    openai(&CALL)
+        .current_dir(clip.path())
+        .args(&["--base-url", &url, "--timeout", "5s", "-q"])
+        .run()
+        .code(4)
+        .stdout("")
+        .stderr_contains("openai: the server answered HTTP 401: no entry\n");
+    assert_eq!(server.join().unwrap(), 0);
 }
 
 #[test]
@@ -104,6 +131,21 @@ fn the_answer_of_a_server_that_hangs_up_in_mid_upload_is_heard() {
         .run()
         .is(3, "", "openai: the server answered HTTP 413: too large\n");
     assert!(!server.finish()[0].whole);
+
+    let authority = Authority::new();
+    fs::write(clip.path().join("ca.pem"), &authority.pem).unwrap();
+    let server = TlsServer::hanging_up(
+        &authority.issue(&["localhost"]),
+        2 * MIB,
+        "HTTP/1.1 413 No\r\nContent-Length: 21\r\n\r\n{\"error\":\"too large\"}",
+    );
+    let url = server.url("localhost");
+    openai(&CALL)
+        .current_dir(clip.path())
+        .args(&["--cacert", "ca.pem", "--base-url", &url])
+        .run()
+        .is(3, "", "openai: the server answered HTTP 413: too large\n");
+    server.finish();
 }
 
 #[test]

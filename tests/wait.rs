@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use support::{Reply, Server, openai};
@@ -152,6 +155,54 @@ fn faults_between_looks_are_taken_in_stride() {
             .iter()
             .all(|request| request.target == "/v1/videos/video_1")
     );
+}
+
+#[test]
+fn a_redirect_into_nowhere_between_looks_is_no_end() {
+    for target in ["http:///x", "https://user@h/x", "ftp://h/x"] {
+        let server = Server::script(vec![
+            job("queued"),
+            Reply::redirect(302, target),
+            job("completed"),
+        ]);
+        openai(&CALL).arg("-q").server(&server).run().code(0);
+        server.finish();
+    }
+}
+
+#[test]
+fn a_server_that_no_longer_takes_connections_does_not_hold_the_wait_up() {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any_port.into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let server = thread::spawn(move || {
+        let stream = TcpStream::from(socket.accept().unwrap().0);
+        let mut guests = Vec::new();
+        while let Ok(guest) = TcpStream::connect_timeout(&address, Duration::from_millis(50)) {
+            guests.push(guest);
+        }
+        let _ = (&stream).read(&mut [0; 4096]);
+        let body = r#"{"id":"video_1","status":"queued"}"#;
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}",
+            body.len()
+        );
+        (&stream)
+            .write_all(format!("{head}\r\n\r\n{body}").as_bytes())
+            .unwrap();
+        drop(stream);
+        (socket, guests)
+    });
+    openai(&CALL)
+        .args(&["--base-url", &format!("http://{address}/v1"), "-q"])
+        .args(&["--wait-timeout", "300ms", "--connect-timeout", "1h"])
+        .time_limit(Duration::from_secs(20))
+        .run()
+        .code(8);
+    drop(server.join().unwrap());
 }
 
 #[test]

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use ureq::Timeout;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, NextTimeout, TcpConnector, Transport,
-    TransportAdapter, time,
+    Buffers, ConnectionDetails, Connector, NextTimeout, Transport, TransportAdapter, time,
 };
 
 use super::routes::{Routes, host_and_port};
 use super::secure::{Secure, Tls};
+use super::tap::Wire;
+use super::tcp::Tcp;
 use crate::event::{Event, Phases, Report};
 use crate::net::{self, Family};
 use crate::obstacle::NoConnection;
@@ -30,16 +31,23 @@ pub(super) struct Dial {
     tls: Tls,
     family: Option<Family>,
     timeout: Duration,
+    wire: Arc<Wire>,
     report: Report,
 }
 
 impl Dial {
-    pub(super) fn new(routes: Arc<Routes>, settings: &Settings, report: Report) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        routes: Arc<Routes>,
+        wire: Arc<Wire>,
+        report: Report,
+    ) -> Self {
         Self {
             routes,
             tls: Tls::new(settings),
             family: settings.family,
             timeout: settings.connect_timeout,
+            wire,
             report,
         }
     }
@@ -53,10 +61,12 @@ impl Connector for Dial {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
+        let within = self.wire.shortened(self.timeout);
         let call = Call {
             dial: self,
             details,
-            until: Instant::now() + self.timeout,
+            within,
+            until: Instant::now() + within,
             address: None,
             tls: None,
             took: Phases::default(),
@@ -78,6 +88,8 @@ impl fmt::Debug for Dial {
 struct Call<'a> {
     dial: &'a Dial,
     details: &'a ConnectionDetails<'a>,
+    /// The time for all of it.
+    within: Duration,
     until: Instant,
     /// What it is connected to.
     address: Option<SocketAddr>,
@@ -106,7 +118,10 @@ impl Call<'_> {
         };
         if self.details.needs_tls() {
             let start = Instant::now();
-            way = self.encrypt(host, way)?;
+            way = self.encrypt(host, way).map_err(|reason| match proxy {
+                None => reason,
+                Some(_) => reason.behind_proxy(),
+            })?;
             self.took.handshake = start.elapsed();
         }
         if let Some(address) = self.address {
@@ -134,21 +149,20 @@ impl Call<'_> {
         for (address, further) in addresses.iter().zip((0..addresses.len()).rev()) {
             let left = self.left();
             if left.is_zero() {
-                return Err(self.explain(ureq::Error::Timeout(Timeout::Connect), "connecting took"));
+                return Err(NoConnection::other(self.too_long("connecting took")));
             }
             let share = if further == 0 { left } else { left / 2 };
-            match TcpConnector::default().connect(&self.details_for(*address, share), None::<()>) {
-                Ok(Some(Either::B(tcp))) => {
+            match Tcp::connect(*address, share, self.details.config) {
+                Ok(tcp) => {
                     self.took.connect += start.elapsed();
                     self.address = Some(*address);
                     return Ok(Box::new(tcp));
                 }
-                Ok(_) => {}
-                Err(ureq::Error::Timeout(_)) if further > 0 => {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && further > 0 => {
                     let millis = share.as_millis();
                     reason = NoConnection::other(format!("no answer within {millis} ms"));
                 }
-                Err(error) => reason = self.explain(error, "connecting took"),
+                Err(error) => reason = self.explain(error.into(), "connecting took"),
             }
             (self.dial.report)(&Event::Unreachable {
                 address: *address,
@@ -246,25 +260,6 @@ impl Call<'_> {
         }
     }
 
-    /// What ureq's connector for TCP wants to know.
-    fn details_for(&self, address: SocketAddr, timeout: Duration) -> ConnectionDetails<'_> {
-        let details = self.details;
-        let mut addrs = details.resolver.empty();
-        addrs.push(address);
-        ConnectionDetails {
-            uri: details.uri,
-            addrs,
-            config: details.config,
-            request_level: details.request_level,
-            resolver: details.resolver,
-            now: (details.current_time)(),
-            timeout: self.limit(timeout),
-            current_time: Arc::clone(&details.current_time),
-            run_connector: Arc::clone(&details.run_connector),
-            register_shutdown: Arc::clone(&details.register_shutdown),
-        }
-    }
-
     /// A connection to talk to a proxy or shake hands over, no longer than there is time for connecting.
     fn adapt(&self, way: Box<dyn Transport>) -> TransportAdapter {
         let mut stream = TransportAdapter::new(way, Arc::clone(&self.details.current_time));
@@ -272,10 +267,17 @@ impl Call<'_> {
         stream
     }
 
+    fn too_long(&self, slow: &str) -> String {
+        format!("{slow} longer than {:?}", self.within)
+    }
+
     /// What went wrong on the way. `slow`: what took too long, if it was that.
     fn explain(&self, error: ureq::Error, slow: &str) -> NoConnection {
         let why = match error {
-            ureq::Error::Timeout(_) => format!("{slow} longer than {:?}", self.dial.timeout),
+            ureq::Error::Timeout(_) => self.too_long(slow),
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+                self.too_long(slow)
+            }
             ureq::Error::Io(error) => match tls_error(&error) {
                 Some(error) => return tls::explain(error),
                 None => match error.get_ref().and_then(|inner| inner.downcast_ref()) {

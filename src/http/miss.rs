@@ -114,6 +114,9 @@ impl Http {
             ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
                 format!("no byte moved for {:?}", settings.stall_timeout)
             }
+            ureq::Error::Timeout(Timeout::RecvResponse) if self.wire.is_over() => {
+                "no answer came before the time was up".to_owned()
+            }
             ureq::Error::Timeout(Timeout::RecvResponse) => {
                 format!("no answer came within {:?}", settings.timeout)
             }

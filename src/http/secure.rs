@@ -1,18 +1,20 @@
-//! TLS over a connection. ureq has a connector for it too; this one tells which version was agreed on, and takes the
-//! certificates as they were checked when they were read.
+//! TLS over a connection. ureq has a connector for it too; this one tells which version was agreed on, takes the
+//! certificates as they were checked when they were read, tells of a failed write when it fails, and knows when the
+//! server has said goodbye, though the connection below is still open.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, OnceLock};
 
+use rustls::ProtocolVersion;
 use rustls::client::{ClientConfig, ClientConnection};
 use rustls::pki_types::ServerName;
-use rustls::{ProtocolVersion, StreamOwned};
 use ureq::config::Config;
 use ureq::unversioned::transport::{
     Buffers, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
+use super::dial::tls_error;
 use crate::{ClientCertificate, Roots, Settings, tls};
 
 /// What every handshake of a client starts from, made for the first one.
@@ -43,7 +45,10 @@ impl Tls {
 /// An encrypted connection.
 pub(super) struct Secure {
     buffers: LazyBuffers,
-    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    session: ClientConnection,
+    stream: TransportAdapter,
+    /// The server has said that nothing more comes.
+    ended: bool,
 }
 
 impl Secure {
@@ -58,24 +63,56 @@ impl Secure {
         sizes: &Config,
     ) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let mut connection = tls
+        let mut session = tls
             .config()
             .and_then(|config| ClientConnection::new(config, name))
             .map_err(io::Error::other)?;
-        connection.complete_io(&mut stream)?;
+        if let Err(error) = session.complete_io(&mut stream) {
+            // A server that hangs up may have said why.
+            return Err(match session.complete_io(&mut stream) {
+                Err(said) if tls_error(&said).is_some() => said,
+                _ => error,
+            });
+        }
         Ok(Self {
             buffers: LazyBuffers::new(sizes.input_buffer_size(), sizes.output_buffer_size()),
-            stream: StreamOwned::new(connection, stream),
+            session,
+            stream,
+            ended: false,
         })
     }
-}
 
-impl Secure {
     /// The version that was agreed on.
     pub(super) fn version(&self) -> &'static str {
-        match self.stream.conn.protocol_version() {
+        match self.session.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
             _ => "TLS 1.3",
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while self.session.wants_write() {
+            self.session.write_tls(&mut self.stream)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> io::Result<usize> {
+        loop {
+            match self.session.reader().read(self.buffers.input_append_buf()) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            self.flush()?;
+            self.session.read_tls(&mut self.stream)?;
+            match self.session.process_new_packets() {
+                Ok(state) => self.ended = state.peer_has_closed(),
+                Err(error) => {
+                    // The alert that tells the server.
+                    let _ = self.flush();
+                    return Err(io::Error::new(ErrorKind::InvalidData, error));
+                }
+            }
         }
     }
 }
@@ -86,20 +123,25 @@ impl Transport for Secure {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.stream.sock.set_timeout(timeout);
-        let output = &self.buffers.output()[..amount];
-        Ok(self.stream.write_all(output)?)
+        self.stream.set_timeout(timeout);
+        let mut sent = 0;
+        while sent < amount {
+            let rest = &self.buffers.output()[sent..amount];
+            sent += self.session.writer().write(rest)?;
+            self.flush()?;
+        }
+        Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.stream.sock.set_timeout(timeout);
-        let count = self.stream.read(self.buffers.input_append_buf())?;
+        self.stream.set_timeout(timeout);
+        let count = self.read()?;
         self.buffers.input_appended(count);
         Ok(count > 0)
     }
 
     fn is_open(&mut self) -> bool {
-        self.stream.sock.get_mut().is_open()
+        !self.ended && self.stream.get_mut().is_open()
     }
 
     fn is_tls(&self) -> bool {

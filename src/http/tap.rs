@@ -4,6 +4,7 @@
 //! answer of a server that hangs up in the middle of an upload, and passes over informational answers.
 
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,23 +47,36 @@ impl Wire {
         self.answered.store(false, Ordering::Relaxed);
     }
 
-    /// No answer's head is waited for beyond this time, on top of the timeout that each has.
+    /// Neither a connection nor an answer's head is waited for beyond this time, whatever timeout each has.
     pub(super) fn limit(&self, until: Option<Instant>) {
         *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
+    /// What is left until the limit, rounded to milliseconds.
+    fn left(&self) -> Option<Duration> {
+        let until = (*self.limit.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let left = until.saturating_duration_since(Instant::now());
+        Some(Duration::from_millis(left.as_micros().div_ceil(1000) as u64))
+    }
+
+    /// `time`, or what is left until the limit.
+    pub(super) fn shortened(&self, time: Duration) -> Duration {
+        self.left().map_or(time, |left| left.min(time))
+    }
+
     fn limited(&self, timeout: NextTimeout) -> NextTimeout {
-        let limit = *self.limit.lock().unwrap_or_else(PoisonError::into_inner);
-        match limit {
+        match self.left() {
             None => timeout,
-            Some(until) => {
-                let left = time::Duration::Exact(until.saturating_duration_since(Instant::now()));
-                NextTimeout {
-                    after: timeout.after.min(left),
-                    ..timeout
-                }
-            }
+            Some(left) => NextTimeout {
+                after: timeout.after.min(time::Duration::Exact(left)),
+                ..timeout
+            },
         }
+    }
+
+    /// Whether the limit has passed.
+    pub(super) fn is_over(&self) -> bool {
+        self.left().is_some_and(|left| left.is_zero())
     }
 
     /// Whether a byte of the request was handed to the connection.
@@ -97,6 +111,7 @@ impl Connector<Box<dyn Transport>> for TapConnector {
             answer_is_in: false,
             closed: false,
             in_head: false,
+            unread: false,
         }))
     }
 }
@@ -117,6 +132,8 @@ pub(super) struct Tap {
     closed: bool,
     /// The final head of the answer has not come yet.
     in_head: bool,
+    /// What came while `100 Continue` was waited for has not been looked at as an answer.
+    unread: bool,
 }
 
 impl Tap {
@@ -237,19 +254,20 @@ impl Transport for Tap {
         }
     }
 
-    fn maybe_await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        if self.drop_informational() && self.inner.buffers().can_use_input() {
-            return Ok(true);
-        }
-        self.await_input(timeout)
-    }
-
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         if std::mem::take(&mut self.answer_is_in) {
             return Ok(true);
         }
+        // A final answer instead of `100 Continue`: ureq has left it in the buffer and would wait for more of it.
+        let unread = std::mem::take(&mut self.unread) && !self.inner.buffers().input().is_empty();
+        if unread && timeout.reason == Timeout::RecvResponse {
+            return Ok(true);
+        }
+        self.unread = timeout.reason == Timeout::Await100;
+        let is_transfer =
+            timeout.reason == Timeout::RecvBody && self.wire.transfer.load(Ordering::Relaxed);
         let timeout = match timeout.reason {
-            Timeout::RecvBody if self.wire.transfer.load(Ordering::Relaxed) => NextTimeout {
+            _ if is_transfer => NextTimeout {
                 after: time::Duration::NotHappening,
                 ..self.stalling(timeout)
             },
@@ -264,7 +282,13 @@ impl Transport for Tap {
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let after = left.map_or(time::Duration::NotHappening, time::Duration::Exact);
-            let more = self.inner.await_input(NextTimeout { after, ..timeout })?;
+            let more = match self.inner.await_input(NextTimeout { after, ..timeout }) {
+                // ureq takes these for the end, but media that were cut look like media.
+                Err(ureq::Error::Io(error)) if is_transfer && is_cut(&error) => {
+                    return Err(io::Error::other("the connection was cut").into());
+                }
+                done => done?,
+            };
             if !more || self.drop_informational() {
                 return Ok(more);
             }
@@ -278,6 +302,15 @@ impl Transport for Tap {
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
     }
+}
+
+fn is_cut(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
 }
 
 impl fmt::Debug for Tap {

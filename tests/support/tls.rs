@@ -100,6 +100,8 @@ pub struct TlsServer {
 struct Shared {
     config: Arc<ServerConfig>,
     answer: String,
+    /// Answers after so many bytes and hangs up at once, without reading what is still on its way.
+    hangs_up: Option<u64>,
     stop: AtomicBool,
     connections: AtomicUsize,
     /// What was read after each handshake that went well.
@@ -109,30 +111,37 @@ struct Shared {
 impl TlsServer {
     /// Answers every request with this JSON.
     pub fn new(identity: &Identity, json: &str) -> TlsServer {
-        Self::start(config(identity, None), json)
+        Self::start(config(identity, None), &answer(json), None)
     }
 
     /// One that knows TLS 1.2 and nothing newer.
     pub fn of_old(identity: &Identity, json: &str) -> TlsServer {
         let config = config_for(&[&rustls::version::TLS12], identity, None);
-        Self::start(config, json)
+        Self::start(config, &answer(json), None)
     }
 
     /// One that lets in only who shows a certificate of this authority.
     pub fn for_known(identity: &Identity, clients: &Authority, json: &str) -> TlsServer {
-        Self::start(config(identity, Some(clients)), json)
+        Self::start(config(identity, Some(clients)), &answer(json), None)
     }
 
-    fn start(config: Arc<ServerConfig>, json: &str) -> TlsServer {
+    /// One like it that hangs up when it has said no.
+    pub fn brusque_for_known(identity: &Identity, clients: &Authority) -> TlsServer {
+        Self::start(config(identity, Some(clients)), "", Some(0))
+    }
+
+    /// One that answers after so many bytes of a request, and hangs up at once, with the rest unread.
+    pub fn hanging_up(identity: &Identity, bytes: u64, answer: &str) -> TlsServer {
+        Self::start(config(identity, None), answer, Some(bytes))
+    }
+
+    fn start(config: Arc<ServerConfig>, answer: &str, hangs_up: Option<u64>) -> TlsServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             config,
-            answer: format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-                 Connection: close\r\n\r\n{json}",
-                json.len()
-            ),
+            answer: answer.to_owned(),
+            hangs_up,
             stop: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             requests: Mutex::default(),
@@ -212,6 +221,9 @@ impl Shared {
         }
         // Sends the alert, where there is one.
         drop(stream.conn.write_tls(&mut stream.sock));
+        if self.hangs_up.is_some() {
+            return done;
+        }
         // A close with bytes unread would be a reset, and take the alert with it.
         tcp.shutdown(Shutdown::Write)?;
         io::copy(&mut &tcp, &mut io::sink())?;
@@ -229,12 +241,20 @@ impl Shared {
                 .map_or(0, |(_, rest)| rest.lines().next().unwrap().parse().unwrap());
             (bytes.len() >= end + length).then_some(())
         };
-        while whole(&bytes).is_none() {
+        let enough = |bytes: &[u8]| match self.hangs_up {
+            Some(most) => bytes.len() as u64 >= most,
+            None => whole(bytes).is_some(),
+        };
+        while !enough(&bytes) {
             let count = stream.read(&mut buffer)?;
             if count == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             bytes.extend_from_slice(&buffer[..count]);
+            if let (true, Some(end)) = (self.hangs_up.is_some(), asks_first(&bytes)) {
+                bytes.drain(..end);
+                stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            }
         }
         lock(&self.requests).push(String::from_utf8_lossy(&bytes).into_owned());
         stream.write_all(self.answer.as_bytes())?;
@@ -245,6 +265,21 @@ impl Shared {
 /// What a server with this certificate needs to know.
 pub fn config(identity: &Identity, clients: Option<&Authority>) -> Arc<ServerConfig> {
     config_for(rustls::ALL_VERSIONS, identity, clients)
+}
+
+/// The end of a head that asks for `100 Continue`.
+fn asks_first(bytes: &[u8]) -> Option<usize> {
+    let end = find(bytes, b"\r\n\r\n")? + 4;
+    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+    head.contains("expect: 100-continue").then_some(end)
+}
+
+fn answer(json: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{json}",
+        json.len()
+    )
 }
 
 fn config_for(

@@ -1,0 +1,142 @@
+//! TCP. ureq has a transport for it too; this one keeps the stall timeout to the letter, tells a broken write once, and
+//! goes on reading after it: what a server that hangs up had to say may be there.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use ureq::config::Config;
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+
+/// The shortest wait that a socket takes.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+pub(super) struct Tcp {
+    stream: TcpStream,
+    buffers: LazyBuffers,
+    /// The timeouts that the socket has.
+    read_within: Option<Duration>,
+    write_within: Option<Duration>,
+    /// A write failed. Whatever is written from then on goes nowhere, without another error: TLS would not read before
+    /// it is rid of what it has to say.
+    broken: bool,
+}
+
+impl Tcp {
+    pub(super) fn connect(
+        address: SocketAddr,
+        within: Duration,
+        sizes: &Config,
+    ) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, within.max(SHORTEST))?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            buffers: LazyBuffers::new(sizes.input_buffer_size(), sizes.output_buffer_size()),
+            read_within: None,
+            write_within: None,
+            broken: false,
+        })
+    }
+
+    /// Writes it all. `within`: the longest time without a byte moving.
+    fn write(&mut self, amount: usize, within: Option<Duration>) -> io::Result<()> {
+        let mut rest = &self.buffers.output()[..amount];
+        let mut left = within;
+        while !rest.is_empty() {
+            let start = Instant::now();
+            if self.write_within != left {
+                self.stream.set_write_timeout(left)?;
+                self.write_within = left;
+            }
+            match (&self.stream).write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    // If it is a part, that was taken at once, and then it waited in vain for room.
+                    rest = &rest[count..];
+                    left = within.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST));
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, within: Option<Duration>) -> io::Result<usize> {
+        let start = Instant::now();
+        let mut left = within;
+        loop {
+            if self.read_within != left {
+                self.stream.set_read_timeout(left)?;
+                self.read_within = left;
+            }
+            match (&self.stream).read(self.buffers.input_append_buf()) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    left = within.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST));
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Nothing has come since the last answer, not even an end.
+    fn is_idle(&self) -> io::Result<bool> {
+        self.stream.set_nonblocking(true)?;
+        let come = (&self.stream).read(&mut [0]);
+        self.stream.set_nonblocking(false)?;
+        Ok(come.is_err_and(|error| error.kind() == ErrorKind::WouldBlock))
+    }
+}
+
+impl Transport for Tcp {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        if self.broken {
+            return Ok(());
+        }
+        let timeout = timeout.for_write();
+        let written = match allowed(timeout) {
+            Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
+            within => self.write(amount, within),
+        };
+        self.broken = written.is_err();
+        written.map_err(|error| told(error, timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let timeout = timeout.for_read();
+        let read = match allowed(timeout) {
+            Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
+            within => self.read(within),
+        };
+        let count = read.map_err(|error| told(error, timeout))?;
+        self.buffers.input_appended(count);
+        Ok(count > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        !self.broken && self.is_idle().unwrap_or(false)
+    }
+}
+
+fn allowed(timeout: NextTimeout) -> Option<Duration> {
+    (!timeout.after.is_not_happening()).then_some(*timeout.after)
+}
+
+fn told(error: io::Error, timeout: NextTimeout) -> ureq::Error {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => ureq::Error::Timeout(timeout.reason),
+        _ => error.into(),
+    }
+}
+
+impl fmt::Debug for Tcp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tcp")
+    }
+}
