@@ -41,6 +41,7 @@ mod obstacle;
 mod output;
 mod proxy;
 mod random;
+mod range;
 mod request;
 mod retry;
 mod settings;
