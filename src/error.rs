@@ -1,7 +1,7 @@
 //! What can go wrong, said so that a person can act on it. The variants are as fine as a caller's reactions to
 //! them; they carry no exit codes, which belong to the front end.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -135,6 +135,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut OneLine(f);
         match self {
             Error::Invalid { what, .. } => f.write_str(what),
             Error::NoKey => f.write_str("no API key"),
@@ -202,6 +203,23 @@ impl fmt::Display for Error {
                 path.display()
             ),
         }
+    }
+}
+
+/// Escapes control characters as JSON does: quoted values may hold them, and a line break would look like the end of
+/// the message.
+struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match c {
+                '\n' => self.0.write_str("\\n")?,
+                c if c.is_control() => write!(self.0, "\\u{:04x}", u32::from(c))?,
+                c => self.0.write_char(c)?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -331,6 +349,19 @@ pub(crate) fn shorten(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_quotes() {
+        let job = Job::parse(r#"{"id":"a\nb\u001b[2J\u009b","status":"failed"}"#).unwrap();
+        assert_eq!(
+            Error::Failed(Box::new(job)).to_string(),
+            "the job 'a\\nb\\u001b[2J\\u009b' ended as failed: the server gives no reason"
+        );
+        assert_eq!(
+            Error::invalid("'é\t\r\n'").to_string(),
+            "'é\\u0009\\u000d\\n'"
+        );
+    }
 
     #[test]
     fn the_apis_error_object_is_read_whole() {

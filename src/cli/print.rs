@@ -172,7 +172,7 @@ pub(crate) fn error(error: &Error, view: &View) {
     }
     let mut lines = format!("openai: {error}\n");
     if let Some(hint) = hint(error) {
-        lines += &format!("hint: {hint}\n");
+        lines += &format!("hint: {}\n", hint.replace('\n', "\\n"));
     }
     note(visible(&lines));
 }
