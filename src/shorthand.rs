@@ -49,6 +49,12 @@ impl<'a> Reader<'a> {
             self.skip_space();
             if self.rest.starts_with('{') {
                 json.push_str(&self.object(depth - 1)?);
+            } else if self.rest.starts_with('[') {
+                // It would be sent as a text that looks like one.
+                return Err(format!(
+                    "with a list, as after {}, the whole has to be JSON",
+                    key.json()
+                ));
             } else {
                 json.push_str(&self.token(&[',', '{', '}'])?.json());
             }
@@ -183,6 +189,10 @@ mod tests {
             ("{id: 'x}", "a closing ' is missing after 'x}'"),
             ("{\"id: x}", "the quoted text at '\"id: x}' is broken"),
             ("{id: x} y", "there is more after its end: 'y'"),
+            (
+                "{ids: [a]}",
+                "with a list, as after \"ids\", the whole has to be JSON",
+            ),
             ("{id: x {}", "there is no ',' or '}' after \"id\""),
         ] {
             assert_eq!(to_json(text), Err(why.to_owned()), "{text}");
