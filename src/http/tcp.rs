@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use ureq::config::Config;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
+use super::BUFFER;
+
 /// The shortest wait that a socket takes.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -72,7 +74,10 @@ impl Tcp {
                 self.stream.set_read_timeout(left)?;
                 self.read_within = left;
             }
-            match (&self.stream).read(self.buffers.input_append_buf()) {
+            let room = self.buffers.input_append_buf();
+            // No more than is moved on at once: what is left over would be moved on its own.
+            let most = room.len().min(BUFFER);
+            match (&self.stream).read(&mut room[..most]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     left = within.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST));
                 }
