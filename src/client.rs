@@ -11,10 +11,11 @@ use crate::download::{self, Download, Target};
 use crate::error::shorten;
 use crate::event::Event;
 use crate::http::Http;
-use crate::message::{Body, Method, Request, segment, shown};
+use crate::message::{Body, Method, Request, shown};
 use crate::multipart::Form;
 use crate::request::{Encoding, Extension};
 use crate::state::{self, Record, StateFile};
+use crate::url::segment;
 use crate::wait::{self, Wait};
 use crate::{Error, Job, Settings, random};
 

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use crate::event::Event;
 use crate::http::{BUFFER, Failure, Http, Miss};
-use crate::message::{Head, Request, segment};
+use crate::message::{Head, Request};
 use crate::output::Output;
 use crate::range::content_range;
 use crate::retry::Outcome;
+use crate::url::segment;
 use crate::wait::{self, Pauses};
 use crate::{Error, job, random};
 

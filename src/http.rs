@@ -24,10 +24,10 @@ use self::routes::{NotYet, Routes};
 use self::tap::{TapConnector, Wire};
 use crate::error::shorten;
 use crate::event::{Event, Report};
-use crate::message::{self, Body, Head, Headers, Method, Request, shown};
+use crate::message::{Body, Head, Headers, Method, Request, shown};
 use crate::retry::{self, Outcome, Policy};
 use crate::tunnel::credentials_wanted;
-use crate::{Error, Settings, random};
+use crate::{Error, Settings, random, url};
 
 /// The most of a JSON answer that is read, in bytes. A job has a few hundred.
 const MAX_JSON: u64 = 16 * 1024 * 1024;
@@ -198,7 +198,7 @@ impl Http {
         let mut url = home.clone();
         let mut ask_first = request.asks_first();
         for _ in 0..=MAX_REDIRECTS {
-            let at_home = message::origin(&url) == message::origin(&home);
+            let at_home = url::origin(&url) == url::origin(&home);
             let headers = match at_home {
                 true => request.headers(&self.settings, ask_first),
                 false => request.headers_for_strangers(),
@@ -209,7 +209,7 @@ impl Http {
                 // The server does not know `Expect`; it has read nothing of the body (RFC 9110, 10.1.1).
                 417 if ask_first && !request.is_single_use() => ask_first = false,
                 301 | 302 | 303 | 307 | 308 if request.method == Method::Get => {
-                    url = match message::resolve(&url, location) {
+                    url = match url::resolve(&url, location) {
                         // What came over an encrypted connection does not go on over a plain one.
                         Some(next) if !url.starts_with("https:") || next.starts_with("https:") => {
                             next
@@ -219,7 +219,7 @@ impl Http {
                 }
                 // Another server's refusal is none of this one: it may be a link that has run out by now.
                 status @ 400.. if !at_home => {
-                    let host = message::authority(&url);
+                    let host = url::authority(&url);
                     let why =
                         format!("{host}, where the server redirects to, answered HTTP {status}");
                     return Err(Failure::Cut(why));
@@ -243,7 +243,7 @@ impl Http {
         let is_own = url == self.url(request.path);
         let shown_url = match is_own {
             true => url.to_owned(),
-            false => message::without_secrets(url),
+            false => url::without_secrets(url),
         };
         (self.report)(&Event::Sending {
             method,

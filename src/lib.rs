@@ -49,6 +49,7 @@ mod shorthand;
 mod state;
 mod tls;
 mod tunnel;
+mod url;
 mod wait;
 
 pub use client::{Client, FilePart, Preview, PreviewBody};
@@ -62,7 +63,8 @@ pub use proxy::{Exceptions, Proxies, Proxy};
 pub use request::{
     Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, Video, check_seconds,
 };
-pub use settings::{ApiKey, BaseUrl, DEFAULT_BASE_URL, Header, Settings};
+pub use settings::{ApiKey, Header, Settings};
 pub use state::StateFile;
 pub use tls::{ClientCertificate, Roots};
+pub use url::{BaseUrl, DEFAULT_BASE_URL};
 pub use wait::Wait;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::Error;
-use crate::settings::{BaseUrl, is_loopback};
+use crate::url::{BaseUrl, is_loopback};
 
 const EXAMPLE: &str = "write it like http://user:password@proxy.example.com:3128, with what is special in the password percent-encoded; http, https, socks5 and socks5h are known";
 

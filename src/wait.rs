@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::event::Event;
 use crate::http::{Http, Text};
-use crate::message::{Head, Request, segment};
+use crate::message::{Head, Request};
 use crate::retry::Outcome;
+use crate::url::segment;
 use crate::{Error, Job, Settings, Status, random};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

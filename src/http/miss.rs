@@ -7,10 +7,10 @@ use ureq::Timeout;
 
 use super::dial::tls_error;
 use super::{Http, MAX_HEAD};
-use crate::message::{self, Head, Method, Request};
+use crate::message::{Head, Method, Request};
 use crate::obstacle::NoConnection;
 use crate::retry::Outcome;
-use crate::{Error, tls};
+use crate::{Error, tls, url};
 
 /// Why an attempt brought no answer.
 pub(crate) enum Failure {
@@ -107,7 +107,7 @@ impl Http {
     pub(super) fn failure(&self, error: ureq::Error, url: &str) -> Failure {
         let settings = &self.settings;
         let not_sent = |source| Failure::NotSent {
-            host: message::authority(url),
+            host: url::authority(url),
             source,
         };
         let why = match error {

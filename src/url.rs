@@ -1,0 +1,404 @@
+//! URLs: the one that the user names, those of the API below it, and those that a server redirects to.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::Error;
+
+/// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
+pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+
+/// An `http` or `https` URL that the API's paths are appended to, such as `https://api.openai.com/v1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Without a slash at its end.
+    url: String,
+    https: bool,
+    host: String,
+}
+
+impl BaseUrl {
+    /// Checks scheme, host and port; a slash at the end is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], quoting the URL, if it has another scheme or none, no host, a bad port, credentials, a
+    /// query, a fragment, or characters that a URL cannot hold.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        let refuse = |why: &str, hint: &str| {
+            Err(Error::invalid_with(
+                format!("the base URL '{url}' {why}"),
+                hint,
+            ))
+        };
+        let example = "write it like https://gateway.example.com/v1";
+        if url.contains('@') {
+            // Checked first, and not quoted: it holds a password.
+            return Err(Error::invalid_with(
+                "the base URL holds credentials",
+                "leave them out and send them with a header, such as 'Authorization: Basic ...'",
+            ));
+        }
+        if url.contains(['?', '#']) {
+            // Not quoted either: queries hold keys.
+            return Err(Error::invalid_with(
+                "the base URL has a query or a fragment",
+                "leave it out",
+            ));
+        }
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return refuse(
+                "has no scheme",
+                &format!("write https://{url}, or http:// for a server on this machine"),
+            );
+        };
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "https" => true,
+            "http" => false,
+            _ => return refuse("is neither http:// nor https://", example),
+        };
+        if let Some(bad) = rest
+            .chars()
+            .find(|c| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c))
+        {
+            let bad = bad.escape_debug();
+            return refuse(
+                &format!("holds the character '{bad}'"),
+                "percent-encode it; a host name in punycode",
+            );
+        }
+        let rest = rest.trim_end_matches('/');
+        let authority = rest.split('/').next().unwrap_or_default();
+        let (host, port) = match authority
+            .strip_prefix('[')
+            .and_then(|v6| v6.split_once(']'))
+        {
+            Some((host, "")) => (host, None),
+            Some((host, port)) => (host, Some(port.strip_prefix(':').unwrap_or("bad"))),
+            None => match authority.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (authority, None),
+            },
+        };
+        if host.is_empty() {
+            return refuse("has no host", example);
+        }
+        let sound = match authority.starts_with('[') {
+            true => host.parse::<Ipv6Addr>().is_ok(),
+            false => host
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
+        };
+        if !sound {
+            return refuse("has no usable host", example);
+        }
+        let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+        if port
+            .is_some_and(|port| !digits(port) || port.parse::<u16>().map_or(true, |port| port == 0))
+        {
+            return refuse("has no usable port", "a port is a number from 1 to 65535");
+        }
+        let url = format!("{}://{rest}", if https { "https" } else { "http" });
+        Ok(Self {
+            https,
+            host: host.to_ascii_lowercase(),
+            url,
+        })
+    }
+
+    /// The URL without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether this is OpenAI's own endpoint.
+    pub fn is_default(&self) -> bool {
+        self.host == "api.openai.com"
+    }
+
+    /// Whether what is sent can be read on the way: plain http to anything but this machine.
+    pub fn is_exposed(&self) -> bool {
+        !self.https && !is_loopback(&self.host)
+    }
+
+    /// Whether it is spoken to over TLS.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// In lower case, without brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port that the URL names.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let authority = authority(&self.url);
+        let (_, port) = authority.rsplit_once(':')?;
+        port.parse().ok()
+    }
+}
+
+/// Whether a host, in lower case and without brackets, is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// An id as one segment of a path (RFC 3986). A segment of dots alone would be taken for a way up the path.
+pub(crate) fn segment(id: &str) -> String {
+    let only_dots = id.bytes().all(|byte| byte == b'.');
+    let plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || (byte == b'.' && !only_dots)
+    };
+    let mut encoded = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if plain(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded += &format!("%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+/// Where a redirect leads: `location` seen from `base`, an absolute URL. `None` if that is no http or https URL.
+pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
+    let location = location.split('#').next().unwrap_or_default().trim();
+    let location = &encoded(location);
+    let (scheme, rest) = base.split_once("://")?;
+    let host = authority_of(rest);
+    let lower = location.to_ascii_lowercase();
+    let found = if lower.starts_with("https://") || lower.starts_with("http://") {
+        let (scheme, rest) = location.split_once(':')?;
+        Some(format!("{}:{rest}", scheme.to_ascii_lowercase()))
+    } else if let Some(rest) = location.strip_prefix("//") {
+        Some(format!("{scheme}://{rest}"))
+    } else if location.starts_with('/') {
+        Some(format!("{scheme}://{host}{location}"))
+    } else if location.starts_with('?') {
+        Some(format!("{}{location}", base.split('?').next()?))
+    } else if location.is_empty() || location.split(['/', '?']).next()?.contains(':') {
+        None
+    } else {
+        let path = base.split('?').next().unwrap_or_default();
+        let directory = &path[..path.rfind('/').filter(|at| *at > scheme.len() + 2)?];
+        Some(format!("{directory}/{location}"))
+    };
+    // A user and a password would be sent along.
+    found.filter(|url| !authority(url).contains('@'))
+}
+
+/// A URL with what cannot stand in one percent-encoded, such as the spaces that some servers let through.
+fn encoded(url: &str) -> String {
+    let mut encoded = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        match byte.is_ascii_graphic() {
+            true => encoded.push(char::from(byte)),
+            false => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    encoded
+}
+
+/// `host:port` of a URL, or the host alone.
+pub(crate) fn authority(url: &str) -> String {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    authority_of(rest).to_owned()
+}
+
+/// The start of what follows on `//`, up to the path.
+fn authority_of(rest: &str) -> &str {
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// A URL from a server as far as it may be shown: a signed query is as good as a key, and so is a password.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match url.split_once("//") {
+        Some((scheme, rest)) => {
+            let credentials = authority_of(rest).rfind('@').map_or(0, |at| at + 1);
+            format!("{scheme}//{}", &rest[credentials..])
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// Scheme, host and port of a URL, by which one server is told from another.
+pub(crate) fn origin(url: &str) -> String {
+    let scheme = url
+        .split_once("://")
+        .map_or("", |(scheme, _)| scheme)
+        .to_ascii_lowercase();
+    let authority = authority(url).to_ascii_lowercase();
+    let default_port = if scheme == "https" { ":443" } else { ":80" };
+    let authority = authority.strip_suffix(default_port).unwrap_or(&authority);
+    format!("{scheme}://{authority}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_are_normalised() {
+        for (given, kept) in [
+            ("https://api.openai.com/v1/", "https://api.openai.com/v1"),
+            ("HTTP://127.0.0.1:4010", "http://127.0.0.1:4010"),
+            ("http://[::1]:80//", "http://[::1]:80"),
+            (
+                "https://gateway.example/a/b%20c",
+                "https://gateway.example/a/b%20c",
+            ),
+        ] {
+            assert_eq!(BaseUrl::new(given).unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn unusable_base_urls_are_refused_with_their_text() {
+        for (given, what) in [
+            (
+                "localhost:4010/v1",
+                "the base URL 'localhost:4010/v1' has no scheme",
+            ),
+            (
+                "ftp://x/v1",
+                "the base URL 'ftp://x/v1' is neither http:// nor https://",
+            ),
+            ("https://", "the base URL 'https://' has no host"),
+            ("https:///v1", "the base URL 'https:///v1' has no host"),
+            (
+                "https://x:0",
+                "the base URL 'https://x:0' has no usable port",
+            ),
+            (
+                "https://x:99999",
+                "the base URL 'https://x:99999' has no usable port",
+            ),
+            (
+                "https://[::1]x",
+                "the base URL 'https://[::1]x' has no usable port",
+            ),
+            ("https://x/v1?a=b", "the base URL has a query or a fragment"),
+            (
+                "http://[zz]/v1",
+                "the base URL 'http://[zz]/v1' has no usable host",
+            ),
+            (
+                "http://a%zz",
+                "the base URL 'http://a%zz' has no usable host",
+            ),
+            (
+                "http://x:+80",
+                "the base URL 'http://x:+80' has no usable port",
+            ),
+            (
+                "https:/user:secret@host/v1",
+                "the base URL holds credentials",
+            ),
+            (
+                "https://a b/",
+                "the base URL 'https://a b/' holds the character ' '",
+            ),
+            (
+                "https://exämple.com",
+                "the base URL 'https://exämple.com' holds the character 'ä'",
+            ),
+            (
+                "https://user:secret@host/v1",
+                "the base URL holds credentials",
+            ),
+            ("user:sec ret@host", "the base URL holds credentials"),
+        ] {
+            assert_eq!(BaseUrl::new(given).unwrap_err().to_string(), what);
+        }
+    }
+
+    #[test]
+    fn only_plain_http_beyond_this_machine_is_exposed() {
+        for (url, exposed) in [
+            ("https://example.com", false),
+            ("http://localhost:1", false),
+            ("http://LOCALHOST", false),
+            ("http://a.localhost", false),
+            ("http://127.1.2.3:8080/v1", false),
+            ("http://[::1]", false),
+            ("http://localhost.example.com", true),
+            ("http://127.0.0.1.example.com", true),
+            ("http://10.0.0.1", true),
+            ("http://[fe80::1]", true),
+        ] {
+            assert_eq!(BaseUrl::new(url).unwrap().is_exposed(), exposed, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_one_segment_whatever_it_holds() {
+        for (id, encoded) in [
+            ("video_68d7-A.b~", "video_68d7-A.b~"),
+            ("a/b?c", "a%2Fb%3Fc"),
+            ("dmlk==", "dmlk%3D%3D"),
+            ("..", "%2E%2E"),
+            (".", "%2E"),
+            ("a b%é", "a%20b%25%C3%A9"),
+        ] {
+            assert_eq!(segment(id), encoded);
+        }
+    }
+
+    #[test]
+    fn redirects_are_seen_from_where_they_come() {
+        let base = "https://a.example:8443/v1/videos/1/content?variant=thumbnail";
+        for (location, url) in [
+            ("https://b.example/x?y#z", Some("https://b.example/x?y")),
+            ("HTTP://b.example/x", Some("http://b.example/x")),
+            ("//b.example/x", Some("https://b.example/x")),
+            ("/x", Some("https://a.example:8443/x")),
+            ("/x y/\u{e9}", Some("https://a.example:8443/x%20y/%C3%A9")),
+            (
+                "?sig=1",
+                Some("https://a.example:8443/v1/videos/1/content?sig=1"),
+            ),
+            ("x/y", Some("https://a.example:8443/v1/videos/1/x/y")),
+            ("ftp://b.example/x", None),
+            ("https://user:password@b.example/x", None),
+            ("//user@b.example/x", None),
+            ("/@/x//y@z", Some("https://a.example:8443/@/x//y@z")),
+            ("data:x", None),
+            ("", None),
+        ] {
+            assert_eq!(resolve(base, location).as_deref(), url, "{location}");
+        }
+        assert_eq!(resolve("https://a.example", "x"), None);
+    }
+
+    #[test]
+    fn a_url_from_a_server_is_shown_without_its_secrets() {
+        for (url, shown) in [
+            ("https://a.example/x?sig=1#y", "https://a.example/x"),
+            ("https://a.example/x#token=1", "https://a.example/x"),
+            ("https://us@er:pw@a.example:1/@x", "https://a.example:1/@x"),
+            ("//user@a.example?x", "//a.example"),
+            ("/x?y", "/x"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+
+    #[test]
+    fn servers_are_told_apart_by_scheme_host_and_port() {
+        assert_eq!(
+            origin("https://A.example:443/x"),
+            origin("HTTPS://a.example")
+        );
+        assert_ne!(origin("https://a.example"), origin("http://a.example"));
+        assert_ne!(
+            origin("https://a.example"),
+            origin("https://a.example:8443")
+        );
+        assert_ne!(
+            origin("https://a.example"),
+            origin("https://a.example.evil")
+        );
+    }
+}
