@@ -40,6 +40,7 @@ mod net;
 mod obstacle;
 mod output;
 mod proxy;
+mod pump;
 mod random;
 mod range;
 mod request;
