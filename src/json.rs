@@ -35,10 +35,40 @@ impl<'a> Object<'a> {
 /// The text of a string, or the literal of a number, as the server wrote it.
 pub(crate) fn scalar(value: &RawValue) -> Option<String> {
     match value.get().as_bytes().first()? {
-        b'"' => serde_json::from_str(value.get()).ok(),
+        b'"' => Some(unquoted(value.get())),
         b'-' | b'0'..=b'9' => Some(value.get().to_owned()),
         _ => None,
     }
+}
+
+/// The text of a JSON string literal. Half a surrogate pair is no character, and becomes U+FFFD: what a server cut in
+/// the middle of one is read all the same.
+pub fn unquoted(literal: &str) -> String {
+    let inner = literal.strip_prefix('"').unwrap_or(literal);
+    let mut chars = inner.strip_suffix('"').unwrap_or(inner).chars();
+    let mut units = Vec::with_capacity(inner.len());
+    while let Some(mut c) = chars.next() {
+        if c == '\\' {
+            c = match chars.next() {
+                Some('u') => {
+                    let hex = chars
+                        .by_ref()
+                        .take(4)
+                        .filter_map(|digit| digit.to_digit(16));
+                    units.push(hex.fold(0, |unit, digit| unit << 4 | digit as u16));
+                    continue;
+                }
+                Some('b') => '\u{8}',
+                Some('f') => '\u{c}',
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('t') => '\t',
+                escaped => escaped.unwrap_or(c),
+            };
+        }
+        units.extend_from_slice(c.encode_utf16(&mut [0; 2]));
+    }
+    String::from_utf16_lossy(&units)
 }
 
 /// A JSON string literal for `text`.
@@ -58,8 +88,8 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+                while let Some((name, value)) = map.next_entry::<&RawValue, _>()? {
+                    members.push((unquoted(name.get()), value));
                 }
                 Ok(Object(members))
             }
@@ -94,6 +124,24 @@ mod tests {
         }
         assert_eq!(object.scalar("s").as_deref(), Some("aé"));
         assert_eq!(object.scalar("i").as_deref(), Some("-3"));
+    }
+
+    #[test]
+    fn every_escape_is_read_and_half_a_surrogate_pair_does_no_harm() {
+        for (literal, text) in [
+            (r#""""#, ""),
+            (r#""a\"\/\\b\u0041\b\f\n\r\t""#, "a\"/\\bA\u{8}\u{c}\n\r\t"),
+            (r#""\ud842\udfb7 \uD83C\uDFAC 🎬""#, "𠮷 🎬 🎬"),
+            (
+                r#""\ud800 \udfb7\ud842 \ud83c""#,
+                "\u{fffd} \u{fffd}\u{fffd} \u{fffd}",
+            ),
+        ] {
+            assert_eq!(unquoted(literal), text, "{literal}");
+        }
+        let object = Object::parse(r#"{"\ud800":1,"\u0069d":"v\ud800"}"#).unwrap();
+        assert_eq!(object.scalar("id").as_deref(), Some("v\u{fffd}"));
+        assert_eq!(object.scalar("\u{fffd}").as_deref(), Some("1"));
     }
 
     #[test]

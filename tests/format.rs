@@ -148,6 +148,23 @@ fn a_path_takes_the_place_of_jq() {
 }
 
 #[test]
+fn characters_sent_as_two_halves_are_whole_and_half_a_one_is_marked() {
+    let answer = || {
+        Reply::json(
+            200,
+            r#"{"id":"\ud842\udfb7 \ud83c\udfac \ud83c","\ud842\udfb7":1}"#,
+        )
+    };
+    let shows = |more: &[&str], stdout: &str| retrieve(answer(), more, &[], (0, stdout, ""));
+    shows(&["--transform", "id", "-r"], "𠮷 🎬 \u{fffd}\n");
+    shows(&["--format", "yaml"], "id: \"𠮷 🎬 \u{fffd}\"\n\"𠮷\": 1\n");
+    shows(
+        &["--format", "pretty", "--transform", "@this"],
+        "id  𠮷 🎬 \u{fffd}\n𠮷   1\n",
+    );
+}
+
+#[test]
 fn every_command_with_a_result_has_formats() {
     let job = r#"{"id":"v2","status":"queued"}"#;
     let server = Server::script(vec![

@@ -56,6 +56,20 @@ fn text_of_any_script_comes_through() {
 }
 
 #[test]
+fn a_job_with_half_a_character_in_it_is_not_lost() {
+    for job in [
+        r#"{"id":"video_1","\ud800":1}"#,
+        r#"{"id":"video_1","prompt":"cut \ud83c"}"#,
+        r#"{"id":"video_\ud800"}"#,
+    ] {
+        let server = Server::script(vec![Reply::json(200, job)]);
+        let call = openai(&CALL).args(&["--format", "jsonl"]).server(&server);
+        call.run().is(0, &format!("{job}\n"), "");
+        server.finish();
+    }
+}
+
+#[test]
 fn a_descriptor_that_cannot_be_written_is_no_silent_success() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let read_only = File::open("/dev/null").unwrap();

@@ -4,7 +4,7 @@
 //! command line, so that scripts written for it go on working.
 
 use gjson::Kind;
-use openai_videos::{Error, Job, Status};
+use openai_videos::{Error, Job, Status, unquoted};
 
 use super::flags::Args;
 use super::parse::choice;
@@ -118,7 +118,7 @@ impl View {
         let value = found.filter(gjson::Value::exists).unwrap_or(whole);
         if self.raw_output && value.kind() == Kind::String {
             return Shown {
-                text: format!("{}\n", value.str()),
+                text: format!("{}\n", unquoted(value.json())),
                 colour: false,
                 remark,
             };

@@ -1,6 +1,7 @@
 //! JSON -> a table for people: one row for each value, names beside it, times as dates. Nothing for a script.
 
 use gjson::{Kind, Value};
+use openai_videos::unquoted;
 
 /// What is nested deeper stays JSON: the stack is not the server's to use up.
 const DEEPEST: usize = 32;
@@ -38,7 +39,7 @@ fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, de
         let mut count = 0;
         value.each(|key, item| {
             let part = match is_object {
-                true => short(key.str()),
+                true => short(&unquoted(key.json())),
                 false => count.to_string(),
             };
             count += 1;
@@ -55,7 +56,8 @@ fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, de
     }
     let text = match value.kind() {
         Kind::Null => "-".to_owned(),
-        _ => short(value.str()),
+        Kind::String => short(&unquoted(value.json())),
+        _ => short(value.json()),
     };
     let date = match name.ends_with("_at") {
         true => text.parse().ok().and_then(date),

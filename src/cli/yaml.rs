@@ -4,6 +4,7 @@
 //! every other one is written as a JSON string, which is a YAML string too.
 
 use gjson::{Kind, Value};
+use openai_videos::unquoted;
 
 /// What is nested deeper stays JSON, which is YAML too: the stack is not the server's to use up.
 const DEEPEST: usize = 32;
@@ -32,7 +33,7 @@ fn block(out: &mut String, value: &Value<'_>, depth: usize, mut inline: bool) {
             *out += &indent;
         }
         if is_object {
-            let key = string(key.str());
+            let key = string(&unquoted(key.json()));
             if key.len() > LONGEST_KEY {
                 *out += &format!("? {key}\n{indent}");
             } else {
@@ -58,7 +59,7 @@ fn is_block(value: &Value<'_>) -> bool {
 /// A value on one line.
 fn flow(value: &Value<'_>) -> String {
     match value.kind() {
-        Kind::String => string(value.str()),
+        Kind::String => string(&unquoted(value.json())),
         _ => gjson::get(value.json(), "@ugly").json().to_owned(),
     }
 }
@@ -240,7 +241,7 @@ mod tests {
             means_the_same(&format!("{{\"a\":{json},\"b\":[{json},{json}]}}"));
             means_the_same(&format!("{{{json}:{{{json}:1}}}}"));
         }
-        means_the_same(r#"["\ud83c\udfac\u00e9\/\b\f"]"#);
+        means_the_same(r#"["\ud83c\udfac\ud842\udfb7\u00e9\/\b\f"]"#);
     }
 
     #[test]
