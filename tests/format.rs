@@ -145,6 +145,33 @@ fn a_path_takes_the_place_of_jq() {
     let remark = "openai: --transform: 'nothing.at.all' finds nothing; this is the whole\n";
     shows(&["--transform", "nothing.at.all", "-r"], PRINTED, remark);
     shows(&["--transform", "nothing.at.all", "-q"], PRINTED, "");
+    shows(&["--transform", ""], PRINTED, "");
+}
+
+#[test]
+fn an_answer_nested_too_deep_for_paths_and_yaml_is_printed_all_the_same() {
+    for (depth, is_too_deep) in [(98, false), (99, true), (1_000_000, true)] {
+        let job = format!("{{\"a\":[{}{}]}}", "[".repeat(depth), "]".repeat(depth));
+        let line = format!("{job}\n");
+        let why = "the answer is nested deeper than 100 levels";
+        let remark = |text: String| if is_too_deep { text } else { String::new() };
+        let shows = |more: &[&str], stdout: &str, stderr: &str| {
+            retrieve(Reply::json(200, &job), more, &[], (0, stdout, stderr));
+        };
+        let whole = remark(format!("openai: --transform: {why}; this is the whole\n"));
+        for path in ["@valid", "@flatten:{\"deep\":true}|@valid", "@this"] {
+            let more = ["--transform", path, "--format", "jsonl"];
+            shows(&more, &line, &whole);
+        }
+        let json = remark(format!("openai: this is JSON: {why}\n"));
+        let server = Server::script(vec![Reply::json(200, &job)]);
+        let run = openai(&["videos", "retrieve", "v", "--format", "yaml"]);
+        let run = run.server(&server).run();
+        let printed: String = run.success().stderr(&json).stdout_text();
+        assert_eq!(printed.starts_with('{'), is_too_deep, "{run:?}");
+        assert!(printed.len() < 3 * job.len() + 500, "{}", printed.len());
+        server.finish();
+    }
 }
 
 #[test]

@@ -70,6 +70,26 @@ fn a_job_with_half_a_character_in_it_is_not_lost() {
 }
 
 #[test]
+fn an_answer_made_to_swell_when_it_is_indented_does_not() {
+    for depth in [7, 30, 490] {
+        let ones = vec!["1"; 50_000].join(",");
+        let job = format!(
+            "{{\"id\":\"video_1\",\"a\":{}{ones}{}}}",
+            "[".repeat(depth),
+            "]".repeat(depth)
+        );
+        for format in ["json", "yaml", "pretty", "jsonl", "raw"] {
+            let server = Server::script(vec![Reply::json(200, &job)]);
+            let call = openai(&CALL).args(&["--format", format]).server(&server);
+            let run = call.run();
+            let size = run.success().stdout_contains("video_1").stdout.len();
+            assert!(size < job.len() * 12, "{format}, {depth}: {size}");
+            server.finish();
+        }
+    }
+}
+
+#[test]
 fn a_descriptor_that_cannot_be_written_is_no_silent_success() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let read_only = File::open("/dev/null").unwrap();

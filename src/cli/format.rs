@@ -7,16 +7,15 @@ use gjson::Kind;
 use openai_videos::{Error, Job, Status, unquoted};
 
 use super::flags::Args;
+use super::layout::{compact, depth, indented, is_json};
 use super::parse::choice;
 use super::table::table;
 use super::yaml::yaml;
 use super::{Env, print};
 
-const KEY: &str = "\u{1b}[1;34m";
-const STRING: &str = "\u{1b}[32m";
-const NUMBER: &str = "\u{1b}[33m";
-const WORD: &str = "\u{1b}[36m";
-const PLAIN: &str = "\u{1b}[0m";
+/// Deeper answers have no paths and no YAML: both are read by functions that call themselves for each level, and the
+/// stack is not the server's to use up.
+const DEEPEST: usize = 100;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Format {
@@ -55,6 +54,7 @@ pub(crate) struct View {
 
 /// A text, and what is to be known about it.
 pub(crate) struct Shown {
+    /// Whole lines.
     pub(crate) text: String,
     /// It is JSON, and wanted in colours.
     pub(crate) colour: bool,
@@ -67,7 +67,7 @@ impl View {
     pub(crate) fn of_results(args: &Args, env: Env<'_>) -> Result<Self, Error> {
         Ok(Self {
             format: format("format", args.format.as_deref())?,
-            transform: args.transform.clone(),
+            transform: given(&args.transform),
             raw_output: args.raw_output,
             colour: colours(env, print::stdout_is_terminal),
             quiet: args.quiet,
@@ -79,7 +79,7 @@ impl View {
     pub(crate) fn of_errors(args: &Args, env: Env<'_>) -> Result<Self, Error> {
         Ok(Self {
             format: format("format-error", args.format_error.as_deref())?,
-            transform: args.transform_error.clone(),
+            transform: given(&args.transform_error),
             raw_output: args.raw_output,
             colour: colours(env, print::stderr_is_terminal),
             quiet: args.quiet,
@@ -94,49 +94,48 @@ impl View {
 
     /// JSON in this format. What is no JSON stays as it is.
     pub(crate) fn show(&self, json: &str) -> Shown {
-        if serde_json::from_str::<&serde_json::value::RawValue>(json).is_err() {
-            return Shown {
-                text: lines(json),
-                colour: false,
-                remark: None,
-            };
-        }
-        let whole = gjson::parse(json);
-        let found = self.transform.as_deref().map(|path| gjson::get(json, path));
-        let remark = match (&found, self.format) {
-            (Some(found), _) if !found.exists() => {
-                let path = self.transform.as_deref().unwrap_or_default();
-                Some(format!(
-                    "{}: '{path}' finds nothing; this is the whole",
-                    self.flag
-                ))
-            }
-            (_, Format::Explore) => Some("there is no explorer here; this is JSON".to_owned()),
-            _ => None,
-        }
-        .filter(|_| !self.quiet);
-        let value = found.filter(gjson::Value::exists).unwrap_or(whole);
-        if self.raw_output && value.kind() == Kind::String {
-            return Shown {
-                text: format!("{}\n", unquoted(value.json())),
-                colour: false,
-                remark,
-            };
-        }
-        let (text, is_json) = match self.format {
-            Format::Auto | Format::Json | Format::Explore => {
-                (gjson::get(value.json(), "@pretty").json().to_owned(), true)
-            }
-            Format::Jsonl => (gjson::get(value.json(), "@ugly").json().to_owned(), true),
-            Format::Raw => (value.json().to_owned(), false),
-            Format::Pretty => (table(&value), false),
-            Format::Yaml => (yaml(&value), false),
+        let (mut text, colour, remark) = match is_json(json) {
+            true => self.formatted(json),
+            false => (json.to_owned(), false, None),
         };
-        Shown {
-            text: lines(&text),
-            colour: is_json && self.colour,
-            remark,
+        if !text.ends_with('\n') {
+            text.push('\n');
         }
+        Shown {
+            text,
+            colour: colour && self.colour,
+            remark: remark.filter(|_| !self.quiet),
+        }
+    }
+
+    /// The text, whether it is JSON for people, and a remark.
+    fn formatted(&self, json: &str) -> (String, bool, Option<String>) {
+        let (mut value, mut remark) = (gjson::parse(json), None);
+        if let Some(path) = &self.transform {
+            match found(json, path) {
+                Ok(found) => value = found,
+                Err(why) => remark = Some(format!("{}: {why}; this is the whole", self.flag)),
+            }
+        }
+        if self.raw_output && value.kind() == Kind::String {
+            return (unquoted(value.json()), false, remark);
+        }
+        let text = match self.format {
+            Format::Yaml if depth(value.json()) > DEEPEST => {
+                remark = Some(format!("this is JSON: {}", too_deep()));
+                indented(value.json())
+            }
+            Format::Explore => {
+                remark.get_or_insert_with(|| "there is no explorer here; this is JSON".to_owned());
+                indented(value.json())
+            }
+            Format::Auto | Format::Json => indented(value.json()),
+            Format::Jsonl => compact(value.json()),
+            Format::Raw => return (value.json().to_owned(), false, remark),
+            Format::Pretty => return (table(&value), false, remark),
+            Format::Yaml => return (yaml(&value), false, remark),
+        };
+        (text, true, remark)
     }
 
     /// The line after a job that is shown to a person: what to do next.
@@ -170,6 +169,26 @@ fn format(flag: &'static str, name: Option<&str>) -> Result<Format, Error> {
     })
 }
 
+/// A path that is not empty, which is what a script passes for one that it has not.
+fn given(path: &Option<String>) -> Option<String> {
+    path.clone().filter(|path| !path.is_empty())
+}
+
+/// What the path finds, or why there is nothing.
+fn found<'a>(json: &'a str, path: &'a str) -> Result<gjson::Value<'a>, String> {
+    if depth(json) > DEEPEST {
+        return Err(too_deep());
+    }
+    match gjson::get(json, path) {
+        found if found.exists() => Ok(found),
+        _ => Err(format!("'{path}' finds nothing")),
+    }
+}
+
+fn too_deep() -> String {
+    format!("the answer is nested deeper than {DEEPEST} levels")
+}
+
 /// `FORCE_COLOR` wins over `NO_COLOR`, as in the official command line; without either, a terminal has colours.
 fn colours(env: Env<'_>, is_terminal: fn() -> bool) -> bool {
     let set = |name: &str| env(name).filter(|value| !value.is_empty());
@@ -178,49 +197,6 @@ fn colours(env: Env<'_>, is_terminal: fn() -> bool) -> bool {
         (None, Some(_)) => false,
         (None, None) => is_terminal() && env("TERM").is_none_or(|term| term != "dumb"),
     }
-}
-
-/// Whole lines.
-fn lines(text: &str) -> String {
-    match text.ends_with('\n') {
-        true => text.to_owned(),
-        false => format!("{text}\n"),
-    }
-}
-
-/// JSON with the colours of a terminal.
-pub(crate) fn paint(json: &str) -> String {
-    let mut painted = String::with_capacity(json.len() * 2);
-    let mut rest = json;
-    while let Some(first) = rest.chars().next() {
-        let is_end = |c: char| c.is_whitespace() || ",:]}".contains(c);
-        let word = || rest.find(is_end).unwrap_or(rest.len()).max(1);
-        let (len, colour) = match first {
-            '"' => {
-                let len = string_len(rest);
-                let is_key = rest[len..].starts_with(':');
-                (len, if is_key { KEY } else { STRING })
-            }
-            '-' | '0'..='9' => (word(), NUMBER),
-            't' | 'f' | 'n' => (word(), WORD),
-            _ => (first.len_utf8(), ""),
-        };
-        let (token, after) = rest.split_at(len);
-        painted.extend([colour, token, if colour.is_empty() { "" } else { PLAIN }]);
-        rest = after;
-    }
-    painted
-}
-
-/// The length of the string literal at the start of `json`.
-fn string_len(json: &str) -> usize {
-    let mut escaped = true;
-    let end = json.bytes().position(|byte| {
-        let ends = byte == b'"' && !escaped;
-        escaped = !escaped && byte == b'\\';
-        ends
-    });
-    end.map_or(json.len(), |at| at + 1)
 }
 
 #[cfg(test)]
@@ -332,25 +308,6 @@ mod tests {
                 (on_terminal, elsewhere),
                 "{set:?}"
             );
-        }
-    }
-
-    #[test]
-    fn paint_only_adds_colours() {
-        let json = r#"{"k\\": "v\",", "n": -1.5e3, "t": [true, null], "e": {}}"#;
-        let painted = paint(json);
-        assert_eq!(
-            painted,
-            format!(
-                r#"{{{KEY}"k\\"{PLAIN}: {STRING}"v\","{PLAIN}, {KEY}"n"{PLAIN}: {NUMBER}-1.5e3{PLAIN}, {KEY}"t"{PLAIN}: [{WORD}true{PLAIN}, {WORD}null{PLAIN}], {KEY}"e"{PLAIN}: {{}}}}"#
-            )
-        );
-        // Whatever it is, nothing is lost and it ends.
-        for odd in ["\"", "\"\\", "t", "-", "}\"a", "é\u{1f3ac}"] {
-            let plain = [KEY, STRING, NUMBER, WORD, PLAIN]
-                .iter()
-                .fold(paint(odd), |text, code| text.replace(code, ""));
-            assert_eq!(plain, odd);
         }
     }
 }

@@ -9,6 +9,7 @@ mod flags;
 mod format;
 mod help;
 mod input;
+mod layout;
 mod parse;
 mod print;
 mod progress;

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use openai_videos::{Error, FilePart, Job, NoConnection, Obstacle, Preview, PreviewBody, Settings};
 
-use super::format::{View, paint};
+use super::format::View;
+use super::layout::{is_json, paint};
 
 /// The settings whose secrets are cut out of everything that is printed from now on.
 static SECRETS: OnceLock<Settings> = OnceLock::new();
@@ -187,7 +188,7 @@ pub(crate) fn quoted(word: &str) -> String {
 fn error_json(error: &Error) -> String {
     if let Error::Api(api) = error
         && gjson::get(&api.body, "error").exists()
-        && serde_json::from_str::<&serde_json::value::RawValue>(&api.body).is_ok()
+        && is_json(&api.body)
     {
         return api.body.clone();
     }

@@ -3,8 +3,8 @@
 use gjson::{Kind, Value};
 use openai_videos::unquoted;
 
-/// What is nested deeper stays JSON: the stack is not the server's to use up.
-const DEEPEST: usize = 32;
+use super::layout::LEVELS;
+
 /// Longer texts are cut; `--format json` has them whole.
 const LONGEST: usize = 200;
 /// Nobody reads on after this many rows.
@@ -35,7 +35,7 @@ pub(crate) fn table(value: &Value<'_>) -> String {
 
 fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, depth: usize) {
     let is_object = value.kind() == Kind::Object;
-    if (is_object || value.kind() == Kind::Array) && depth < DEEPEST {
+    if (is_object || value.kind() == Kind::Array) && depth < LEVELS {
         let mut count = 0;
         value.each(|key, item| {
             let part = match is_object {

@@ -6,8 +6,8 @@
 use gjson::{Kind, Value};
 use openai_videos::unquoted;
 
-/// What is nested deeper stays JSON, which is YAML too: the stack is not the server's to use up.
-const DEEPEST: usize = 32;
+use super::layout::LEVELS;
+
 /// A key of more than 1024 characters needs the mark `?` (YAML 1.2, 7.4.2); this counts bytes.
 const LONGEST_KEY: usize = 1000;
 /// Words without quotation marks that mean something else to one reader or another.
@@ -41,7 +41,7 @@ fn block(out: &mut String, value: &Value<'_>, depth: usize, mut inline: bool) {
             }
         }
         out.push(if is_object { ':' } else { '-' });
-        if is_block(&item) && depth < DEEPEST {
+        if is_block(&item) && depth < LEVELS {
             out.push(if is_object { '\n' } else { ' ' });
             block(out, &item, depth + 1, !is_object);
         } else {

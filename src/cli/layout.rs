@@ -1,0 +1,259 @@
+//! The layout of JSON: indented, on one line, in colours. Order, literals and unknown members stay as the server wrote
+//! them; only the white space between them changes.
+
+use serde_json::value::RawValue;
+
+/// What is nested deeper stays on one line. Jobs have a level or three; the indentation of more would make output of
+/// any size out of an answer made for that.
+pub(crate) const LEVELS: usize = 8;
+/// An array without objects stays on one line if that is no longer, in bytes, as in the official command line.
+const WIDTH: usize = 80;
+
+const KEY: &str = "\u{1b}[1;34m";
+const STRING: &str = "\u{1b}[32m";
+const NUMBER: &str = "\u{1b}[33m";
+const WORD: &str = "\u{1b}[36m";
+const PLAIN: &str = "\u{1b}[0m";
+
+/// Whether a text is JSON.
+pub(crate) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
+/// The tokens of a JSON text, without the white space between them. Other text comes in pieces, too, and ends.
+#[derive(Clone)]
+struct Tokens<'a>(&'a str);
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.0.trim_start();
+        let len = match rest.bytes().next()? {
+            b'"' => string_len(rest),
+            b'{' | b'}' | b'[' | b']' | b',' | b':' => 1,
+            _ => {
+                let ends = |c: char| c.is_whitespace() || ",:]}".contains(c);
+                rest.find(ends).unwrap_or(rest.len())
+            }
+        };
+        let (token, after) = rest.split_at(len);
+        self.0 = after;
+        Some(token)
+    }
+}
+
+/// The length of the string literal at the start of `json`.
+fn string_len(json: &str) -> usize {
+    let mut escaped = true;
+    let end = json.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = !escaped && byte == b'\\';
+        ends
+    });
+    end.map_or(json.len(), |at| at + 1)
+}
+
+/// How deep arrays and objects are nested.
+pub(crate) fn depth(json: &str) -> usize {
+    let (mut level, mut deepest) = (0_usize, 0);
+    for token in Tokens(json) {
+        match token {
+            "{" | "[" => level += 1,
+            "}" | "]" => level = level.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(level);
+    }
+    deepest
+}
+
+/// Without any white space.
+pub(crate) fn compact(json: &str) -> String {
+    Tokens(json).collect()
+}
+
+/// A line for each value, down to [`LEVELS`].
+pub(crate) fn indented(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut tokens = Tokens(json);
+    let (mut before, mut level, mut line) = ("", 0_usize, 0);
+    loop {
+        let here = tokens.clone();
+        let Some(token) = tokens.next() else {
+            return text;
+        };
+        let opens = |token| matches!(token, "{" | "[");
+        let closes = matches!(token, "}" | "]");
+        let is_shown = level <= LEVELS;
+        let is_apart = before == "," || opens(before) != closes;
+        if closes {
+            level = level.saturating_sub(1);
+        }
+        if is_shown && is_apart && !before.is_empty() {
+            line = text.len();
+            text.push('\n');
+            text.extend(std::iter::repeat_n("  ", level));
+        } else if is_shown && before == ":" {
+            text.push(' ');
+        }
+        let array = match token {
+            "[" if level < LEVELS => here.array_within(WIDTH.saturating_sub(text.len() - line)),
+            _ => None,
+        };
+        before = match array {
+            Some((array, rest)) => {
+                text += &array;
+                tokens = rest;
+                "]"
+            }
+            None => {
+                text += token;
+                level += usize::from(opens(token));
+                token
+            }
+        };
+    }
+}
+
+impl Tokens<'_> {
+    /// The array that comes next, on one line, and what follows it; if it has no objects and takes no more bytes.
+    fn array_within(mut self, most: usize) -> Option<(String, Self)> {
+        let (mut text, mut level) = (String::new(), 0);
+        loop {
+            let fits = |token: &&str| *token != "{" && text.len() + token.len() <= most;
+            let token = self.next().filter(fits)?;
+            text += token;
+            match token {
+                "[" => level += 1,
+                "]" => level -= 1,
+                "," => text.push(' '),
+                _ => {}
+            }
+            if level == 0 {
+                return Some((text, self));
+            }
+        }
+    }
+}
+
+/// JSON with the colours of a terminal.
+pub(crate) fn paint(json: &str) -> String {
+    let mut painted = String::with_capacity(json.len() * 2);
+    let mut tokens = Tokens(json);
+    loop {
+        let rest = tokens.0;
+        let Some(token) = tokens.next() else {
+            return painted + rest;
+        };
+        let space = rest.len() - token.len() - tokens.0.len();
+        let colour = match token.as_bytes()[0] {
+            b'"' if tokens.0.starts_with(':') => KEY,
+            b'"' => STRING,
+            b'-' | b'0'..=b'9' => NUMBER,
+            b't' | b'f' | b'n' => WORD,
+            _ => "",
+        };
+        let plain = if colour.is_empty() { "" } else { PLAIN };
+        painted.extend([&rest[..space], colour, token, plain]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value inside this many arrays.
+    fn nested(depth: usize, value: &str) -> String {
+        format!("{}{value}{}", "[".repeat(depth), "]".repeat(depth))
+    }
+
+    #[test]
+    fn a_line_for_each_value_and_short_arrays_on_one() {
+        for (json, text) in [
+            (" 1 ", "1"),
+            ("{ }", "{}"),
+            (r#"[{}]"#, "[\n  {}\n]"),
+            (
+                r#"{"a":{"b":[],"c":[ ]},"d":["x]\",",[1.50,null]],"e":[{"f":true}]}"#,
+                "{\n  \"a\": {\n    \"b\": [],\n    \"c\": []\n  },\n  \"d\": [\"x]\\\",\", [1.50, null]],\n  \
+                 \"e\": [\n    {\n      \"f\": true\n    }\n  ]\n}",
+            ),
+        ] {
+            assert_eq!(indented(json), text);
+            let bare: String = text.split(['\n', ' ']).collect();
+            assert_eq!(compact(text), bare);
+        }
+        let digits = |count: usize| vec!["1"; count].join(",");
+        for (count, is_one_line) in [(26, true), (27, false)] {
+            let text = indented(&format!("[{}]", digits(count)));
+            assert_eq!(!text.contains('\n'), is_one_line, "{text}");
+        }
+        // Of 80 columns the line takes 8 before the array, and a comma may follow.
+        for (count, is_one_line) in [(23, true), (24, false)] {
+            let text = indented(&format!("{{\"ab\":[{}]}}", digits(count)));
+            assert_eq!(text.lines().count() == 3, is_one_line, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_nested_deep_takes_little_room() {
+        let ones = vec!["1"; 10_000].join(",");
+        for depth in [LEVELS, LEVELS + 1, 490, 100_000] {
+            let json = nested(depth, &ones);
+            let text = indented(&json);
+            assert!(text.len() < json.len() * 12, "{depth}: {}", text.len());
+            assert_eq!(compact(&text), json);
+        }
+        let deep = nested(LEVELS + 1, "{\"a\":1,\"b\":[1,2]}");
+        let lines = indented(&deep);
+        assert!(
+            lines.contains("\n                [{\"a\":1,\"b\":[1,2]}]\n"),
+            "{lines}"
+        );
+        assert_eq!(lines.lines().count(), 2 * LEVELS + 1);
+    }
+
+    #[test]
+    fn depth_counts_arrays_and_objects_but_no_text() {
+        for (json, levels) in [
+            ("1", 0),
+            ("[]", 1),
+            (r#"{"[{":"[\"["}"#, 1),
+            (r#"[[],{"a":[1]}]"#, 3),
+        ] {
+            assert_eq!(depth(json), levels, "{json}");
+        }
+        assert_eq!(depth(&nested(1_000_000, "")), 1_000_000);
+    }
+
+    #[test]
+    fn paint_only_adds_colours() {
+        let json = r#"{"k\\": "v\",", "n": -1.5e3, "t": [true, null], "e": {}}"#;
+        let painted = paint(json);
+        assert_eq!(
+            painted,
+            format!(
+                r#"{{{KEY}"k\\"{PLAIN}: {STRING}"v\","{PLAIN}, {KEY}"n"{PLAIN}: {NUMBER}-1.5e3{PLAIN}, {KEY}"t"{PLAIN}: [{WORD}true{PLAIN}, {WORD}null{PLAIN}], {KEY}"e"{PLAIN}: {{}}}}"#
+            )
+        );
+        // Whatever it is, nothing is lost and it ends.
+        for odd in [
+            "\"",
+            "\"\\",
+            "t",
+            "-",
+            "}\"a",
+            " é\u{1f3ac} \n",
+            "]]",
+            ",,[",
+            "a\"b",
+        ] {
+            let plain = [KEY, STRING, NUMBER, WORD, PLAIN]
+                .iter()
+                .fold(paint(odd), |text, code| text.replace(code, ""));
+            assert_eq!(plain, odd);
+            assert_eq!(compact(&indented(odd)), compact(odd));
+        }
+    }
+}
