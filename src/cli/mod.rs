@@ -17,6 +17,7 @@ mod proxies;
 mod resolve;
 mod signals;
 mod table;
+mod terminal;
 mod yaml;
 
 use std::ffi::OsString;

@@ -10,6 +10,7 @@ use openai_videos::{Error, FilePart, Job, NoConnection, Obstacle, Preview, Previ
 
 use super::format::View;
 use super::layout::{is_json, paint};
+use super::terminal::visible;
 
 /// The settings whose secrets are cut out of everything that is printed from now on.
 static SECRETS: OnceLock<Settings> = OnceLock::new();
@@ -24,21 +25,6 @@ fn hidden(text: String) -> String {
         Some(settings) => settings.hide_secrets(text),
         None => text,
     }
-}
-
-/// Control characters, and those that turn the direction of text, as visible escapes. Line breaks and tabs stay.
-pub(crate) fn visible(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if (c.is_control() && c != '\n' && c != '\t') || turns(c) {
-            // The same escape that JSON has, so that a job stays the same JSON.
-            safe += &format!("\\u{:04x}", u32::from(c));
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
 }
 
 /// Text for standard output. A closed pipe ends quietly: its reader has had enough.
@@ -287,15 +273,4 @@ fn network_hint(host: &str, source: &(dyn std::error::Error + 'static)) -> Optio
         _ => return None,
     };
     Some(hint.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_become_visible() {
-        let text = "a\u{1b}[2J\u{7}\u{9b}b\u{202e}c\n\td é🎬";
-        assert_eq!(visible(text), "a\\u001b[2J\\u0007\\u009bb\\u202ec\n\td é🎬");
-    }
 }

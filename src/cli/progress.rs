@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use openai_videos::{Error, Event, Job};
 
 use super::debug::Conversation;
-use super::print::{note, visible};
+use super::print::note;
 use super::signals;
+use super::terminal::visible;
 
 const WIDTH: usize = 39;
 /// Nothing is drawn for what is done by then, and nothing twice within it.

@@ -1,66 +1,112 @@
 //! JSON -> YAML 1.2 in block style, members and number literals as they came.
 //!
 //! A string stands without quotation marks only where no reader, of YAML 1.1 either, can take it for anything else;
-//! every other one is written as a JSON string, which is a YAML string too.
+//! every other one has quotation marks and escapes. What is nested deep is written in flow style, on one line.
 
 use gjson::{Kind, Value};
 use openai_videos::unquoted;
 
 use super::layout::LEVELS;
+use super::terminal::is_hidden;
 
 /// A key of more than 1024 characters needs the mark `?` (YAML 1.2, 7.4.2); this counts bytes.
 const LONGEST_KEY: usize = 1000;
+/// How far a name is looked for among those after it: a map of all would be 4 KB of code.
+const NEAR: usize = 100;
 /// Words without quotation marks that mean something else to one reader or another.
 const WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
 
 /// The document, with its last line break.
 pub(crate) fn yaml(value: &Value<'_>) -> String {
     let mut out = String::new();
-    if is_block(value) {
+    if has_members(value) {
         block(&mut out, value, 0, false);
     } else {
-        out = flow(value) + "\n";
+        flow(&mut out, value);
+        out.push('\n');
     }
     out
 }
 
+fn has_members(value: &Value<'_>) -> bool {
+    let json = value.json();
+    json.starts_with(['{', '[']) && !json[1..].trim_start().starts_with(['}', ']'])
+}
+
 /// The lines of an object or array that has members. `inline`: the first goes on after the `- ` of its parent.
-fn block(out: &mut String, value: &Value<'_>, depth: usize, mut inline: bool) {
-    let is_object = value.kind() == Kind::Object;
-    let indent = "  ".repeat(depth);
-    value.each(|key, item| {
+fn block(out: &mut String, value: &Value<'_>, level: usize, mut inline: bool) {
+    let indent = "  ".repeat(level);
+    each(value, |key, item| {
         if !std::mem::take(&mut inline) {
             *out += &indent;
         }
-        if is_object {
-            let key = string(&unquoted(key.json()));
-            if key.len() > LONGEST_KEY {
-                *out += &format!("? {key}\n{indent}");
-            } else {
-                *out += &key;
-            }
+        match key {
+            Some(key) => name(out, key, &format!("\n{indent}")),
+            None => out.push('-'),
         }
-        out.push(if is_object { ':' } else { '-' });
-        if is_block(&item) && depth < LEVELS {
-            out.push(if is_object { '\n' } else { ' ' });
-            block(out, &item, depth + 1, !is_object);
+        if has_members(item) && level < LEVELS {
+            out.push(if key.is_some() { '\n' } else { ' ' });
+            block(out, item, level + 1, key.is_none());
         } else {
-            *out += &format!(" {}\n", flow(&item));
+            out.push(' ');
+            flow(out, item);
+            out.push('\n');
+        }
+    });
+}
+
+/// A value on one line.
+fn flow(out: &mut String, value: &Value<'_>) {
+    let [open, close] = match value.kind() {
+        Kind::Object => ['{', '}'],
+        Kind::Array => ['[', ']'],
+        Kind::String => return *out += &string(&unquoted(value.json())),
+        _ => return *out += value.json(),
+    };
+    out.push(open);
+    let mut comma = "";
+    each(value, |key, item| {
+        *out += std::mem::replace(&mut comma, ", ");
+        if let Some(key) = key {
+            name(out, key, " ");
+            out.push(' ');
+        }
+        flow(out, item);
+    });
+    out.push(close);
+}
+
+/// The elements of an array, or the members of an object. YAML takes no name twice: as in JavaScript and Python, the
+/// last member that has it counts.
+fn each(value: &Value<'_>, mut show: impl FnMut(Option<&str>, &Value<'_>)) {
+    let mut names = Vec::new();
+    if value.kind() == Kind::Object {
+        value.each(|name, _| {
+            names.push(unquoted(name.json()));
+            true
+        });
+    }
+    let mut names = names.as_slice();
+    value.each(|_, item| {
+        match names.split_first() {
+            None => show(None, &item),
+            Some((name, later)) => {
+                names = later;
+                if !later[..later.len().min(NEAR)].contains(name) {
+                    show(Some(name), &item);
+                }
+            }
         }
         true
     });
 }
 
-fn is_block(value: &Value<'_>) -> bool {
-    let json = value.json();
-    json.starts_with(['{', '[']) && !json[1..].trim_start().starts_with(['}', ']'])
-}
-
-/// A value on one line.
-fn flow(value: &Value<'_>) -> String {
-    match value.kind() {
-        Kind::String => string(&unquoted(value.json())),
-        _ => gjson::get(value.json(), "@ugly").json().to_owned(),
+/// `key:`, or the same with the mark of a long key and `gap` before the colon.
+fn name(out: &mut String, key: &str, gap: &str) {
+    let key = string(key);
+    match key.len() {
+        ..=LONGEST_KEY => out.extend([&key, ":"]),
+        _ => out.extend(["? ", &key, gap, ":"]),
     }
 }
 
@@ -74,18 +120,14 @@ fn string(text: &str) -> String {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted += "\\n",
             '\t' => quoted += "\\t",
-            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
-                quoted += &escape(c);
+            c if c > '\u{ffff}' && is_hidden(c) => quoted += &format!("\\U{:08x}", u32::from(c)),
+            c if is_hidden(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {
+                quoted += &format!("\\u{:04x}", u32::from(c));
             }
-            c if c.is_control() => quoted += &escape(c),
             c => quoted.push(c),
         }
     }
     quoted + "\""
-}
-
-fn escape(c: char) -> String {
-    format!("\\u{:04x}", u32::from(c))
 }
 
 /// Whether a string may stand as it is: a letter first, so that it is no number, date or mark, and nothing after
@@ -250,6 +292,41 @@ mod tests {
         means_the_same(&format!(r#"{{"a":[{{"{key}":{{"{key}":"b"}},"c":[1]}}]}}"#));
         let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
         means_the_same(&deep(40));
-        assert!(written(&deep(1_000_000)).len() > 2_000_000);
+    }
+
+    #[test]
+    fn whatever_is_nested_deep_is_read_back_too() {
+        let key = "k".repeat(1500);
+        for value in [
+            r#""\u007f\u0080\u2028\ud83c\udfac\udb40\udc41""#.to_owned(),
+            "\"\u{80}\u{feff}\u{e0041} 🎬\"".to_owned(),
+            r#"{"a\/b":{"\ud83c\udfac":null,"":[]},"c d":[-1.5,true,"x, y: z"],"no":{}}"#
+                .to_owned(),
+            format!(r#"{{"{key}":{{"{key}":["a",{{"b":1}}]}}}}"#),
+            r#"["it's","a]","}","yes","- a","\t#"]"#.to_owned(),
+        ] {
+            for depth in [1, LEVELS - 1, LEVELS, LEVELS + 1, 33, 90] {
+                means_the_same(&format!(
+                    "{}{value}{}",
+                    "[".repeat(depth),
+                    "]".repeat(depth)
+                ));
+                means_the_same(&format!(
+                    "{}{value}{}",
+                    "{\"o\":".repeat(depth),
+                    "}".repeat(depth)
+                ));
+            }
+        }
+    }
+
+    #[test]
+    fn of_members_with_one_name_the_last_counts() {
+        let twice = r#"{"a":1,"b":2,"\u0061":{"c":3,"c":[4],"d":5,"c":6}}"#;
+        assert_eq!(written(twice), "b: 2\na:\n  d: 5\n  c: 6\n");
+        for depth in [1, 20] {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            means_the_same(&format!("{open}{twice}{close}"));
+        }
     }
 }

@@ -1,0 +1,51 @@
+//! Text as a terminal may have it: nothing in it is obeyed, turns the line round or is out of sight.
+
+/// Whether a character does something to a terminal or hides from its reader: control characters, marks of direction,
+/// separators, tags and others of no width. Not the two joiners, which scripts and emoji are made with.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// Hidden characters as visible escapes, those that JSON has, so that a job stays the same JSON. Line breaks and tabs
+/// stay.
+pub(crate) fn visible(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) && c != '\n' && c != '\t' {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                safe += &format!("\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_become_visible() {
+        let text = "a\u{1b}[2J\u{7}\u{9b}b\u{202e}c\n\td é🎬\r";
+        assert_eq!(
+            visible(text),
+            "a\\u001b[2J\\u0007\\u009bb\\u202ec\n\td é🎬\\u000d"
+        );
+        assert_eq!(visible("\u{e0041}"), "\\udb40\\udc41");
+        for c in
+            "\u{ad}\u{61c}\u{180e}\u{200b}\u{200e}\u{2028}\u{2029}\u{202a}\u{2060}\u{2066}\u{feff}"
+                .chars()
+        {
+            assert_eq!(visible(&c.to_string()), format!("\\u{:04x}", u32::from(c)));
+        }
+        let honest = "می\u{200c}خواهم 👨\u{200d}👩\u{200d}👧 ❤\u{fe0f} e\u{301}";
+        assert_eq!(visible(honest), honest);
+    }
+}
