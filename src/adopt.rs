@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::value::RawValue;
 
+use crate::error::shorten;
 use crate::http::{Http, Text};
 use crate::json::{self, Object};
 use crate::message::Request;
@@ -109,7 +110,8 @@ fn search(
             (_, _, None) => return unclear("a job with this prompt is listed without an id"),
             (_, Some(created), Some(id)) if created + SLACK < since => {
                 return Found::Unclear(format!(
-                    "the job '{id}' with this prompt was created shortly before"
+                    "the job '{}' with this prompt was created shortly before",
+                    shorten(id)
                 ));
             }
             (_, _, Some(id)) => found.push(id.clone()),
@@ -121,7 +123,7 @@ fn search(
         [] => unclear("the server may have had more jobs since than it lists at once"),
         _ => Found::Unclear(format!(
             "several jobs with this prompt were created since: {}",
-            found.join(", ")
+            shorten(&found.join(", "))
         )),
     }
 }

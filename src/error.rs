@@ -153,15 +153,13 @@ impl fmt::Display for Error {
             }
             Error::Failed(job) => {
                 let word = job.status_word().unwrap_or("failed");
-                let reason = job
-                    .reason()
-                    .unwrap_or_else(|| "the server gives no reason".to_owned());
+                let reason = job.reason();
                 write!(
                     f,
                     "the job '{}' ended as {}: {}",
-                    job.id(),
+                    shorten(job.id()),
                     shorten(word),
-                    shorten(&reason)
+                    reason.as_deref().unwrap_or("the server gives no reason")
                 )
             }
             Error::Pending { job, waited } => {
@@ -169,7 +167,7 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "the job '{}' still runs after {waited:?} (status: {word})",
-                    job.id()
+                    shorten(job.id())
                 )
             }
             Error::NotMedia { content_type, text } => {
@@ -327,8 +325,9 @@ impl fmt::Display for ApiError {
     }
 }
 
-/// One line of at most [`SHOWN`] characters: white space is folded, so that an HTML page stays readable.
-pub(crate) fn shorten(text: &str) -> String {
+/// A server's text as part of a message: one line of at most 512 characters. White space is folded, so that an HTML
+/// page stays readable. Control characters of other kinds are left to whoever shows it.
+pub fn shorten(text: &str) -> String {
     let mut short = String::new();
     for (count, character) in text
         .split_whitespace()

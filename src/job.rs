@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use crate::error::shorten;
 use crate::json::{self, Object};
 
 /// What a status word means for the caller.
@@ -137,7 +138,7 @@ impl Job {
         self.poll_after
     }
 
-    /// What `error` says about a failed job: its message and code, in one line.
+    /// What `error` says about a failed job: its message and code, on one line, as [`shorten`] makes it.
     pub fn reason(&self) -> Option<String> {
         let top = Object::parse(&self.text).ok()?;
         let inner = top.get("data").and_then(only_element);
@@ -145,10 +146,14 @@ impl Job {
             .into_iter()
             .flatten()
             .find_map(|place| place.get("error"))?;
+        let short = |text: Option<String>| text.as_deref().map(shorten);
         let Ok(object) = Object::parse(error.get()) else {
-            return json::scalar(error);
+            return short(json::scalar(error));
         };
-        match (object.scalar("message"), object.scalar("code")) {
+        match (
+            short(object.scalar("message")),
+            short(object.scalar("code")),
+        ) {
             (Some(message), Some(code)) => Some(format!("{message} (code: {code})")),
             (message, code) => message.or(code),
         }

@@ -55,7 +55,7 @@ mod wait;
 
 pub use client::{Client, FilePart, Preview, PreviewBody};
 pub use download::{Download, Target, Variant, check_output};
-pub use error::{ApiError, Error};
+pub use error::{ApiError, Error, shorten};
 pub use event::{Event, Phases};
 pub use job::{Job, Status};
 pub use json::unquoted;

@@ -14,6 +14,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::error::shorten;
 use crate::json::{self, Object};
 use crate::request::{Extension, Upload};
 use crate::{BaseUrl, Error};
@@ -128,8 +129,9 @@ impl StateFile {
             (Error::Invalid { what, .. }, Some(id)) => Error::invalid_with(
                 what,
                 format!(
-                    "'{}' holds the job '{id}': restore the file, or retrieve that job",
-                    self.path.display()
+                    "'{}' holds the job '{}': restore the file, or retrieve that job",
+                    self.path.display(),
+                    shorten(id)
                 ),
             ),
             (error, _) => error,

@@ -114,6 +114,13 @@ fn what_raw_gives_is_what_came() {
         &[],
         (0, odd, ""),
     );
+    let odd = "{\r\n\t\"error\" : \"a\u{9b}b\u{202e}\"}\r\n";
+    retrieve(
+        Reply::json(400, odd),
+        &["--format-error", "raw"],
+        &[],
+        (3, "", odd),
+    );
 }
 
 #[test]
@@ -150,7 +157,7 @@ fn a_path_takes_the_place_of_jq() {
 
 #[test]
 fn an_answer_nested_too_deep_for_paths_and_yaml_is_printed_all_the_same() {
-    for (depth, is_too_deep) in [(98, false), (99, true), (1_000_000, true)] {
+    for (depth, is_too_deep) in [(98, false), (99, true), (100_000, true)] {
         let job = format!("{{\"a\":[{}{}]}}", "[".repeat(depth), "]".repeat(depth));
         let line = format!("{job}\n");
         let why = "the answer is nested deeper than 100 levels";
@@ -187,7 +194,7 @@ fn characters_sent_as_two_halves_are_whole_and_half_a_one_is_marked() {
     shows(&["--format", "yaml"], "id: \"𠮷 🎬 \u{fffd}\"\n\"𠮷\": 1\n");
     shows(
         &["--format", "pretty", "--transform", "@this"],
-        "id  𠮷 🎬 \u{fffd}\n𠮷   1\n",
+        "id  𠮷 🎬 \u{fffd}\n𠮷  1\n",
     );
 }
 

@@ -10,7 +10,7 @@ use openai_videos::{Error, FilePart, Job, NoConnection, Obstacle, Preview, Previ
 
 use super::format::View;
 use super::layout::{is_json, paint};
-use super::terminal::visible;
+use super::terminal::{line, visible};
 
 /// The settings whose secrets are cut out of everything that is printed from now on.
 static SECRETS: OnceLock<Settings> = OnceLock::new();
@@ -29,10 +29,10 @@ fn hidden(text: String) -> String {
 
 /// Text for standard output. A closed pipe ends quietly: its reader has had enough.
 pub(crate) fn text(text: &str) -> Result<(), Error> {
-    put(text, false)
+    put(text.to_owned(), false)
 }
 
-fn put(text: &str, colour: bool) -> Result<(), Error> {
+fn put(text: String, colour: bool) -> Result<(), Error> {
     match write(text, colour) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::file("cannot write to standard output", error))
@@ -41,16 +41,22 @@ fn put(text: &str, colour: bool) -> Result<(), Error> {
     }
 }
 
-fn write(text: &str, colour: bool) -> io::Result<()> {
+fn write(text: String, colour: bool) -> io::Result<()> {
     let mut stdout = stdout()?;
-    let mut text = hidden(text.to_owned());
-    if colour || stdout.is_terminal() {
+    let text = dressed(text, colour, stdout.is_terminal());
+    stdout.write_all(text.as_bytes())
+}
+
+/// Without secrets, and for a terminal with nothing hidden and in colours; a file gets what the server sent.
+fn dressed(text: String, colour: bool, is_terminal: bool) -> String {
+    let mut text = hidden(text);
+    if colour || is_terminal {
         text = visible(&text);
     }
     if colour {
         text = paint(&text);
     }
-    stdout.write_all(text.as_bytes())
+    text
 }
 
 /// Standard output as a file: the standard library's own handle takes a descriptor that cannot be written for one
@@ -71,12 +77,12 @@ fn result(json: &str, view: &View, advice: Option<String>) -> Result<(), Error> 
     }
     let shown = view.show(json);
     remark(shown.remark);
-    put(&(shown.text + &advice.unwrap_or_default()), shown.colour)
+    put(shown.text + &advice.unwrap_or_default(), shown.colour)
 }
 
 fn remark(text: Option<String>) {
     if let Some(text) = text {
-        note(visible(&format!("openai: {text}\n")));
+        say(&text);
     }
 }
 
@@ -133,6 +139,11 @@ pub(crate) fn preview(preview: &Preview) -> Result<(), Error> {
     text(&lines)
 }
 
+/// A line on standard error.
+pub(crate) fn say(text: &str) {
+    note(format!("openai: {}\n", line(text)));
+}
+
 /// Lines on standard error. If that is closed there is nobody left to tell.
 #[allow(clippy::disallowed_methods)] // this is the one place that writes to standard error
 pub(crate) fn note(text: String) {
@@ -154,20 +165,19 @@ pub(crate) fn error(error: &Error, view: &View) {
     if !view.is_default() {
         let shown = view.show(&error_json(error));
         remark(shown.remark);
-        let text = visible(&shown.text);
-        return note(if shown.colour { paint(&text) } else { text });
+        note(dressed(shown.text, shown.colour, stderr_is_terminal()));
+        return;
     }
-    let mut lines = format!("openai: {error}\n");
+    let mut lines = format!("openai: {}\n", line(&error.to_string()));
     if let Some(hint) = hint(error) {
-        lines += &format!("hint: {}\n", hint.replace('\n', "\\n"));
+        lines += &format!("hint: {}\n", line(&hint));
     }
-    note(visible(&lines));
+    note(lines);
 }
 
 /// A word as a shell takes it, on one line.
 pub(crate) fn quoted(word: &str) -> String {
-    let word = word.replace('\'', "'\\''").replace('\n', "\\n");
-    format!("'{word}'")
+    format!("'{}'", line(&word.replace('\'', "'\\''")))
 }
 
 /// The API's error as it sent it, and every other in the same shape.

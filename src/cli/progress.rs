@@ -1,17 +1,17 @@
 //! What is shown while a call runs: remarks, the conversation with `--debug`, and on a terminal one line of progress,
 //! redrawn in place.
 //!
-//! The line never has more than 39 characters, so that it fits any terminal without asking for its width.
+//! The line never has more than 39 columns, so that it fits any terminal without asking for its width.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use openai_videos::{Error, Event, Job};
+use openai_videos::{Error, Event, Job, shorten};
 
 use super::debug::Conversation;
-use super::print::note;
+use super::print::{note, say};
 use super::signals;
-use super::terminal::visible;
+use super::terminal::{line, visible, width};
 
 const WIDTH: usize = 39;
 /// Nothing is drawn for what is done by then, and nothing twice within it.
@@ -91,7 +91,7 @@ impl Screen {
             Event::NotKept { id, why } => {
                 // Not a remark either: see below.
                 clear(&mut state);
-                note(visible(&format!("openai: job {id}: {why}\n")));
+                say(&format!("job {id}: {why}"));
             }
             Event::Unfinished { path } => signals::unfinished(*path),
             Event::PollFailed { why } => {
@@ -132,14 +132,11 @@ impl Screen {
         if elapsed.is_zero() && self.show.id {
             // Not a remark: whoever ends the run now has this line to find the job by.
             clear(state);
-            note(visible(&format!(
-                "openai: job {}\n",
-                job.id().replace('\n', "\\n")
-            )));
+            say(&format!("job {}", job.id()));
         }
         if job.has_unknown_status() && !state.named {
             state.named = true;
-            let word = job.status_word().unwrap_or_default();
+            let word = shorten(job.status_word().unwrap_or_default());
             self.remark(
                 state,
                 format!("the status '{word}' is not known; taking it for a job that still runs"),
@@ -151,12 +148,12 @@ impl Screen {
     fn remark(&self, state: &mut State, text: String) {
         if self.show.remarks && state.said != text {
             clear(state);
-            note(visible(&format!("openai: {text}\n")));
+            say(&text);
             state.said = text;
         }
     }
 
-    fn draw(&self, state: &mut State, at_once: bool, line: impl FnOnce(Duration) -> String) {
+    fn draw(&self, state: &mut State, at_once: bool, text: impl FnOnce(Duration) -> String) {
         if !self.show.progress {
             return;
         }
@@ -164,16 +161,7 @@ impl Screen {
         let since = |then: Option<Instant>| then.map(|then| now.duration_since(then));
         let took = since(state.began).unwrap_or_default();
         if at_once || (took >= PAUSE && since(state.drawn).is_none_or(|since| since >= PAUSE)) {
-            // Wide characters take two columns; what is not plain is as good as wide here.
-            let mut columns = 0;
-            let line: String = visible(&line(took))
-                .chars()
-                .take_while(|c| {
-                    columns += if c.is_ascii() { 1 } else { 2 };
-                    columns <= WIDTH
-                })
-                .collect();
-            note(format!("\r\u{1b}[K{line}"));
+            note(format!("\r\u{1b}[K{}", fitted(&text(took))));
             state.drawn = Some(now);
         }
     }
@@ -195,6 +183,16 @@ fn clear(state: &mut State) {
     }
 }
 
+/// As much of a text as fits, on one line.
+fn fitted(text: &str) -> String {
+    let mut columns = 0;
+    let fits = |c: &char| {
+        columns += width(*c);
+        columns <= WIDTH
+    };
+    line(text).chars().take_while(fits).collect()
+}
+
 /// `download 45 % of 1.2 GB, 12.3 MB/s`
 fn transfer(what: &str, done: u64, total: Option<u64>, took: Duration) -> String {
     let rate = size(
@@ -213,12 +211,8 @@ fn transfer(what: &str, done: u64, total: Option<u64>, took: Duration) -> String
 
 /// `in_progress 45 %, 1:23`
 fn status(job: &Job, elapsed: Duration) -> String {
-    let word: String = job
-        .status_word()
-        .unwrap_or("waiting")
-        .chars()
-        .take(18)
-        .collect();
+    let word = shorten(job.status_word().unwrap_or("waiting"));
+    let word: String = word.chars().take(18).collect();
     let progress = job
         .progress()
         .filter(|text| text.len() <= 5 && text.parse::<f64>().is_ok_and(f64::is_finite));
@@ -295,5 +289,9 @@ mod tests {
             status(&job(r#"{"id":1,"progress":"many"}"#), minute),
             "waiting, 1:23"
         );
+        let evil = job(r#"{"id":1,"status":"in\n\nprog\tress\u0007"}"#);
+        let line = fitted(&status(&evil, minute));
+        assert_eq!(line, "in prog ress\\u0007, 1:23");
+        assert_eq!(fitted(&"長".repeat(WIDTH)), "長".repeat(WIDTH / 2));
     }
 }

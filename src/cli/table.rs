@@ -1,12 +1,11 @@
 //! JSON -> a table for people: one row for each value, names beside it, times as dates. Nothing for a script.
 
 use gjson::{Kind, Value};
-use openai_videos::unquoted;
+use openai_videos::{shorten, unquoted};
 
 use super::layout::LEVELS;
+use super::terminal;
 
-/// Longer texts are cut; `--format json` has them whole.
-const LONGEST: usize = 200;
 /// Nobody reads on after this many rows.
 const MOST: usize = 500;
 /// Names longer than this do not push the other rows' values out of sight.
@@ -19,16 +18,15 @@ pub(crate) fn table(value: &Value<'_>) -> String {
     if rows.len() >= MOST {
         rows.push((String::new(), "...".to_owned()));
     }
-    let width = |row: &(String, String)| row.0.chars().count();
-    let widest = rows
-        .iter()
-        .map(width)
-        .filter(|width| *width <= WIDEST)
-        .max();
-    let widest = widest.unwrap_or(0);
-    let line = |(name, text): &(String, String)| match name.is_empty() {
-        true => format!("{text}\n"),
-        false => format!("{name:<widest$}  {text}\n"),
+    let width = |name: &str| name.chars().map(terminal::width).sum::<usize>();
+    let widths = rows.iter().map(|(name, _)| width(name));
+    let widest = widths.filter(|width| *width <= WIDEST).max().unwrap_or(0);
+    let line = |(name, text): &(String, String)| {
+        let gap = " ".repeat(widest.saturating_sub(width(name)));
+        match name.is_empty() {
+            true => format!("{text}\n"),
+            false => format!("{name}{gap}  {text}\n"),
+        }
     };
     rows.iter().map(line).collect()
 }
@@ -39,7 +37,7 @@ fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, de
         let mut count = 0;
         value.each(|key, item| {
             let part = match is_object {
-                true => short(&unquoted(key.json())),
+                true => shorten(&unquoted(key.json())),
                 false => count.to_string(),
             };
             count += 1;
@@ -54,32 +52,17 @@ fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, de
             return;
         }
     }
-    let text = match value.kind() {
+    let mut text = match value.kind() {
         Kind::Null => "-".to_owned(),
-        Kind::String => short(&unquoted(value.json())),
-        _ => short(value.json()),
+        Kind::String => shorten(&unquoted(value.json())),
+        _ => shorten(value.json()),
     };
-    let date = match name.ends_with("_at") {
-        true => text.parse().ok().and_then(date),
-        false => None,
-    };
-    rows.push((
-        name,
-        date.map(|date| format!("{text}  {date}")).unwrap_or(text),
-    ));
-}
-
-/// On one line, and no longer than a person wants to read here.
-fn short(text: &str) -> String {
-    let mut line: String = text
-        .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .take(LONGEST)
-        .collect();
-    if line.len() < text.len() && text.chars().nth(LONGEST).is_some() {
-        line += "...";
+    if name.ends_with("_at")
+        && let Some(date) = text.parse().ok().and_then(date)
+    {
+        text += &format!("  {date}");
     }
-    line
+    rows.push((name, text));
 }
 
 /// `2025-09-27 02:51:25 UTC` for Unix seconds. `None` past the year 9999, where the number is likely no seconds.
@@ -116,8 +99,8 @@ mod tests {
 
     #[test]
     fn rows_are_aligned_and_nested_names_joined() {
-        let json = r#"{"id":"video_1","created_at":1758941485,"error":null,"usage":{"cost":0.50,"parts":["a",{}]},
-            "prompt":"two\nlines","expires_at":"soon"}"#;
+        let json = r#"{"id":"video_1","created_at":1758941485,"error":null,"usage":{"cost":0.50,"parts":["a", { } ]},
+            "prompt":"two\nlines","expires_at":"soon","長さ":8}"#;
         assert_eq!(
             written(json),
             concat!(
@@ -126,15 +109,16 @@ mod tests {
                 "error          -\n",
                 "usage.cost     0.50\n",
                 "usage.parts.0  a\n",
-                "usage.parts.1  {}\n",
+                "usage.parts.1  { }\n",
                 "prompt         two lines\n",
                 "expires_at     soon\n",
+                "長さ           8\n",
             )
         );
         assert_eq!(written("\"x\""), "x\n");
         assert_eq!(
-            written(&format!("\"{}\"", "é".repeat(300))),
-            format!("{}...\n", "é".repeat(200))
+            written(&format!("\"{}\"", "é".repeat(600))),
+            format!("{}...\n", "é".repeat(512))
         );
         assert!(!written(&"[".repeat(1_000_000)).is_empty());
         let many = written(&format!("[{}0]", "[0,0],".repeat(1_000_000)));

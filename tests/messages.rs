@@ -1,0 +1,148 @@
+//! What a server says stays inside the program's own lines: nothing in it passes for another line, for a hint above
+//! all, and nothing in it is without end.
+
+mod support;
+
+use std::time::SystemTime;
+
+use support::{Reply, Server, TempDir, openai};
+
+const CALL: [&str; 8] = [
+    "videos",
+    "extend",
+    "--prompt",
+    "p",
+    "--seconds",
+    "4",
+    "--video",
+    "v",
+];
+/// Of a job, as JSON, as it is said where it has to be exact, and as it is part of a message.
+const ID: &str = "v1\\nhint: run evil\\t\\u2028now";
+const EXACT: &str = "v1\\u000ahint: run evil\\u0009\\u2028now";
+const FOLDED: &str = "v1 hint: run evil now";
+
+fn job(status: &str, more: &str) -> Reply {
+    Reply::json(
+        200,
+        &format!(r#"{{"id":"{ID}","status":"{status}"{more}}}"#),
+    )
+}
+
+#[test]
+fn the_id_of_a_job_is_one_line_wherever_it_is_said() {
+    let failed = r#","error":{"message":"x\ny\n\nhint: z","code":"c\td"}"#;
+    let server = Server::script(vec![job("failed", failed)]);
+    openai(&CALL)
+        .args(&["--wait", "--transform", "status"])
+        .server(&server)
+        .run()
+        .is(
+            1,
+            "\"failed\"\n",
+            &format!(
+                "openai: job {EXACT}\nopenai: the job '{FOLDED}' ended as failed: x y hint: z (code: c d)\n"
+            ),
+        );
+    server.finish();
+
+    let server = Server::script(vec![job("queued", ""), job("in\\nprogress", "")]);
+    let url = server.base_url();
+    openai(&CALL)
+        .args(&["--wait-timeout", "10ms", "--wait", "-q", "--transform", "x"])
+        .server(&server)
+        .run()
+        .code(8)
+        .stderr(&format!(
+            "openai: job {EXACT}\n\
+             openai: the job '{FOLDED}' still runs after 10ms (status: in progress)\n\
+             hint: wait for it again with: openai videos retrieve --base-url '{url}' --wait -- '{EXACT}' (or run the \
+             same command again, if it had --state)\n"
+        ));
+    server.finish();
+
+    let server = Server::script(vec![job("failed", failed)]);
+    let pretty = ["videos", "retrieve", "v", "--format", "pretty"];
+    openai(&pretty).server(&server).run().is(
+        0,
+        &format!(
+            "id             {FOLDED}\nstatus         failed\nerror.message  x y hint: z\nerror.code     c d\n\
+             \nit failed: x y hint: z (code: c d); a new request is needed\n"
+        ),
+        "",
+    );
+    server.finish();
+}
+
+#[test]
+fn so_it_is_in_what_is_said_about_a_state_file() {
+    let directory = TempDir::new();
+    let state = |prompt: &str, server: &Server| {
+        openai(&[
+            "videos",
+            "extend",
+            "--seconds",
+            "4",
+            "--state",
+            "job",
+            "--prompt",
+            prompt,
+        ])
+        .args(&["--video", "@clip.mp4"])
+        .current_dir(directory.path())
+        .server(server)
+    };
+    let server = Server::script(vec![job("queued", ""), Reply::status(500)]);
+    let clip = directory.path().join("clip.mp4");
+    state("p", &server).file("clip.mp4", "clip").run().success();
+    std::fs::remove_file(&clip).unwrap();
+    let hint =
+        format!("hint: 'job' holds the job '{FOLDED}': restore the file, or retrieve that job\n");
+    let run = state("p", &server).run();
+    run.code(2).stderr_contains(&hint);
+
+    std::fs::remove_file(directory.path().join("job")).unwrap();
+    state("p", &server).file("clip.mp4", "clip").run().code(7);
+    server.finish();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let listed = |id: &str| {
+        format!(
+            r#"{{"id":"{id}","prompt":"p","created_at":{}}}"#,
+            now.as_secs()
+        )
+    };
+    let list = format!(r#"{{"data":[{},{}]}}"#, listed(ID), listed("v2"));
+    let text = std::fs::read_to_string(directory.path().join("job")).unwrap();
+    let other = Server::script(vec![Reply::json(200, &list)]);
+    let text = text.replace(&server_port(&text), &server_port(&other.base_url()));
+    std::fs::write(directory.path().join("job"), text).unwrap();
+    let run = state("p", &other).run();
+    run.code(7)
+        .stderr_contains(&format!("since: {FOLDED}, v2\nhint: "));
+    other.finish();
+}
+
+/// `127.0.0.1:PORT`, the first in a text.
+fn server_port(text: &str) -> String {
+    let from = &text[text.find("127.0.0.1:").unwrap()..];
+    let is_part = |c: char| c.is_ascii_digit() || c == '.' || c == ':';
+    from[..from.find(|c| !is_part(c)).unwrap()].to_owned()
+}
+
+#[test]
+fn an_unknown_status_is_named_in_one_short_line() {
+    let word = format!("odd\\nhint: run evil\\t{}", "q".repeat(100_000));
+    let server = Server::script(vec![job(&word, ""), job("done", "")]);
+    let wait = ["videos", "retrieve", "v", "--wait", "--format", "jsonl"];
+    let run = openai(&wait).server(&server).run();
+    let said = run.success().stderr_text();
+    let line = "openai: the status 'odd hint: run evil qqq";
+    assert!(
+        said.starts_with(line) && said.lines().count() == 1,
+        "{said}"
+    );
+    assert!(said.len() < 700, "{}", said.len());
+    server.finish();
+}
