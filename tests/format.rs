@@ -115,6 +115,11 @@ fn what_raw_gives_is_what_came() {
         (0, odd, ""),
     );
     let odd = "{\r\n\t\"error\" : \"a\u{9b}b\u{202e}\"}\r\n";
+    let inner = "{\r\n\t\"message\" : \"a\u{9b}b\u{202e}\"\r\n}";
+    let body = format!("{{ \"error\" : {inner}, \"more\" : 1 }}");
+    let raw = ["--format-error", "raw"];
+    let line = format!("{inner}\n");
+    retrieve(Reply::json(400, &body), &raw, &[], (3, "", &line));
     retrieve(
         Reply::json(400, odd),
         &["--format-error", "raw"],
@@ -242,51 +247,82 @@ fn the_apis_errors_are_shown_as_they_came() {
     let plain = "openai: the server answered HTTP 400: bad \"seconds\" (type: invalid_request_error, code: 1.0)\n";
     refused(&[], plain);
     refused(&["--format", "yaml", "--transform", "id", "-r"], plain);
-    refused(&["--format-error", "raw"], &format!("{REFUSAL}\n"));
+    let inner = REFUSAL.strip_prefix("{\"error\":").unwrap();
+    let inner = format!("{}\n", inner.strip_suffix('}').unwrap());
+    refused(&["--format-error", "raw"], &inner);
     refused(
         &["--format-error", "json"],
-        "{\n  \"error\": {\n    \"message\": \"bad \\\"seconds\\\"\",\n    \"type\": \"invalid_request_error\",\n    \
-         \"param\": null,\n    \"code\": 1.0\n  }\n}\n",
+        "{\n  \"message\": \"bad \\\"seconds\\\"\",\n  \"type\": \"invalid_request_error\",\n  \
+         \"param\": null,\n  \"code\": 1.0\n}\n",
     );
     refused(
         &["--format-error", "yaml"],
-        "error:\n  message: \"bad \\\"seconds\\\"\"\n  type: invalid_request_error\n  param: null\n  code: 1.0\n",
+        "message: \"bad \\\"seconds\\\"\"\ntype: invalid_request_error\nparam: null\ncode: 1.0\n",
     );
-    refused(
-        &["--transform-error", "error.message", "-r"],
-        "bad \"seconds\"\n",
-    );
+    for path in ["message", "error.message"] {
+        refused(&["--transform-error", path, "-r"], "bad \"seconds\"\n");
+    }
     refused(
         &["--transform-error", "no", "--format-error", "jsonl"],
-        &format!("openai: --transform-error: 'no' finds nothing; this is the whole\n{REFUSAL}\n"),
+        &format!("openai: --transform-error: 'no' finds nothing; this is the whole\n{inner}"),
     );
 }
 
 #[test]
-fn other_errors_have_the_same_shape() {
+fn an_error_of_any_shape_is_shown_in_the_format_that_was_asked_for() {
     let jsonl = ["--format-error", "jsonl"];
-    for (answer, message) in [
-        (
-            Reply::json(404, r#"{"detail":"Not Found"}"#),
-            "HTTP 404: Not Found",
-        ),
-        (Reply::status(404).body("<b>no</b>"), "HTTP 404: <b>no</b>"),
-        (
-            Reply::status(404).body(r#"{"error": {"#),
-            "HTTP 404: {\\\"error\\\": {",
-        ),
+    let long = format!(r#"[{{"msg":"{}"}}]"#, "m".repeat(1000));
+    for body in [
+        r#"{"detail":"Not Found"}"#,
+        r#"{"detail":[{"loc":["body","seconds"],"msg":"bad"}]}"#,
+        r#"{"error":"no","more":1}"#,
+        r#"{"message":"no"}"#,
+        &long,
     ] {
-        let hint = "the server may not offer this call, or --base-url lacks a path such as /v1";
+        let answer = Reply::json(422, body);
+        retrieve(answer, &jsonl, &[], (3, "", &format!("{body}\n")));
+    }
+    let hint = "the server may not offer this call, or --base-url lacks a path such as /v1";
+    for (body, message) in [
+        ("<b>no</b>", "<b>no</b>"),
+        (r#"{"error": {"#, r#"{\"error\": {"#),
+        (r#""no""#, r#"\"no\""#),
+    ] {
+        let answer = Reply::status(404)
+            .body(body)
+            .header("x-request-id", "req_1");
         let line = format!(
-            "{{\"error\":{{\"message\":\"the server answered {message}\",\"hint\":\"{hint}\"}}}}\n"
+            "{{\"message\":\"the server answered HTTP 404: {message} (request id: req_1)\",\"hint\":\"{hint}\"}}\n"
         );
         retrieve(answer, &jsonl, &[], (3, "", &line));
     }
     openai(&["videos", "retrieve"]).args(&jsonl).run().is(
         2,
         "",
-        "{\"error\":{\"message\":\"the id is missing\",\"hint\":\"openai videos retrieve video_123\"}}\n",
+        "{\"message\":\"the id is missing\",\"hint\":\"openai videos retrieve video_123\"}\n",
     );
+    for (argv, message) in [
+        (
+            &["--bogus=1", "videos", "retrieve", "v"][..],
+            "unknown option '--bogus'",
+        ),
+        (
+            &["videos", "retrieve", "v", "--timeout", "soon"],
+            "--timeout: 'soon' is no duration like 90, 90s, 1.5m, 2h or 250ms",
+        ),
+        (
+            &["videos", "retreive", "v"],
+            "unknown command 'videos retreive'",
+        ),
+        (
+            &["videos", "retreive", "--help"],
+            "unknown command 'videos retreive'",
+        ),
+    ] {
+        let path = ["--transform-error", "message", "-r"];
+        let run = openai(argv).args(&path).run();
+        run.is(2, "", &format!("{message}\n"));
+    }
     let message = "the job 'video_1' ended as failed: not this (code: moderation)\n";
     let server = Server::script(vec![Reply::json(200, JOB)]);
     openai(&[
@@ -297,7 +333,7 @@ fn other_errors_have_the_same_shape() {
         "--transform",
         "status",
     ])
-    .args(&["--transform-error", "error.message", "-r"])
+    .args(&["--transform-error", "message", "-r"])
     .server(&server)
     .run()
     .is(1, "failed\n", message);
@@ -355,20 +391,23 @@ fn no_control_character_reaches_a_terminal() {
     {
         return skipped("script (package bsdutils) is not here");
     }
-    for (format, more) in [
-        ("json", ""),
-        ("jsonl", ""),
-        ("raw", ""),
-        ("pretty", ""),
-        ("yaml", ""),
-        ("json", "--transform id -r"),
+    for (status, more) in [
+        (200, "--format json"),
+        (200, "--format jsonl"),
+        (200, "--format raw"),
+        (200, "--format pretty"),
+        (200, "--format yaml"),
+        (200, "--transform id -r"),
+        (400, "--format-error raw"),
+        (400, "--transform-error id -r"),
+        (400, ""),
     ] {
         let server = Server::script(vec![Reply::json(
-            200,
-            "{\"id\":\"a\u{9b}31mb\\u001b[2J\\u0007\"}",
+            status,
+            "{\r\n\"id\":\"a\u{9b}31mb\\u001b[2J\\u0007\u{202e}\"\r\n}",
         )]);
         let call = format!(
-            "{} videos retrieve v --format {format} {more} --base-url {}",
+            "{} videos retrieve v {more} --base-url {}",
             env!("CARGO_BIN_EXE_openai"),
             server.base_url()
         );
@@ -381,12 +420,12 @@ fn no_control_character_reaches_a_terminal() {
             .output()
             .unwrap();
         let shown = String::from_utf8(run.stdout).unwrap();
-        let harmless = |c: char| !c.is_control() || "\r\n".contains(c);
-        assert!(
-            run.status.success() && shown.contains("31mb"),
-            "{format}: {shown:?}"
-        );
-        assert!(shown.chars().all(harmless), "{format} {more}: {shown:?}");
+        let harmless = |c: char| c != '\u{202e}' && (!c.is_control() || "\r\n".contains(c));
+        let code = if status == 200 { 0 } else { 3 };
+        assert_eq!(run.status.code(), Some(code), "{more}: {shown:?}");
+        assert!(shown.contains("31mb"), "{more}: {shown:?}");
+        assert!(shown.chars().all(harmless), "{more}: {shown:?}");
+        assert!(!shown.contains("u000d"), "{more}: {shown:?}");
         server.finish();
     }
 }

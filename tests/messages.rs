@@ -132,6 +132,30 @@ fn server_port(text: &str) -> String {
 }
 
 #[test]
+fn every_message_about_an_answer_has_its_request_id() {
+    let answer = |status: u16, body: &str| {
+        let reply = Reply::status(status).body(body);
+        reply.header("x-request-id", "req_1")
+    };
+    for (status, body, message) in [
+        (
+            400,
+            r#"{"error":{"message":"m","code":"c"}}"#,
+            ": m (code: c, request id: req_1)",
+        ),
+        (400, r#"{"error":"m"}"#, ": m (request id: req_1)"),
+        (422, r#"{"detail":[1]}"#, ": [1] (request id: req_1)"),
+        (400, "<b>no</b>", ": <b>no</b> (request id: req_1)"),
+        (400, "", " (request id: req_1)"),
+    ] {
+        let server = Server::script(vec![answer(status, body)]);
+        let message = format!("openai: the server answered HTTP {status}{message}\n");
+        openai(&CALL).server(&server).run().is(3, "", &message);
+        server.finish();
+    }
+}
+
+#[test]
 fn an_unknown_status_is_named_in_one_short_line() {
     let word = format!("odd\\nhint: run evil\\t{}", "q".repeat(100_000));
     let server = Server::script(vec![job(&word, ""), job("done", "")]);

@@ -551,7 +551,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         values: FORMATS,
         group: Group::Output,
         help: "The same for errors, on standard error; auto: text",
-        more: "The API's errors are shown as it sent them, others as {\"error\": {\"message\": ..., \"hint\": ...}}.",
+        more: "The server's errors are shown as it sent them, of {\"error\": {...}} the inner object; all others as \
+               {\"message\": ..., \"hint\": ...}.",
         set: Set::Text(|args, value| args.format_error = Some(value)),
         ..NONE
     },
@@ -559,7 +560,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "transform-error",
         value: "GJSON",
         group: Group::Output,
-        help: "The same for errors: error.code, say",
+        help: "The same for errors: code, say",
         set: Set::Text(|args, value| args.transform_error = Some(value)),
         ..NONE
     },

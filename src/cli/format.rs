@@ -48,8 +48,7 @@ pub(crate) struct View {
     raw_output: bool,
     colour: bool,
     quiet: bool,
-    /// The name of the flag that holds the path, for the remark that it finds nothing.
-    flag: &'static str,
+    of_errors: bool,
 }
 
 /// A text, and what is to be known about it.
@@ -71,7 +70,7 @@ impl View {
             raw_output: args.raw_output,
             colour: colours(env, print::stdout_is_terminal),
             quiet: args.quiet,
-            flag: "--transform",
+            of_errors: false,
         })
     }
 
@@ -83,7 +82,7 @@ impl View {
             raw_output: args.raw_output,
             colour: colours(env, print::stderr_is_terminal),
             quiet: args.quiet,
-            flag: "--transform-error",
+            of_errors: true,
         })
     }
 
@@ -92,7 +91,8 @@ impl View {
         self.format == Format::Auto && self.transform.is_none()
     }
 
-    /// JSON in this format. What is no JSON stays as it is.
+    /// JSON in this format; of an error the object inside `{"error": ...}`, as in the official command line. What is no
+    /// JSON stays as it is.
     pub(crate) fn show(&self, json: &str) -> Shown {
         let (mut text, colour, remark) = match is_json(json) {
             true => self.formatted(json),
@@ -110,11 +110,17 @@ impl View {
 
     /// The text, whether it is JSON for people, and a remark.
     fn formatted(&self, json: &str) -> (String, bool, Option<String>) {
-        let (mut value, mut remark) = (gjson::parse(json), None);
+        let error = gjson::get(json, "error");
+        let (place, flag) = match self.of_errors {
+            true if error.kind() == Kind::Object => (error.json(), "--transform-error"),
+            true => (json, "--transform-error"),
+            false => (json, "--transform"),
+        };
+        let (mut value, mut remark) = (gjson::parse(place), None);
         if let Some(path) = &self.transform {
-            match found(json, path) {
+            match found([place, json], path) {
                 Ok(found) => value = found,
-                Err(why) => remark = Some(format!("{}: {why}; this is the whole", self.flag)),
+                Err(why) => remark = Some(format!("{flag}: {why}; this is the whole")),
             }
         }
         if self.raw_output && value.kind() == Kind::String {
@@ -174,15 +180,15 @@ fn given(path: &Option<String>) -> Option<String> {
     path.clone().filter(|path| !path.is_empty())
 }
 
-/// What the path finds, or why there is nothing.
-fn found<'a>(json: &'a str, path: &'a str) -> Result<gjson::Value<'a>, String> {
-    if depth(json) > DEEPEST {
+/// What the path finds in the first of these that has it, or why there is nothing. The last has all of the others.
+fn found<'a>(places: [&'a str; 2], path: &'a str) -> Result<gjson::Value<'a>, String> {
+    if depth(places[1]) > DEEPEST {
         return Err(too_deep());
     }
-    match gjson::get(json, path) {
-        found if found.exists() => Ok(found),
-        _ => Err(format!("'{path}' finds nothing")),
-    }
+    let mut found = places.into_iter().map(|json| gjson::get(json, path));
+    found
+        .find(gjson::Value::exists)
+        .ok_or_else(|| format!("'{path}' finds nothing"))
 }
 
 fn too_deep() -> String {
@@ -210,7 +216,6 @@ mod tests {
             format,
             transform: transform.map(str::to_owned),
             raw_output,
-            flag: "--transform",
             ..View::default()
         }
     }

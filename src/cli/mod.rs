@@ -34,13 +34,12 @@ pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The whole program: what is asked for is done, and what came of it is told by text and code.
 pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCode {
+    let (args, read) = parse::parse(argv);
     let mut errors = View::default();
-    let done = parse::parse(argv).and_then(|args| match help::asked(&args)? {
+    let known = View::of_errors(&args, env).map(|view| errors = view);
+    let done = read.and_then(|()| match help::asked(&args)? {
         Some(text) => print::text(&text),
-        None => {
-            errors = View::of_errors(&args, env)?;
-            execute(resolve::resolve(args, env)?)
-        }
+        None => known.and_then(|()| execute(resolve::resolve(args, env)?)),
     });
     match done {
         Ok(()) => exit::OK,

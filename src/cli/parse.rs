@@ -8,34 +8,45 @@ use openai_videos::{Error, Settings};
 
 use super::flags::{Args, FLAGS, Flag, Group, Help, Set};
 
-/// Reads the command line. Options may stand before, between and after the words.
-pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> Result<Args, Error> {
+/// Reads the command line. Options may stand before, between and after the words. The first fault counts; what follows
+/// it may still say how errors are to be shown.
+pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> (Args, Result<(), Error>) {
     let mut parser = lexopt::Parser::from_args(argv);
-    let mut args = Args::default();
-    while let Some(arg) = parser.next().map_err(usage)? {
-        let (flag, shown) = match arg {
-            Arg::Value(word) => {
-                args.words.push(word);
-                continue;
-            }
-            Arg::Short('h') => {
-                args.help.get_or_insert(Help::Short);
-                continue;
-            }
-            Arg::Short(short) => (
-                FLAGS.iter().find(|flag| flag.short == Some(short)),
-                format!("-{short}"),
-            ),
-            Arg::Long(long) => (
-                FLAGS.iter().find(|flag| flag.long == long),
-                format!("--{long}"),
-            ),
-        };
-        let flag = flag.ok_or_else(|| unknown_flag(&shown))?;
-        args.given.push(flag);
-        set(flag, &shown, &mut parser, &mut args)?;
+    let (mut args, mut read) = (Args::default(), Ok(()));
+    loop {
+        match next(&mut parser, &mut args) {
+            Ok(true) => {}
+            Ok(false) => return (args, read),
+            Err(error) => read = read.and(Err(error)),
+        }
     }
-    Ok(args)
+}
+
+/// Takes the next word or option, if there is one.
+fn next(parser: &mut lexopt::Parser, args: &mut Args) -> Result<bool, Error> {
+    let (flag, shown) = match parser.next().map_err(usage)? {
+        None => return Ok(false),
+        Some(Arg::Value(word)) => {
+            args.words.push(word);
+            return Ok(true);
+        }
+        Some(Arg::Short('h')) => {
+            args.help.get_or_insert(Help::Short);
+            return Ok(true);
+        }
+        Some(Arg::Short(short)) => (
+            FLAGS.iter().find(|flag| flag.short == Some(short)),
+            format!("-{short}"),
+        ),
+        Some(Arg::Long(long)) => (
+            FLAGS.iter().find(|flag| flag.long == long),
+            format!("--{long}"),
+        ),
+    };
+    let flag = flag.ok_or_else(|| unknown_flag(&shown))?;
+    args.given.push(flag);
+    set(flag, &shown, parser, args)?;
+    Ok(true)
 }
 
 fn set(
@@ -188,7 +199,8 @@ mod tests {
     use super::*;
 
     fn read(argv: &[&str]) -> Result<Args, String> {
-        parse(argv.iter().map(OsString::from)).map_err(|error| error.to_string())
+        let (args, read) = parse(argv.iter().map(OsString::from));
+        read.map(|()| args).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -255,6 +267,16 @@ mod tests {
         ] {
             assert_eq!(read(argv).unwrap_err(), what, "{argv:?}");
         }
+        let argv = [
+            "--bogus=x",
+            "--dry-run=y",
+            "--seconds=4",
+            "--timeout=no",
+            "a",
+        ];
+        let (args, read) = parse(argv.into_iter().map(OsString::from));
+        assert_eq!(read.unwrap_err().to_string(), "unknown option '--bogus'");
+        assert_eq!((args.seconds.as_deref(), args.words.len()), (Some("4"), 1));
     }
 
     #[test]

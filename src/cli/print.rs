@@ -180,10 +180,10 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", line(&word.replace('\'', "'\\''")))
 }
 
-/// The API's error as it sent it, and every other in the same shape.
+/// The API's error as it sent it, if that is JSON with something in it, and every other in the usual shape.
 fn error_json(error: &Error) -> String {
     if let Error::Api(api) = error
-        && gjson::get(&api.body, "error").exists()
+        && api.body.trim_start().starts_with(['{', '['])
         && is_json(&api.body)
     {
         return api.body.clone();

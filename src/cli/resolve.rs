@@ -453,7 +453,8 @@ mod tests {
     ];
 
     fn plan(argv: &[&str], env: &[(&str, &str)]) -> Result<Plan, String> {
-        let args = parse(argv.iter().map(OsString::from)).unwrap();
+        let (args, read) = parse(argv.iter().map(OsString::from));
+        read.unwrap();
         resolve(args, &|name| {
             env.iter()
                 .find(|(key, _)| *key == name)
