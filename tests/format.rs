@@ -81,11 +81,11 @@ fn a_person_is_told_what_to_do_next() {
     for (status, next) in [
         (
             "queued",
-            "wait for it with: openai videos retrieve --wait -- 'it'\\''s'",
+            "wait for it with: openai videos retrieve --wait --base-url 'URL' -- 'it'\\''s'",
         ),
         (
             "completed",
-            "fetch it with: openai videos download-content --output FILE -- 'it'\\''s'",
+            "fetch it with: openai videos download-content --output FILE --base-url 'URL' -- 'it'\\''s'",
         ),
         ("failed", "it failed; a new request is needed"),
     ] {
@@ -93,6 +93,7 @@ fn a_person_is_told_what_to_do_next() {
             200,
             &format!(r#"{{"id":"it's","status":"{status}"}}"#),
         )]);
+        let next = next.replace("URL", &server.base_url());
         openai(&["videos", "retrieve", "it's", "--format", "pretty"])
             .server(&server)
             .run()

@@ -56,7 +56,7 @@ fn the_id_of_a_job_is_one_line_wherever_it_is_said() {
         .stderr(&format!(
             "openai: job {EXACT}\n\
              openai: the job '{FOLDED}' still runs after 10ms (status: in progress)\n\
-             hint: wait for it again with: openai videos retrieve --base-url '{url}' --wait -- '{EXACT}' (or run the \
+             hint: wait for it again with: openai videos retrieve --wait --base-url '{url}' -- '{EXACT}' (or run the \
              same command again, if it had --state)\n"
         ));
     server.finish();
@@ -153,6 +153,21 @@ fn every_message_about_an_answer_has_its_request_id() {
         openai(&CALL).server(&server).run().is(3, "", &message);
         server.finish();
     }
+}
+
+#[test]
+fn what_is_there_to_be_copied_is_quoted_for_a_shell() {
+    let server = Server::script(vec![Reply::empty(), job("queued", "")]);
+    let url = format!("{}/it's", server.base_url());
+    let quoted = url.replace('\'', "'\\''");
+    let extend = openai(&CALL).args(&["--base-url", &url]).run();
+    let look = format!("look for it: curl '{quoted}/videos?order=desc&limit=5'\n");
+    extend.code(7).stderr_contains(&look);
+    let pretty = ["videos", "retrieve", "v", "--format", "pretty"];
+    let retrieve = openai(&pretty).args(&["--base-url", &url]).run();
+    let call = format!("retrieve --wait --base-url '{quoted}' -- 'v'\n");
+    retrieve.success().stdout_contains(&call);
+    server.finish();
 }
 
 #[test]

@@ -31,14 +31,22 @@ fn a_full_disk_is_code_9_and_the_id_is_not_lost() {
 }
 
 #[test]
-fn a_closed_pipe_ends_quietly() {
-    let server = Server::script(vec![Reply::json(200, JOB)]);
-    openai(&CALL)
-        .stdout_closed()
-        .server(&server)
-        .run()
-        .is(0, "", "");
-    server.finish();
+fn a_closed_pipe_ends_quietly_but_for_an_id_that_is_nowhere_else() {
+    let said = "openai: job video_1\n";
+    let retrieve = ["videos", "retrieve", "video_1"];
+    for (call, more, said) in [
+        (&CALL[..], &[][..], said),
+        (&CALL, &["-q", "--transform", "id"], said),
+        (&CALL, &["--wait"], said),
+        (&CALL, &["--state", "job"], ""),
+        (&retrieve, &[], ""),
+    ] {
+        let job = r#"{"id":"video_1","status":"completed"}"#;
+        let server = Server::script(vec![Reply::json(200, job)]);
+        let call = openai(call).args(more).stdout_closed();
+        call.server(&server).run().is(0, "", said);
+        server.finish();
+    }
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn a_wait_that_is_over_is_code_8_and_the_job_is_printed() {
             &printed("in_progress"),
             &format!(
                 "{NOTE}openai: the job 'video_1' still runs after 10ms (status: in_progress)\n\
-             hint: wait for it again with: openai videos retrieve --base-url '{url}' --wait -- 'video_1' (or run the same \
+             hint: wait for it again with: openai videos retrieve --wait --base-url '{url}' -- 'video_1' (or run the same \
              command again, if it had --state)\n"
             ),
         );

@@ -149,11 +149,11 @@ impl View {
         if self.format != Format::Pretty || self.transform.is_some() {
             return None;
         }
-        let id = print::quoted(job.id());
         match job.status() {
             Status::Completed if fetched => None,
             Status::Completed => Some(format!(
-                "\nfetch it with: openai videos download-content --output FILE -- {id}\n"
+                "\nfetch it with: {}\n",
+                print::call("download-content --output FILE", job)
             )),
             Status::Failed => {
                 let reason = job
@@ -162,7 +162,8 @@ impl View {
                 Some(format!("\nit failed{reason}; a new request is needed\n"))
             }
             Status::Pending => Some(format!(
-                "\nwait for it with: openai videos retrieve --wait -- {id}\n"
+                "\nwait for it with: {}\n",
+                print::call("retrieve --wait", job)
             )),
         }
     }

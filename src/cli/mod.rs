@@ -141,7 +141,11 @@ fn follow(client: Client, job: Job, plan: &Plan) -> Result<Taken, Error> {
     // With it goes the line of progress, which would stand in the way of the result.
     drop(client);
     if !matches!(plan.output, Some(Output::Stdout)) {
-        print::job(&job, &plan.view, plan.output.is_some())?;
+        let is_taken = print::job(&job, &plan.view, plan.output.is_some())?;
+        if !is_taken && plan.show.id && plan.wait.is_none() {
+            // With a wait it was said before the first look.
+            print::say(&format!("job {}", job.id()));
+        }
     }
     done
 }

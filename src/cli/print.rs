@@ -27,17 +27,17 @@ fn hidden(text: String) -> String {
     }
 }
 
-/// Text for standard output. A closed pipe ends quietly: its reader has had enough.
+/// Text for standard output.
 pub(crate) fn text(text: &str) -> Result<(), Error> {
-    put(text.to_owned(), false)
+    put(text.to_owned(), false).map(drop)
 }
 
-fn put(text: String, colour: bool) -> Result<(), Error> {
+/// A closed pipe ends quietly: its reader has had enough. `false` tells of it.
+fn put(text: String, colour: bool) -> Result<bool, Error> {
     match write(text, colour) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::file("cannot write to standard output", error))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::file("cannot write to standard output", error)),
     }
 }
 
@@ -68,12 +68,12 @@ fn stdout() -> io::Result<File> {
 
 /// A result: JSON, in the format that was asked for.
 pub(crate) fn json(json: &str, view: &View) -> Result<(), Error> {
-    result(json, view, None)
+    result(json, view, None).map(drop)
 }
 
-fn result(json: &str, view: &View, advice: Option<String>) -> Result<(), Error> {
+fn result(json: &str, view: &View, advice: Option<String>) -> Result<bool, Error> {
     if json.trim().is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let shown = view.show(json);
     remark(shown.remark);
@@ -86,8 +86,9 @@ fn remark(text: Option<String>) {
     }
 }
 
-/// A job. Should standard output not take it, its id does not go down with it: it is made and paid for.
-pub(crate) fn job(job: &Job, view: &View, fetched: bool) -> Result<(), Error> {
+/// A job. Should standard output not take it, its id does not go down with it: it is made and paid for. `false` tells
+/// of a closed pipe.
+pub(crate) fn job(job: &Job, view: &View, fetched: bool) -> Result<bool, Error> {
     result(job.text(), view, view.advice(job, fetched)).map_err(|error| match error {
         Error::File { what, source } => {
             Error::file(format!("the job '{}' exists, but {what}", job.id()), source)
@@ -180,6 +181,17 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", line(&word.replace('\'', "'\\''")))
 }
 
+/// A call about a job, to be copied.
+pub(crate) fn call(command: &str, job: &Job) -> String {
+    let server = SECRETS
+        .get()
+        .filter(|settings| !settings.base_url.is_default());
+    let server = server.map_or(String::new(), |settings| {
+        format!(" --base-url {}", quoted(settings.base_url.as_str()))
+    });
+    format!("openai videos {command}{server} -- {}", quoted(job.id()))
+}
+
 /// The API's error as it sent it, if that is JSON with something in it, and every other in the usual shape.
 fn error_json(error: &Error) -> String {
     if let Error::Api(api) = error
@@ -208,7 +220,8 @@ fn hint(error: &Error) -> Option<String> {
                 false => "",
             };
             format!(
-                "a job may exist and be paid for; before you run this again, look for it: curl {key}'{list_url}'"
+                "a job may exist and be paid for; before you run this again, look for it: curl {key}{}",
+                quoted(list_url)
             )
         }
         Error::Undecided { list_url, path, .. } => format!(
@@ -218,17 +231,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::Gone { path, .. } => {
             format!("remove {} to begin a new job", quoted(&path.to_string_lossy()))
         }
-        Error::Pending { job, .. } => {
-            let server = SECRETS.get().filter(|settings| !settings.base_url.is_default());
-            let server = server.map_or(String::new(), |settings| {
-                format!(" --base-url {}", quoted(settings.base_url.as_str()))
-            });
-            format!(
-                "wait for it again with: openai videos retrieve{server} --wait -- {} (or run the same command \
-                 again, if it had --state)",
-                quoted(job.id())
-            )
-        }
+        Error::Pending { job, .. } => format!(
+            "wait for it again with: {} (or run the same command again, if it had --state)",
+            call("retrieve --wait", job)
+        ),
         Error::Redirect { .. } => "name the place where the API really is with --base-url".to_owned(),
         Error::Connect { host, source } => return network_hint(host, &**source),
         Error::Api(api) => match (api.status, api.retry_after) {
