@@ -185,7 +185,7 @@ fn every_command_has_a_help_of_its_own() {
             let run = openai(&["videos", name, flag]).run();
             let text = run.success().stderr("").stdout_text();
             assert!(
-                text.starts_with(&format!("Usage:\n  openai videos {name} ")),
+                text.starts_with(&format!("Usage: openai videos {name} ")),
                 "{text}"
             );
             assert!(!text.contains(has_not), "{text}");
@@ -229,6 +229,12 @@ fn what_is_misspelt_is_named_with_what_was_meant() {
         let stderr = format!("openai: {what}\nhint: did you mean {near}?\n");
         openai(&extend).args(more).run().is(2, "", &stderr);
     }
+    let field = "openai videos extend --help lists the options; a field of the request is sent with --field model=TEXT";
+    let stderr = format!("openai: unknown option '--model'\nhint: {field}\n");
+    openai(&extend)
+        .args(&["--model", "x"])
+        .run()
+        .is(2, "", &stderr);
     let stderr = "openai: unknown command 'videos retreive'\nhint: did you mean 'retrieve'?\n";
     openai(&["videos", "retreive", "v"]).run().is(2, "", stderr);
 }

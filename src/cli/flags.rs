@@ -220,8 +220,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Extend,
         on: &[Command::Extend],
         common: true,
-        help: "What happens in the new segment, 1 to 32,000 characters",
-        more: "@FILE reads the text from a file and drops one line break at its end; @- reads standard input. \
+        help: "What happens in the new segment; @FILE reads it",
+        more: "1 to 32,000 characters. @FILE drops one line break at the end of the file; @- reads standard input. \
                @name that is no file, with no '.' or '/', is literal text; \\@ starts a literal @.",
         set: Set::Os(|args, value| args.prompt = Some(value)),
         ..NONE
@@ -244,9 +244,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Extend,
         on: &[Command::Extend],
         common: true,
-        help: "The completed video: its id, @FILE to upload one, or {id: ID}",
-        more: "@- uploads standard input, once and without retries; it may pause for the stall timeout. An object may be JSON or the short form; it is \
-               sent as it is.",
+        help: "The video: its id, @FILE to upload one, or {id: ID}",
+        more: "It has to be completed. @- uploads standard input, once and without retries; it may pause for the \
+               stall timeout. An object may be JSON or the short form; it is sent as it is.",
         set: Set::Os(|args, value| args.video = Some(value)),
         ..NONE
     },
@@ -266,7 +266,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Extend,
         on: &[Command::Extend],
         common: true,
-        help: "One more request field; NAME:=JSON for other than text",
+        help: "Another request field; NAME:=JSON if it is no text",
         more: "Repeatable, and wins over --body: model=sora-2, duration:=6, seconds=5. duration stands in for \
                --seconds; video_id or video_url for --video.",
         set: Set::Text(|args, value| args.fields.push(value)),
@@ -290,7 +290,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Extend,
         on: &[Command::Extend],
         common: true,
-        help: "Print the request with the key hidden, and send nothing",
+        help: "Print the request, the key hidden, and send nothing",
         set: Set::Switch(|args| args.dry_run = true),
         ..NONE
     },
@@ -333,7 +333,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Result,
         on: FETCHING,
         common: true,
-        help: "Wait, and download the media; '-' is standard output",
+        help: "Wait, and save the media; '-' is standard output",
         more: "FILE is whole or untouched. It is made sure that it can be written before anything is sent.",
         set: Set::Os(|args, value| args.output = Some(value)),
         ..NONE
@@ -354,7 +354,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Result,
         on: &[Command::Extend],
         common: true,
-        help: "Keep the job in FILE: one job, however often the run is cut",
+        help: "One job, however often the run is cut; kept in FILE",
         more: "A run that finds a job there does not ask for another one: it waits and downloads. FILE is emptied \
                when the job has ended, and never holds the key. Without this the id goes to standard error.",
         set: Set::Os(|args, value| args.state = Some(value)),
@@ -365,7 +365,6 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "ID",
         group: Group::Result,
         on: &[Command::Retrieve, Command::DownloadContent, Command::Delete],
-        common: true,
         help: "The job to retrieve, download or delete",
         set: Set::Text(|args, value| args.video_id = Some(value)),
         ..NONE
@@ -395,7 +394,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "FILE",
         env: "OPENAI_API_KEY_FILE",
         common: true,
-        help: "Read the key from a file, white space around it dropped",
+        help: "Read the key from a file",
+        more: "White space around it is dropped.",
         set: Set::Os(|args, value| args.api_key_file = Some(value)),
         ..NONE
     },
@@ -501,7 +501,6 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "max-retries",
         value: "N",
         default: "2",
-        common: true,
         help: "How often to send again where that cannot pay twice",
         set: Set::Number(|args, value| args.max_retries = Some(value)),
         ..NONE

@@ -1,5 +1,7 @@
 //! `-h`, `--help` and `--version`, written from the tables: of flags, of commands and of exit codes.
 
+use std::ffi::OsString;
+
 use openai_videos::Error;
 
 use super::exit;
@@ -7,6 +9,8 @@ use super::flags::{Args, Command, EXAMPLES, FLAGS, Flag, Group, Help, PROXIES};
 use super::resolve::command;
 
 const WIDTH: usize = 100;
+/// Of the rows of options, which `-h` has no room for.
+const INDENT: usize = 2;
 
 /// The text that was asked for instead of a run: it needs no key, no server and no other argument.
 pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
@@ -15,11 +19,19 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
             concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
         ));
     }
-    let Some(help) = args.help else {
-        return Ok(None);
+    // Where a command may stand, `help` is none; behind it, it may be an id.
+    let is_help = |at: usize, word: &OsString| at < 2 && word == "help";
+    let words = args.words.iter().enumerate();
+    let words: Vec<OsString> = words
+        .filter(|(at, word)| !is_help(*at, word))
+        .map(|(_, word)| word.clone())
+        .collect();
+    let help = match args.help {
+        None if words.len() == args.words.len() => return Ok(None),
+        help => help.unwrap_or(Help::Whole),
     };
     // `openai --help` and `openai videos --help` are fine; a misspelt command is not.
-    let command = match &args.words[..] {
+    let command = match &words[..] {
         [] => None,
         [word] if word == "videos" => None,
         words => Some(command(words)?.0),
@@ -32,16 +44,12 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
 
 /// One screen: the common options of a command, or of all.
 fn short(of: Option<Command>) -> String {
-    let mut text = usage_lines(of, false);
-    let is_shown = |flag: &Flag| flag.common && flag.is_for(of);
-    let shown = || FLAGS.iter().filter(|flag| is_shown(flag));
+    let mut text = usage_lines(of, false) + "\n";
+    let is_shown = |flag: &&Flag| flag.common && flag.is_for(of);
+    let shown = || FLAGS.iter().filter(is_shown);
     let widest = shown().map(|flag| usage(flag).len()).max().unwrap_or(0);
-    for (group, title) in Group::SHOWN {
-        let mut heading = format!("\n{title}:\n");
-        for flag in shown().filter(|flag| flag.group == group) {
-            text += &std::mem::take(&mut heading);
-            text += &format!("{:<widest$}  {}\n", usage(flag), flag.help);
-        }
+    for flag in shown() {
+        text += &format!("{:<widest$}  {}\n", usage(flag), flag.help)[INDENT..];
     }
     text + "\n--help has all options, the exit codes and examples.\n"
 }
@@ -85,9 +93,10 @@ fn commands(of: Option<Command>) -> impl Iterator<Item = Row> {
 }
 
 fn usage_lines(of: Option<Command>, with_purpose: bool) -> String {
-    let mut text = String::from("Usage:\n");
+    let mut text = String::new();
     for (_, name, arguments, about) in commands(of) {
-        text += &format!("  openai videos {name} {arguments}\n");
+        let lead = if text.is_empty() { "Usage:" } else { "" };
+        text += &format!("{lead:<6} openai videos {name} {arguments}\n");
         if with_purpose {
             text += &format!("          {about}.\n");
         }
@@ -148,25 +157,23 @@ mod tests {
         Some(Command::Delete),
     ];
 
-    /// Whether the text has a row for this flag, not only a mention.
-    fn has(text: &str, flag: &Flag) -> bool {
+    /// Whether the text has a row that begins so, not only a mention.
+    fn has(text: &str, usage: &str) -> bool {
         let is_row = |rest: &str| rest.is_empty() || rest.starts_with("  ");
         text.lines()
-            .any(|line| line.strip_prefix(&*usage(flag)).is_some_and(is_row))
+            .any(|line| line.strip_prefix(usage).is_some_and(is_row))
     }
 
     #[test]
     fn the_short_help_is_one_screen_of_common_options() {
         for of in COMMANDS {
             let text = short(of);
-            assert!(text.lines().count() <= 40, "{text}");
-            assert!(
-                text.lines().all(|line| line.chars().count() <= WIDTH),
-                "{text}"
-            );
+            // Of 24 lines, one is the shell's.
+            assert!(text.lines().count() <= 23, "{text}");
+            assert!(text.lines().all(|line| line.len() <= 80), "{text}");
             for flag in FLAGS {
                 assert_eq!(
-                    has(&text, flag),
+                    has(&text, &usage(flag)[INDENT..]),
                     flag.common && flag.is_for(of),
                     "{}\n{text}",
                     flag.long
@@ -189,7 +196,7 @@ mod tests {
             );
             for flag in FLAGS {
                 let is_shown = flag.group != Group::Unused && flag.is_for(of);
-                assert_eq!(has(&text, flag), is_shown, "{}\n{text}", flag.long);
+                assert_eq!(has(&text, &usage(flag)), is_shown, "{}\n{text}", flag.long);
                 assert!(!is_shown || text.contains(flag.env), "{}", flag.long);
             }
             assert!(text.contains("Examples:\n  openai videos "));
@@ -199,26 +206,39 @@ mod tests {
     #[test]
     fn the_short_help_of_a_command_reads_like_this() {
         let text = "\
-Usage:
-  openai videos delete ID
+Usage: openai videos delete ID
 
-The result:
-      --video-id ID        The job to retrieve, download or delete
-
-The server:
-      --base-url URL       The server, with the API's path prefix
-      --api-key-file FILE  Read the key from a file, white space around it dropped
-      --max-retries N      How often to send again where that cannot pay twice
-
-Output:
-      --format FORMAT      json, jsonl, raw, pretty (a table), yaml
-      --transform GJSON    Print only what this GJSON path finds in the result
-  -r, --raw-output         Print a string without quotation marks and escapes
-  -q, --quiet              No progress and no warnings
-  -h, --help               -h: the common options; --help: everything
+    --base-url URL       The server, with the API's path prefix
+    --api-key-file FILE  Read the key from a file
+    --format FORMAT      json, jsonl, raw, pretty (a table), yaml
+    --transform GJSON    Print only what this GJSON path finds in the result
+-r, --raw-output         Print a string without quotation marks and escapes
+-q, --quiet              No progress and no warnings
+-h, --help               -h: the common options; --help: everything
 
 --help has all options, the exit codes and examples.
 ";
         assert_eq!(short(Some(Command::Delete)), text);
+    }
+
+    #[test]
+    fn help_is_asked_for_by_word_too_but_not_in_the_place_of_an_id() {
+        let asked = |words: &[&str]| {
+            asked(&Args {
+                words: words.iter().map(OsString::from).collect(),
+                ..Args::default()
+            })
+        };
+        for (words, of) in [
+            (&["help"][..], None),
+            (&["videos", "help"], None),
+            (&["help", "videos"], None),
+            (&["help", "videos", "extend"], Some(Command::Extend)),
+            (&["videos", "help", "delete"], Some(Command::Delete)),
+        ] {
+            assert_eq!(asked(words).unwrap(), Some(whole(of)), "{words:?}");
+        }
+        assert_eq!(asked(&["videos", "retrieve", "help"]).unwrap(), None);
+        assert!(asked(&["help", "videos", "extnd"]).is_err());
     }
 }

@@ -137,9 +137,14 @@ fn usage(error: lexopt::Error) -> Error {
 fn unknown_flag(shown: &str) -> Error {
     let shown_ones = FLAGS.iter().filter(|flag| flag.group != Group::Unused);
     let known = shown_ones.map(|flag| flag.long);
-    let hint = match nearest(shown.trim_start_matches('-'), known) {
-        Some(near) => format!("did you mean --{near}?"),
-        None => "openai videos extend --help lists the options".to_owned(),
+    let list = "openai videos extend --help lists the options";
+    let near = nearest(shown.trim_start_matches('-'), known);
+    let hint = match (near, shown.strip_prefix("--")) {
+        (Some(near), _) => format!("did you mean --{near}?"),
+        (None, Some(name)) => {
+            format!("{list}; a field of the request is sent with --field {name}=TEXT")
+        }
+        (None, None) => list.to_owned(),
     };
     Error::invalid_with(format!("unknown option '{shown}'"), hint)
 }
@@ -157,14 +162,22 @@ pub(crate) fn choice(long: &str, text: &str) -> Result<usize, Error> {
     })
 }
 
-/// The known word that `word` was probably meant to be: a prefix of one, or a slip or two away.
+/// The known word that `word` was probably meant to be: a prefix of one, but for its last letter, or a slip or two away.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() < 2 {
         return None;
     }
-    let score = |name: &str| match name.starts_with(word) {
-        true => 0,
-        false => distance(word, name),
+    let mut stem = word.chars();
+    stem.next_back();
+    let stem = stem.as_str();
+    let score = |name: &str| {
+        if name.starts_with(word) {
+            0
+        } else if stem.len() > 3 && name.starts_with(stem) {
+            1
+        } else {
+            distance(word, name)
+        }
     };
     known
         .map(|name| (score(name), name))
@@ -307,6 +320,9 @@ mod tests {
             ("vidoe", Some("video")),
             ("dryrun", Some("dry-run")),
             ("max-retrys", Some("max-retries")),
+            ("max-retry", Some("max-retries")),
+            ("videos", Some("video")),
+            ("model", None),
             ("base", Some("base-url")),
             ("colour", None),
             ("x", None),
