@@ -212,7 +212,6 @@ impl fmt::Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars() {
             match c {
-                '\n' => self.0.write_str("\\n")?,
                 c if c.is_control() => write!(self.0, "\\u{:04x}", u32::from(c))?,
                 c => self.0.write_char(c)?,
             }
@@ -354,11 +353,11 @@ mod tests {
         let job = Job::parse(r#"{"id":"a\nb\u001b[2J\u009b","status":"failed"}"#).unwrap();
         assert_eq!(
             Error::Failed(Box::new(job)).to_string(),
-            "the job 'a\\nb\\u001b[2J\\u009b' ended as failed: the server gives no reason"
+            "the job 'a b\\u001b[2J\\u009b' ended as failed: the server gives no reason"
         );
         assert_eq!(
             Error::invalid("'é\t\r\n'").to_string(),
-            "'é\\u0009\\u000d\\n'"
+            "'é\\u0009\\u000d\\u000a'"
         );
     }
 

@@ -638,8 +638,8 @@ fn bad_values_are_refused_before_anything_is_sent() {
 fn a_line_break_in_a_value_does_not_break_the_lines_of_an_error() {
     refused(
         &["videos", "extend", "--seconds", "5\nhint: x\u{1b}[2J"],
-        "openai: --seconds: seconds cannot be '5\\nhint: x\\u001b[2J': it is one of 4, 8, 12, 16, 20\n\
-         hint: for a server that takes other values: --field seconds=5\\nhint: x\\u001b[2J\n",
+        "openai: --seconds: seconds cannot be '5\\u000ahint: x\\u001b[2J': it is one of 4, 8, 12, 16, 20\n\
+         hint: for a server that takes other values: --field seconds=5\\u000ahint: x\\u001b[2J\n",
     );
 }
 
