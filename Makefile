@@ -1,4 +1,5 @@
 CARGO ?= cargo
+CARGO_HOME ?= $(HOME)/.cargo
 RUSTC ?= rustc
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
@@ -13,7 +14,12 @@ LIBC = $(if $(findstring musl,$(TARGET)),musl,gnu)
 # says so and goes on. The index of unwind tables is 42 KB that nothing reads: a panic aborts.
 PACKED_musl =
 PACKED_gnu = -C link-arg=-Wl,-z,pack-relative-relocs
-STATIC_FLAGS = -C target-feature=+crt-static -C link-arg=-Wl,--no-eh-frame-hdr $(PACKED_$(LIBC))
+STATIC_FLAGS = -C target-feature=+crt-static -C link-arg=-Wl,--no-eh-frame-hdr $(PACKED_$(LIBC)) $(REMAP)
+# No path of the machine that builds is in the binary: not that of the crates' sources, of what their build scripts
+# wrote, of the standard library's source where rustup has it. RUSTFLAGS knows no quotes: a path with a space stays.
+remap = $(if $(word 2,$(1)),,--remap-path-prefix=$(1)=$(2))
+REMAP = $(call remap,$(CURDIR),.) $(call remap,$(CARGO_HOME)/registry/src,crates) \
+    $(call remap,$(SYSROOT)/lib/rustlib/src/rust,rust)
 # Functions with the same code become one, 17 KB less, where the linker can do that: LLVM's, which Rust brings for the
 # common targets. Nothing here compares the addresses of functions.
 FOLDED = -C link-arg=-Wl,--icf=all
