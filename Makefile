@@ -26,12 +26,12 @@ FOLDED = -C link-arg=-Wl,--icf=all
 STATIC = target/static/$(TARGET)/release/openai
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint static budgets empty-root name-server conformance man completions clean
+.PHONY: help demo test lint deny static budgets empty-root name-server conformance man completions clean
 
 help:
 	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
 	@echo 'make test          run every test'
-	@echo 'make lint          check format and lints'
+	@echo 'make lint          check format, lints, and the crates against deny.toml'
 	@echo 'make static        build one static binary, print its path (TARGET=triple)'
 	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
 	@echo 'make empty-root    run the static binary in an empty root'
@@ -55,6 +55,25 @@ test:
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory deny
+
+# The database of advisories is a repository of its own. Where it cannot be had, an older copy does, and is dated.
+deny:
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
+	    echo 'not checked: licences, sources, duplicates and advisories of the crates: cargo-deny is missing' \
+	        '(cargo install --locked cargo-deny)'; \
+	    exit; \
+	fi; \
+	$(CARGO) deny --locked check bans licenses sources || exit; \
+	why=$$(GIT_TERMINAL_PROMPT=0 timeout 60 $(CARGO) deny fetch db 2>&1); fetched=$$?; \
+	set -- $(CARGO_HOME)/advisory-dbs/*/crates; \
+	if [ ! -d "$$1" ]; then \
+	    echo "not checked: advisories of the crates: there is no database: $${why##*fatal: }"; \
+	    exit; \
+	elif [ $$fetched != 0 ]; then \
+	    echo "advisories of $$(git -C "$$1" show -s --format=%cs), no newer ones: $${why##*fatal: }"; \
+	fi; \
+	$(CARGO) deny --locked --offline check advisories
 
 static:
 	@flags='$(STATIC_FLAGS)'; probe=$$(mktemp); \
