@@ -26,13 +26,15 @@ FOLDED = -C link-arg=-Wl,--icf=all
 STATIC = target/static/$(TARGET)/release/openai
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny static budgets empty-root name-server conformance man completions clean
+.PHONY: help demo test lint deny static dist dist-check budgets empty-root name-server conformance man completions clean
 
 help:
 	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
 	@echo 'make test          run every test'
 	@echo 'make lint          check format, lints, and the crates against deny.toml'
 	@echo 'make static        build one static binary, print its path (TARGET=triple)'
+	@echo 'make dist          pack what is handed out for one target, print its path (TARGET=triple)'
+	@echo 'make dist-check    build it again elsewhere, and compare the bytes'
 	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
 	@echo 'make empty-root    run the static binary in an empty root'
 	@echo 'make name-server   run the static binary against a name server with faults (root; OTHER=path: that one too)'
@@ -88,6 +90,37 @@ static:
 	fi
 	@echo $(STATIC)
 
+# What is handed out. Its date is that of the release in the CHANGELOG, before that of the commit; nothing else in it
+# is of this machine, this user or this hour.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+RELEASED := $(shell sed -n '/^## /{s/.*\([0-9]\{4\}-[0-9][0-9]-[0-9][0-9]\).*/\1/p;q;}' CHANGELOG.md)
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell $(if $(RELEASED),date -u -d $(RELEASED) +%s,git log -1 --format=%ct)))
+PACKAGE = openai-videos-$(VERSION)-$(TARGET)
+BILL = target/dist/bill
+# For this machine, not for the target, which RUSTFLAGS may be for.
+HELPER = env -u RUSTFLAGS $(CARGO) run --locked --quiet --example
+
+dist: static
+	@$(if $(EPOCH),,echo 'no date to give: set SOURCE_DATE_EPOCH' >&2; exit 1)
+	@$(CARGO) cyclonedx --version >/dev/null 2>&1 || \
+	    { echo 'cargo-cyclonedx is missing: cargo install --locked cargo-cyclonedx' >&2; exit 1; }
+	@rm -rf target/dist/$(PACKAGE)* $(BILL)
+	@mkdir -p target/dist/$(PACKAGE) $(BILL)
+	@cp $(STATIC) LICENSE README.md CHANGELOG.md target/dist/$(PACKAGE)
+	@$(HELPER) documents target/dist/$(PACKAGE) >/dev/null
+	@# It writes beside the manifest that it reads.
+	@ln -s $(CURDIR)/Cargo.toml $(CURDIR)/Cargo.lock $(CURDIR)/src $(CURDIR)/tests $(BILL)
+	@SOURCE_DATE_EPOCH=$(EPOCH) $(CARGO) cyclonedx --quiet --manifest-path $(BILL)/Cargo.toml --target $(TARGET) \
+	    --describe binaries --no-build-deps --format json --spec-version 1.5
+	@$(HELPER) inventory $(TARGET) target/dist/$(PACKAGE) $(BILL)/openai_bin.cdx.json
+	@cd target/dist && tar --create --file $(PACKAGE).tar --format=ustar --sort=name --mtime=@$(EPOCH) \
+	    --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX $(PACKAGE)
+	@cd target/dist && gzip -9 --no-name $(PACKAGE).tar && sha256sum $(PACKAGE).tar.gz >$(PACKAGE).tar.gz.sha256
+	@echo target/dist/$(PACKAGE).tar.gz
+
+dist-check: dist
+	@bash tests/dist.sh target/dist/$(PACKAGE).tar.gz $(TARGET)
+
 budgets: static
 	$(CARGO) run --locked --quiet --example budgets -- --libc $(LIBC) $(STATIC)
 
@@ -117,4 +150,4 @@ completions:
 
 clean:
 	$(CARGO) clean
-	rm -rf target/static
+	rm -rf target/static target/dist

@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -33,25 +34,29 @@ fn has(tool: &str) -> bool {
     there
 }
 
-/// The directory with the man page and the completions, made once.
+/// Runs one of the project's own small programs.
 #[allow(clippy::disallowed_methods)]
+fn example(name: &str, args: &[&OsStr]) -> Output {
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo tells a test would make build scripts take this for another build, and run again.
+    let own = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars().filter(|(name, _)| own(name)) {
+        cargo.env_remove(name);
+    }
+    cargo
+        .args(["run", "--locked", "--quiet", "--example", name, "--"])
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
+}
+
+/// The directory with the man page and the completions, made once.
 fn documents() -> &'static Path {
     static DOCUMENTS: OnceLock<PathBuf> = OnceLock::new();
     DOCUMENTS.get_or_init(|| {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documents");
-        let mut cargo = Command::new(env!("CARGO"));
-        // What cargo tells a test would make build scripts take this for another build, and run again.
-        let own =
-            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        for (name, _) in std::env::vars().filter(|(name, _)| own(name)) {
-            cargo.env_remove(name);
-        }
-        let made = cargo
-            .args(["run", "--locked", "--quiet", "--example", "documents", "--"])
-            .arg(&directory)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
+        let made = example("documents", &[directory.as_os_str()]);
         assert!(made.status.success(), "{made:?}");
         directory
     })
@@ -269,6 +274,51 @@ fn the_man_page_has_every_option_and_passes_lint() {
             .unwrap();
         assert!(lint.status.success() && lint.stderr.is_empty(), "{lint:?}");
     }
+}
+
+const MUSL: &str = "x86_64-unknown-linux-musl";
+
+#[test]
+fn the_licences_of_all_crates_are_handed_on() {
+    let home = TempDir::new();
+    let made = example("inventory", &[MUSL.as_ref(), home.path().as_os_str()]);
+    assert!(made.status.success(), "{made:?}");
+    let text = fs::read_to_string(home.path().join("THIRD-PARTY.txt")).unwrap();
+    for inside in ["lexopt", "ring", "serde_json", "subtle", "ureq-proto"] {
+        assert!(text.contains(&format!("\n{inside} ")), "{inside}");
+    }
+    for outside in ["cc", "rcgen", "serde_derive", "windows-sys", "yaml-rust2"] {
+        assert!(!text.contains(&format!("\n{outside} ")), "{outside}");
+    }
+    for line in [
+        "# Community Data License Agreement - Permissive - Version 2.0",
+        // Of ring, which says so only in a directory of its own, or at the head of a file.
+        "Copyright 2015-2020 the fiat-crypto authors (see the AUTHORS file)",
+        "Copyright (c) 2014, Intel Corporation.",
+        "The C library. Copyright (c) 2005-2020 Rich Felker, et al.",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}");
+    }
+}
+
+#[test]
+fn a_bill_of_materials_without_a_crate_is_refused() {
+    let home = TempDir::new();
+    let bill = home.path().join("bill.json");
+    fs::write(
+        &bill,
+        r#"{
+            "metadata": {"component": {"bom-ref": "path+file:///home/me/openai"}},
+            "components": [{"name": "ring", "version": "0.17.14"}, {"name": "syn", "version": "3.0.10"}],
+            "dependencies": []
+        }"#,
+    )
+    .unwrap();
+    let args = [MUSL.as_ref(), home.path().as_os_str(), bill.as_os_str()];
+    let made = example("inventory", &args);
+    let why = String::from_utf8_lossy(&made.stderr);
+    assert!(why.starts_with("inventory: the bill has 1 of "), "{why}");
+    assert!(!home.path().join("openai.cdx.json").exists());
 }
 
 /// What each shell has to offer at the end of these lines, in any order.

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Holds what is handed out to what the README says of it, and shows that another build of it has the same bytes: one
+# of the packed crate, in another directory, with another CARGO_HOME, umask, time zone and language.
+# Usage: dist.sh TARBALL TARGET
+set -euo pipefail
+
+tarball=$PWD/$1
+target=$2
+name=$(basename "$tarball" .tar.gz)
+home=${CARGO_HOME:-$HOME/.cargo}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+(cd "$(dirname "$tarball")" && sha256sum --check --quiet "$name.tar.gz.sha256")
+mkdir "$work/first"
+tar --extract --file "$tarball" --directory "$work/first"
+openai=$work/first/$name/openai
+
+# shellcheck disable=SC2016 # backticks are what code stands between
+diff <(sed -n '/^```text$/,/^```$/{/^```/!p;}' README.md) \
+    <(tar --list --file "$tarball" | sed -n "s|^$name/\(.*[^/]\)$|\1|p") ||
+    { echo 'the README tells of other files than are packed' >&2; exit 1; }
+if [[ ${target%%-*} == $(uname -m) ]]; then
+    version=$("$openai" --version)
+    [[ $name == "${version/ /-}-$target" ]] || { echo "$name has $version" >&2; exit 1; }
+fi
+sysroot=$("${RUSTC:-rustc}" --print sysroot)
+if strings -n 4 "$openai" | grep -F -e "$PWD" -e "$home" -e "$HOME/" -e "$sysroot/lib/rustlib"; then
+    echo 'these paths of this machine are in the binary' >&2
+    exit 1
+fi
+echo "ok      $name: what the README says, and no path of this machine"
+
+cargo package --locked --allow-dirty --no-verify --target-dir "$work" >"$work/said" 2>&1 || { cat "$work/said"; exit 1; }
+if grep -A 3 '^warning' "$work/said"; then
+    exit 1
+fi
+tar --extract --file "$work"/package/*.crate --directory "$work"
+mkdir -p "$work/home/registry"
+for part in config.toml registry/index registry/cache; do
+    [[ ! -e $home/$part ]] || ln -s "$(realpath "$home/$part")" "$work/home/$part"
+done
+(
+    cd "$work"/openai-videos-*/
+    umask 077
+    env -u CARGO_TARGET_DIR CARGO_HOME="$work/home" PATH="$PATH:$home/bin" TZ=Asia/Kathmandu LC_ALL=C \
+        SOURCE_DATE_EPOCH="$(date -r "$work/first/$name/LICENSE" +%s)" \
+        make --no-print-directory dist TARGET="$target"
+    cmp "$tarball" "target/dist/$name.tar.gz"
+)
+echo "ok      $name: the same bytes from another directory"

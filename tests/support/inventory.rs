@@ -1,0 +1,352 @@
+//! `inventory TARGET DIRECTORY [BILL]`: tells those who get the binary for TARGET what it is made of. Writes the
+//! licences of all its crates, as the crates have them, to DIRECTORY/THIRD-PARTY.txt. From BILL, the bill of materials
+//! that cargo-cyclonedx wrote, it makes DIRECTORY/openai.cdx.json: the same crates and no others, the libraries that
+//! the compiler adds, and no place of this machine.
+//!
+//! Programs that recognise licences leave some out: of ring, cargo-about 0.9 has no word of fiat-crypto. Here every
+//! file counts whose name says that it is one, and every line of the sources that says whose they are. A crate without
+//! any licence is an error.
+
+// The project keeps its library from printing and from the environment; this is a program.
+#![allow(clippy::disallowed_methods)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use serde_json::{Value, json};
+
+const NAME: &str = env!("CARGO_PKG_NAME");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const LICENSE: &str = include_str!("../../LICENSE");
+const RULE: &str =
+    "--------------------------------------------------------------------------------";
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// One crate of the binary, other than the program's own.
+struct Crate {
+    name: String,
+    version: String,
+    licence: String,
+    directory: PathBuf,
+}
+
+impl fmt::Display for Crate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+/// What the compiler links beside the crates. No version is known of a C library that comes with a linker.
+struct Linked {
+    name: &'static str,
+    version: Option<String>,
+    licence: &'static str,
+    notice: &'static str,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let done = match args.as_slice() {
+        [target, directory] => write(target, Path::new(directory), None),
+        [target, directory, bill] => write(target, Path::new(directory), Some(bill)),
+        _ => Err("usage: inventory TARGET DIRECTORY [BILL]".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            drop(writeln!(io::stderr(), "inventory: {why}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn write(target: &str, directory: &Path, bill: Option<&String>) -> Result<()> {
+    let crates = crates(target)?;
+    let linked = linked(target)?;
+    let licences = licences(target, &crates, &linked)?;
+    fs::write(directory.join("THIRD-PARTY.txt"), licences)?;
+    if let Some(bill) = bill {
+        let bill = materials(&fs::read_to_string(bill)?, &crates, &linked)?;
+        fs::write(directory.join("openai.cdx.json"), bill)?;
+    }
+    Ok(())
+}
+
+/// By name. `cargo metadata` knows where they are, but takes crates for parts of the program that only its tests, or
+/// other systems, bring; `cargo tree` does not.
+fn crates(target: &str) -> Result<Vec<Crate>> {
+    let tree = cargo(&[
+        "tree",
+        "--locked",
+        "--edges=normal,no-proc-macro",
+        "--prefix=none",
+        "--format={p}",
+        "--no-dedupe",
+        "--target",
+        target,
+    ])?;
+    let inside: BTreeSet<(&str, &str)> = tree
+        .lines()
+        .filter_map(|line| line.split_once(" v"))
+        .map(|(name, rest)| (name, rest.split(' ').next().unwrap_or(rest)))
+        .filter(|(name, _)| *name != NAME)
+        .collect();
+    let metadata: Value =
+        serde_json::from_str(&cargo(&["metadata", "--locked", "--format-version=1"])?)?;
+    let mut packages = BTreeMap::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        packages.insert((text(&package["name"]), text(&package["version"])), package);
+    }
+    let known = |(name, version): (&str, &str)| {
+        let package = packages.get(&(name, version))?;
+        Some(Crate {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            licence: text(&package["license"]).replace('/', " OR "),
+            directory: Path::new(text(&package["manifest_path"]))
+                .parent()?
+                .to_owned(),
+        })
+    };
+    inside
+        .into_iter()
+        .map(|crate_| known(crate_).ok_or_else(|| format!("cargo knows no {crate_:?}").into()))
+        .collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn cargo(args: &[&str]) -> Result<String> {
+    run(Command::new(env::var_os("CARGO").unwrap_or("cargo".into())).args(args))
+}
+
+fn run(command: &mut Command) -> Result<String> {
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn linked(target: &str) -> Result<[Linked; 2]> {
+    let rustc = run(Command::new(env::var_os("RUSTC").unwrap_or("rustc".into())).arg("-vV"))?;
+    let release = rustc
+        .lines()
+        .find_map(|line| line.strip_prefix("release: "));
+    let library = Linked {
+        name: "rust-std",
+        version: Some(release.ok_or("rustc tells no release")?.to_owned()),
+        licence: "MIT OR Apache-2.0",
+        notice: "The Rust standard library. Copyright (c) The Rust Project Contributors.\n\
+                 What it is made of itself is in COPYRIGHT-library.html of that release of Rust.",
+    };
+    let c = if target.contains("musl") {
+        Linked {
+            name: "musl",
+            version: None,
+            licence: "MIT",
+            notice: "The C library. Copyright (c) 2005-2020 Rich Felker, et al.",
+        }
+    } else {
+        Linked {
+            name: "glibc",
+            version: None,
+            licence: "LGPL-2.1-or-later",
+            notice: "The GNU C Library. Copyright (c) Free Software Foundation, Inc.\n\
+                     Whoever hands this binary on has to enclose that licence, and what it takes to link it\n\
+                     with another version of the library. The binaries for musl are free of this.",
+        }
+    };
+    Ok([library, c])
+}
+
+fn licences(target: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> {
+    let mut all = format!(
+        "What openai {VERSION} for {target} is made of beside its own code, and under which licences.\n\n"
+    );
+    let mut texts = Vec::new();
+    for part in crates {
+        writeln!(all, "{part}: {}", part.licence)?;
+        collect(part, &mut texts)?;
+    }
+    for part in linked {
+        let version = part.version.iter().map(|version| format!(" {version}"));
+        let title = format!("{}{}", part.name, version.collect::<String>());
+        write!(all, "\n{title}: {}\n{}\n", part.licence, part.notice)?;
+    }
+    let mit = LICENSE
+        .find("Permission is hereby granted")
+        .ok_or("LICENSE is not the MIT licence")?;
+    write!(all, "\nThe MIT licence:\n\n{}", &LICENSE[mit..])?;
+    for Text { titles, text, .. } in texts {
+        write!(all, "\n{RULE}\n{titles}\n{RULE}\n\n{text}")?;
+    }
+    Ok(all)
+}
+
+/// What crates have as their licence. One that several have, as most have Apache's, stands there once.
+struct Text {
+    words: String,
+    titles: String,
+    text: String,
+}
+
+fn collect(part: &Crate, texts: &mut Vec<Text>) -> Result<()> {
+    let mut files = Vec::new();
+    files_below(&part.directory, &mut files)?;
+    let mut owners = BTreeSet::new();
+    let mut licensed = false;
+    for file in files {
+        let name = file.strip_prefix(&part.directory)?;
+        if is_licence(name) {
+            licensed = true;
+            add(
+                texts,
+                format!("{part}: {}", name.display()),
+                plain(&fs::read(&file)?),
+            );
+        } else if is_source(name) {
+            let text = plain(&fs::read(&file)?);
+            owners.extend(text.lines().filter_map(owner).map(str::to_owned));
+        }
+    }
+    if !licensed {
+        return Err(format!("{part} comes without the text of its licence").into());
+    }
+    if !owners.is_empty() {
+        let owners: String = owners.iter().map(|line| format!("{line}\n")).collect();
+        add(texts, format!("{part}: in its sources"), owners);
+    }
+    Ok(())
+}
+
+fn add(texts: &mut Vec<Text>, title: String, text: String) {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match texts.iter_mut().find(|known| known.words == words) {
+        Some(known) => known.titles += &format!("\n{title}"),
+        None => texts.push(Text {
+            words,
+            titles: title,
+            text,
+        }),
+    }
+}
+
+/// Without the line ends of other systems and without what no one sees.
+fn plain(text: &[u8]) -> String {
+    String::from_utf8_lossy(text)
+        .trim_matches(['\n', '\r'])
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+/// Whether a file's name says that it is a licence.
+fn is_licence(path: &Path) -> bool {
+    const WORDS: [&str; 6] = [
+        "license",
+        "licence",
+        "unlicense",
+        "copying",
+        "copyright",
+        "notice",
+    ];
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_lowercase();
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+    WORDS.iter().any(|word| stem.starts_with(word)) && ["", "txt", "md"].contains(&extension)
+}
+
+fn is_source(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    ["rs", "c", "h", "inl", "S", "pl"].contains(&&*extension)
+}
+
+/// What a comment says of whose the file is: `Copyright`, and a year or a sign.
+fn owner(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    let rest = line.strip_prefix("Copyright ")?;
+    rest.starts_with(|c: char| c.is_ascii_digit() || "(\u{a9}".contains(c))
+        .then(|| line.trim_end_matches([' ', '*', '/']))
+}
+
+/// In order, so that the same crates always make the same text.
+fn files_below(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries = fs::read_dir(directory)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    for path in entries {
+        match path.is_dir() {
+            true => files_below(&path, found)?,
+            false => found.push(path),
+        }
+    }
+    Ok(())
+}
+
+/// cargo-cyclonedx goes by `cargo metadata` and so lists too many crates; and it calls the program by its path.
+fn materials(bill: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> {
+    let bill: Value = serde_json::from_str(bill)?;
+    let by_path = text(&bill["metadata"]["component"]["bom-ref"]);
+    let own = format!("{NAME}@{VERSION}");
+    let mut bill: Value = serde_json::from_str(&bill.to_string().replace(by_path, &own))?;
+    bill["metadata"]["component"]["purl"] = format!("pkg:cargo/{own}").into();
+
+    let inside: BTreeSet<(&str, &str)> = crates
+        .iter()
+        .map(|crate_| (&*crate_.name, &*crate_.version))
+        .collect();
+    let mut references = BTreeSet::from([own]);
+    let components = bill["components"].as_array_mut().ok_or("no components")?;
+    components.retain(|component| {
+        let kept = inside.contains(&(text(&component["name"]), text(&component["version"])));
+        if kept {
+            references.insert(text(&component["bom-ref"]).to_owned());
+        }
+        kept
+    });
+    if components.len() != inside.len() {
+        return Err(format!(
+            "the bill has {} of {} crates",
+            components.len(),
+            inside.len()
+        )
+        .into());
+    }
+    for part in linked {
+        let mut component = json!({
+            "type": "library",
+            "bom-ref": part.name,
+            "name": part.name,
+            "licenses": [{"expression": part.licence}],
+        });
+        if let Some(version) = &part.version {
+            component["version"] = version.as_str().into();
+            component["purl"] = format!("pkg:github/rust-lang/rust@{version}").into();
+        }
+        components.push(component);
+    }
+    let dependencies = bill["dependencies"]
+        .as_array_mut()
+        .ok_or("no dependencies")?;
+    dependencies.retain(|dependency| references.contains(text(&dependency["ref"])));
+    for dependency in dependencies {
+        if let Some(on) = dependency
+            .get_mut("dependsOn")
+            .and_then(Value::as_array_mut)
+        {
+            on.retain(|reference| references.contains(text(reference)));
+        }
+    }
+    Ok(serde_json::to_string_pretty(&bill)? + "\n")
+}
