@@ -108,40 +108,42 @@ impl View {
         }
     }
 
-    /// The text, whether it is JSON for people, and a remark.
+    /// The text, whether it is JSON that may have colours, and a remark.
     fn formatted(&self, json: &str) -> (String, bool, Option<String>) {
-        let error = gjson::get(json, "error");
-        let (place, flag) = match self.of_errors {
-            true if error.kind() == Kind::Object => (error.json(), "--transform-error"),
-            true => (json, "--transform-error"),
-            false => (json, "--transform"),
-        };
+        let inner = self.of_errors.then(|| gjson::get(json, "error"));
+        let inner = inner.filter(|error| error.kind() == Kind::Object);
+        let place = inner.as_ref().map_or(json, gjson::Value::json);
         let (mut value, mut remark) = (gjson::parse(place), None);
         if let Some(path) = &self.transform {
             match found([place, json], path) {
                 Ok(found) => value = found,
-                Err(why) => remark = Some(format!("{flag}: {why}; this is the whole")),
+                Err(why) => {
+                    let twin = if self.of_errors { "-error" } else { "" };
+                    remark = Some(format!("--transform{twin}: {why}; this is the whole"));
+                }
             }
         }
         if self.raw_output && value.kind() == Kind::String {
             return (unquoted(value.json()), false, remark);
         }
-        let text = match self.format {
+        let format = match self.format {
             Format::Yaml if depth(value.json()) > DEEPEST => {
-                remark = Some(format!("this is JSON: {}", too_deep()));
-                indented(value.json())
+                remark.get_or_insert_with(|| format!("this is JSON: {}", too_deep()));
+                Format::Json
             }
             Format::Explore => {
                 remark.get_or_insert_with(|| "there is no explorer here; this is JSON".to_owned());
-                indented(value.json())
+                Format::Json
             }
-            Format::Auto | Format::Json => indented(value.json()),
-            Format::Jsonl => compact(value.json()),
-            Format::Raw => return (value.json().to_owned(), false, remark),
-            Format::Pretty => return (table(&value), false, remark),
-            Format::Yaml => return (yaml(&value), false, remark),
+            format => format,
         };
-        (text, true, remark)
+        match format {
+            Format::Jsonl => (compact(value.json()), true, remark),
+            Format::Raw => (value.json().to_owned(), false, remark),
+            Format::Pretty => (table(&value), false, remark),
+            Format::Yaml => (yaml(&value), false, remark),
+            _ => (indented(value.json()), true, remark),
+        }
     }
 
     /// The line after a job that is shown to a person: what to do next.

@@ -3,9 +3,10 @@
 
 use serde_json::value::RawValue;
 
-/// What is nested deeper stays on one line. Jobs have a level or three; the indentation of more would make output of
-/// any size out of an answer made for that.
+/// What is nested deeper stays on one line, and so does all of what is longer, in bytes. Jobs have a level or three, and
+/// a few hundred bytes; indentation would make output of any size out of an answer made for that.
 pub(crate) const LEVELS: usize = 8;
+pub(crate) const LONGEST: usize = 1 << 20;
 /// An array without objects stays on one line if that is no longer, in bytes, as in the official command line.
 const WIDTH: usize = 80;
 
@@ -73,8 +74,11 @@ pub(crate) fn compact(json: &str) -> String {
     Tokens(json).collect()
 }
 
-/// A line for each value, down to [`LEVELS`].
+/// A line for each value, down to [`LEVELS`] and up to [`LONGEST`].
 pub(crate) fn indented(json: &str) -> String {
+    if json.len() > LONGEST {
+        return compact(json);
+    }
     let mut text = String::with_capacity(json.len());
     let mut tokens = Tokens(json);
     let (mut before, mut level, mut line) = ("", 0_usize, 0);
@@ -85,16 +89,16 @@ pub(crate) fn indented(json: &str) -> String {
         };
         let opens = |token| matches!(token, "{" | "[");
         let closes = matches!(token, "}" | "]");
-        let is_shown = level <= LEVELS;
-        let is_apart = before == "," || opens(before) != closes;
+        let has_lines = level <= LEVELS;
+        let is_edge = before == "," || opens(before) != closes;
         if closes {
             level = level.saturating_sub(1);
         }
-        if is_shown && is_apart && !before.is_empty() {
+        if has_lines && is_edge && !before.is_empty() {
             line = text.len();
             text.push('\n');
             text.extend(std::iter::repeat_n("  ", level));
-        } else if is_shown && before == ":" {
+        } else if has_lines && before == ":" {
             text.push(' ');
         }
         let array = match token {
@@ -212,6 +216,8 @@ mod tests {
             "{lines}"
         );
         assert_eq!(lines.lines().count(), 2 * LEVELS + 1);
+        let long = format!("[{}1]", "1,".repeat(LONGEST / 2));
+        assert_eq!(indented(&long), long);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! JSON -> YAML 1.2 in block style, members and number literals as they came.
 //!
 //! A string stands without quotation marks only where no reader, of YAML 1.1 either, can take it for anything else;
-//! every other one has quotation marks and escapes. What is nested deep is written in flow style, on one line.
+//! every other one has quotation marks and escapes. What is nested deep, or long, is written in flow style, on one line.
 
 use gjson::{Kind, Value};
 use openai_videos::unquoted;
 
-use super::layout::LEVELS;
+use super::layout::{LEVELS, LONGEST};
 use super::terminal::is_hidden;
 
 /// A key of more than 1024 characters needs the mark `?` (YAML 1.2, 7.4.2); this counts bytes.
@@ -19,7 +19,7 @@ const WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y"
 /// The document, with its last line break.
 pub(crate) fn yaml(value: &Value<'_>) -> String {
     let mut out = String::new();
-    if has_members(value) {
+    if has_members(value) && value.json().len() <= LONGEST {
         block(&mut out, value, 0, false);
     } else {
         flow(&mut out, value);
