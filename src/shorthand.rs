@@ -1,6 +1,8 @@
 //! The short form of an object that people type in a shell, `{id: video_123}`, turned into JSON. It is the part of
 //! YAML's flow style that the official command line takes: bare or quoted keys and values, nested objects.
 
+use serde_json::value::RawValue;
+
 use crate::json;
 
 /// Deeper nesting than any request has; it bounds the recursion.
@@ -72,12 +74,15 @@ impl<'a> Reader<'a> {
         match self.rest.chars().next() {
             Some('"') => {
                 let mut values =
-                    serde_json::Deserializer::from_str(self.rest).into_iter::<String>();
-                let Some(Ok(text)) = values.next() else {
+                    serde_json::Deserializer::from_str(self.rest).into_iter::<&RawValue>();
+                let Some(Ok(literal)) = values.next() else {
                     return Err(format!("the quoted text at '{}' is broken", self.rest));
                 };
                 self.rest = &self.rest[values.byte_offset()..];
-                Ok(Token { text, quoted: true })
+                Ok(Token {
+                    text: json::unquoted(literal.get()),
+                    quoted: true,
+                })
             }
             Some('\'') => {
                 let Some((text, rest)) = self.rest[1..].split_once('\'') else {
@@ -133,7 +138,7 @@ struct Token {
 
 impl Token {
     fn json(&self) -> String {
-        let literal = || serde_json::from_str::<&serde_json::value::RawValue>(&self.text).is_ok();
+        let literal = || serde_json::from_str::<&RawValue>(&self.text).is_ok();
         if !self.quoted && !self.text.starts_with(['"', '[', '{']) && literal() {
             self.text.clone()
         } else {
