@@ -61,8 +61,8 @@ fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Whether the answer is yet to come: `HTTP/1.1 1xx`.
-fn is_informational(head: &[u8]) -> bool {
+/// Whether this is the start of an answer that announces another: `HTTP/1.1 1xx`.
+pub(crate) fn is_informational(head: &[u8]) -> bool {
     head.starts_with(b"HTTP/1.") && head.get(8..10) == Some(b" 1")
 }
 

@@ -278,6 +278,27 @@ fn a_server_that_hangs_up_on_who_shows_no_certificate_is_understood() {
 }
 
 #[test]
+fn what_follows_on_an_answer_is_not_taken_for_the_next_one() {
+    let authority = Authority::new();
+    let answer = |status: &str, more: usize| {
+        let json = format!(
+            r#"{{"id":"video_1","status":"{status}","more":"{}"}}"#,
+            "x".repeat(more)
+        );
+        let head = "HTTP/1.1 200 OK\r\nopenai-poll-after-ms: 100\r\n";
+        format!("{head}Content-Length: {}\r\n\r\n{json}", json.len())
+    };
+    // Longer than what is decrypted at once.
+    let stale = answer("queued", 0) + "\0" + &answer("failed", 10_000);
+    let server = TlsServer::holding(&authority.issue(&["localhost"]), &stale);
+    trusting(&authority.pem, &server.url("localhost"))
+        .args(&["--wait", "--wait-timeout", "1s", "-q"])
+        .run()
+        .code(8);
+    server.finish();
+}
+
+#[test]
 fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent() {
     let authority = Authority::new();
     let (own, other) = (authority.issue(&["a"]), authority.issue(&["b"]));

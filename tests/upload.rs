@@ -3,9 +3,9 @@
 mod support;
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use support::{Authority, Reply, Server, TempDir, TlsServer, openai};
@@ -51,28 +51,66 @@ fn a_large_upload_asks_first_and_a_refusal_costs_no_bytes() {
     assert_eq!(request.body_len, 0);
 }
 
-#[test]
-fn a_refusal_instead_of_100_continue_is_heard_at_once() {
-    let clip = clip(2 * MIB);
+/// A server that says these pieces, a moment apart, to the head of a request. The client has to hang up.
+fn says(pieces: Vec<String>, reads: u64) -> (String, JoinHandle<u64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         let mut lines = BufReader::new(&stream).lines();
         while !lines.next().unwrap().unwrap().is_empty() {}
-        let answer = "HTTP/1.1 401 No\r\nContent-Length: 20\r\n\r\n{\"error\":\"no entry\"}";
-        (&stream).write_all(answer.as_bytes()).unwrap();
-        // It does not hang up: that is for the client to do.
-        io::copy(&mut &stream, &mut io::sink()).unwrap()
+        for piece in pieces {
+            (&stream).write_all(piece.as_bytes()).unwrap();
+            thread::sleep(Duration::from_millis(50));
+        }
+        io::copy(&mut (&stream).take(reads), &mut io::sink()).unwrap()
     });
-    openai(&CALL)
-        .current_dir(clip.path())
-        .args(&["--base-url", &url, "--timeout", "5s", "-q"])
-        .run()
-        .code(4)
-        .stdout("")
-        .stderr_contains("openai: the server answered HTTP 401: no entry\n");
-    assert_eq!(server.join().unwrap(), 0);
+    (url, server)
+}
+
+#[test]
+fn a_refusal_instead_of_100_continue_is_heard_at_once() {
+    let clip = clip(2 * MIB);
+    let refusal = "HTTP/1.1 401 No\r\nContent-Length: 20\r\n\r\n{\"error\":\"no entry\"}";
+    let (start, rest) = refusal.split_at(17);
+    for pieces in [
+        vec![refusal.to_owned()],
+        vec![start.to_owned(), rest.to_owned()],
+        vec![
+            format!("HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n{start}"),
+            rest.to_owned(),
+        ],
+        vec![format!("HTTP/1.1 103 Hints\nLink: x\n\n{refusal}")],
+    ] {
+        let (url, server) = says(pieces.clone(), u64::MAX);
+        openai(&CALL)
+            .current_dir(clip.path())
+            .args(&["--base-url", &url, "--timeout", "5s", "-q"])
+            .run()
+            .code(4)
+            .stdout("")
+            .stderr_contains("openai: the server answered HTTP 401: no entry\n");
+        assert_eq!(server.join().unwrap(), 0, "{pieces:?}");
+    }
+}
+
+#[test]
+fn a_refusal_together_with_100_continue_is_heard_after_a_hang_up() {
+    let clip = clip(64 * MIB);
+    for welcome in [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\nA: b\r\n\r\n",
+    ] {
+        let refusal = "HTTP/1.1 401 No\r\nContent-Length: 20\r\n\r\n{\"error\":\"no entry\"}";
+        let (url, server) = says(vec![format!("{welcome}{refusal}")], 100_000);
+        openai(&CALL)
+            .current_dir(clip.path())
+            .args(&["--base-url", &url, "--timeout", "5s", "-q"])
+            .run()
+            .code(4)
+            .stderr_contains("openai: the server answered HTTP 401: no entry\n");
+        server.join().unwrap();
+    }
 }
 
 #[test]

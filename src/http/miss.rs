@@ -117,6 +117,9 @@ impl Http {
             ureq::Error::Timeout(Timeout::RecvResponse) if self.wire.is_over() => {
                 "no answer came before the time was up".to_owned()
             }
+            ureq::Error::Timeout(Timeout::RecvBody) if self.wire.is_over() => {
+                "the answer was not complete before the time was up".to_owned()
+            }
             ureq::Error::Timeout(Timeout::RecvResponse) => {
                 format!("no answer came within {:?}", settings.timeout)
             }

@@ -47,8 +47,8 @@ pub(super) struct Secure {
     buffers: LazyBuffers,
     session: ClientConnection,
     stream: TransportAdapter,
-    /// The server has said that nothing more comes.
-    ended: bool,
+    /// What ended the session, not told yet.
+    failure: Option<rustls::Error>,
 }
 
 impl Secure {
@@ -78,7 +78,7 @@ impl Secure {
             buffers: LazyBuffers::new(sizes.input_buffer_size(), sizes.output_buffer_size()),
             session,
             stream,
-            ended: false,
+            failure: None,
         })
     }
 
@@ -88,6 +88,13 @@ impl Secure {
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
             _ => "TLS 1.3",
         }
+    }
+
+    /// Nothing of what has come is left: it would be taken for the start of the next answer.
+    fn is_idle(&mut self) -> bool {
+        let left = self.session.process_new_packets();
+        self.buffers.input().is_empty()
+            && left.is_ok_and(|it| it.plaintext_bytes_to_read() == 0 && !it.peer_has_closed())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -103,15 +110,16 @@ impl Secure {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 done => return done,
             }
-            self.flush()?;
+            if let Some(error) = self.failure.take() {
+                return Err(io::Error::new(ErrorKind::InvalidData, error));
+            }
+            // What cannot be said does not keep from hearing.
+            let _ = self.flush();
             self.session.read_tls(&mut self.stream)?;
-            match self.session.process_new_packets() {
-                Ok(state) => self.ended = state.peer_has_closed(),
-                Err(error) => {
-                    // The alert that tells the server.
-                    let _ = self.flush();
-                    return Err(io::Error::new(ErrorKind::InvalidData, error));
-                }
+            if let Err(error) = self.session.process_new_packets() {
+                // The alert that tells the server. What came before the failure is taken first.
+                let _ = self.flush();
+                self.failure = Some(error);
             }
         }
     }
@@ -141,7 +149,7 @@ impl Transport for Secure {
     }
 
     fn is_open(&mut self) -> bool {
-        !self.ended && self.stream.get_mut().is_open()
+        self.failure.is_none() && self.is_idle() && self.stream.get_mut().is_open()
     }
 
     fn is_tls(&self) -> bool {

@@ -17,7 +17,7 @@ use ureq::unversioned::transport::{
 use super::MAX_HEAD;
 use super::dial::tls_error;
 use super::routes::Routes;
-use crate::tunnel::Absolute;
+use crate::tunnel::{Absolute, is_informational};
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -147,36 +147,14 @@ impl Tap {
         while self.in_head {
             let buffers = self.inner.buffers();
             let input = buffers.input();
-            let end = input
-                .windows(4)
-                .position(|window| window == b"\r\n\r\n")
-                .map(|at| at + 4);
-            match (input.get(..12), end) {
-                // 101 would switch to another protocol, which ureq refuses.
-                (
-                    Some(
-                        [
-                            b'H',
-                            b'T',
-                            b'T',
-                            b'P',
-                            b'/',
-                            b'1',
-                            b'.',
-                            _,
-                            b' ',
-                            b'1',
-                            a,
-                            b,
-                        ],
-                    ),
-                    end,
-                ) if (a, b) != (&b'0', &b'1') => {
-                    let is_continue = (a, b) == (&b'0', &b'0');
-                    let Some(end) = end else {
-                        return input.len() > MAX_HEAD;
-                    };
-                    if is_continue && end == CONTINUE.len() {
+            let code = input.get(9..12);
+            // 101 would switch to another protocol, which ureq refuses.
+            let is_informational = is_informational(input) && code != Some(b"101");
+            match (is_informational, head_end(input)) {
+                (true, None) => return input.len() > MAX_HEAD,
+                (true, Some(end)) => {
+                    let is_continue = code == Some(b"100");
+                    if is_continue && &input[..end] == CONTINUE {
                         return true;
                     }
                     buffers.input_consume(end);
@@ -186,8 +164,13 @@ impl Tap {
                         return true;
                     }
                 }
-                (_, None) => return !input.is_empty(),
-                (_, Some(_)) => self.in_head = false,
+                (false, None) => {
+                    let is_start = !input.is_empty();
+                    // It has been looked at: else ureq would not wait for more.
+                    buffers.input_consume(0);
+                    return is_start;
+                }
+                (false, Some(_)) => self.in_head = false,
             }
         }
         true
@@ -243,8 +226,9 @@ impl Transport for Tap {
             after: time::Duration::Exact(Self::LAST_WORDS),
             ..timeout
         };
+        let has_come = !self.inner.buffers().input().is_empty();
         match self.inner.await_input(last) {
-            Ok(true) => {
+            more if has_come || matches!(more, Ok(true)) => {
                 (self.answer_is_in, self.closed) = (true, true);
                 self.wire.answered.store(true, Ordering::Relaxed);
                 Ok(())
@@ -255,12 +239,12 @@ impl Transport for Tap {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        if std::mem::take(&mut self.answer_is_in) {
+        if std::mem::take(&mut self.answer_is_in) && self.drop_informational() {
             return Ok(true);
         }
         // A final answer instead of `100 Continue`: ureq has left it in the buffer and would wait for more of it.
         let unread = std::mem::take(&mut self.unread) && !self.inner.buffers().input().is_empty();
-        if unread && timeout.reason == Timeout::RecvResponse {
+        if unread && timeout.reason == Timeout::RecvResponse && self.drop_informational() {
             return Ok(true);
         }
         self.unread = timeout.reason == Timeout::Await100;
@@ -302,6 +286,16 @@ impl Transport for Tap {
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
     }
+}
+
+/// The length of the first head in `input`, with the empty line that ends it.
+fn head_end(input: &[u8]) -> Option<usize> {
+    let ends = |at: usize| match &input[at..] {
+        [b'\n', b'\n', ..] => Some(at + 2),
+        [b'\n', b'\r', b'\n', ..] => Some(at + 3),
+        _ => None,
+    };
+    (0..input.len()).find_map(ends)
 }
 
 fn is_cut(error: &io::Error) -> bool {

@@ -1,5 +1,5 @@
-//! TCP. ureq has a transport for it too; this one keeps the stall timeout to the letter, tells a broken write once, and
-//! goes on reading after it: what a server that hangs up had to say may be there.
+//! TCP. ureq has a transport for it too; this one does not start the stall timeout again with each part of a write, tells a
+//! broken write once, and goes on reading after it: what a server that hangs up had to say may be there.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -59,7 +59,9 @@ impl Tcp {
                     rest = &rest[count..];
                     left = within.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST));
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    left = left.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST));
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -125,7 +127,7 @@ impl Transport for Tcp {
     }
 
     fn is_open(&mut self) -> bool {
-        !self.broken && self.is_idle().unwrap_or(false)
+        !self.broken && self.buffers.input().is_empty() && self.is_idle().unwrap_or(false)
     }
 }
 

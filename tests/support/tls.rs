@@ -90,6 +90,16 @@ fn named(name: &str, names: &[&str]) -> CertificateParams {
     params
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Manner {
+    /// Says goodbye after its answer.
+    Polite,
+    /// Answers after so many bytes and hangs up at once, without reading what is still on its way.
+    HangsUp(u64),
+    /// Leaves it to the client to hang up.
+    Holds,
+}
+
 #[must_use = "it stops when dropped"]
 pub struct TlsServer {
     address: SocketAddr,
@@ -100,8 +110,7 @@ pub struct TlsServer {
 struct Shared {
     config: Arc<ServerConfig>,
     answer: String,
-    /// Answers after so many bytes and hangs up at once, without reading what is still on its way.
-    hangs_up: Option<u64>,
+    manner: Manner,
     stop: AtomicBool,
     connections: AtomicUsize,
     /// What was read after each handshake that went well.
@@ -111,37 +120,46 @@ struct Shared {
 impl TlsServer {
     /// Answers every request with this JSON.
     pub fn new(identity: &Identity, json: &str) -> TlsServer {
-        Self::start(config(identity, None), &answer(json), None)
+        Self::start(config(identity, None), &answer(json), Manner::Polite)
     }
 
     /// One that knows TLS 1.2 and nothing newer.
     pub fn of_old(identity: &Identity, json: &str) -> TlsServer {
         let config = config_for(&[&rustls::version::TLS12], identity, None);
-        Self::start(config, &answer(json), None)
+        Self::start(config, &answer(json), Manner::Polite)
     }
 
     /// One that lets in only who shows a certificate of this authority.
     pub fn for_known(identity: &Identity, clients: &Authority, json: &str) -> TlsServer {
-        Self::start(config(identity, Some(clients)), &answer(json), None)
+        Self::start(
+            config(identity, Some(clients)),
+            &answer(json),
+            Manner::Polite,
+        )
     }
 
     /// One like it that hangs up when it has said no.
     pub fn brusque_for_known(identity: &Identity, clients: &Authority) -> TlsServer {
-        Self::start(config(identity, Some(clients)), "", Some(0))
+        Self::start(config(identity, Some(clients)), "", Manner::HangsUp(0))
     }
 
     /// One that answers after so many bytes of a request, and hangs up at once, with the rest unread.
     pub fn hanging_up(identity: &Identity, bytes: u64, answer: &str) -> TlsServer {
-        Self::start(config(identity, None), answer, Some(bytes))
+        Self::start(config(identity, None), answer, Manner::HangsUp(bytes))
     }
 
-    fn start(config: Arc<ServerConfig>, answer: &str, hangs_up: Option<u64>) -> TlsServer {
+    /// One that answers every request with these records, a NUL between them, and leaves the connection open.
+    pub fn holding(identity: &Identity, answer: &str) -> TlsServer {
+        Self::start(config(identity, None), answer, Manner::Holds)
+    }
+
+    fn start(config: Arc<ServerConfig>, answer: &str, manner: Manner) -> TlsServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             config,
             answer: answer.to_owned(),
-            hangs_up,
+            manner,
             stop: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             requests: Mutex::default(),
@@ -216,16 +234,18 @@ impl Shared {
         let connection = ServerConnection::new(Arc::clone(&self.config)).unwrap();
         let mut stream = StreamOwned::new(connection, stream);
         let done = self.answer(&mut stream);
-        if done.is_ok() {
+        if done.is_ok() && self.manner != Manner::Holds {
             stream.conn.send_close_notify();
         }
         // Sends the alert, where there is one.
         drop(stream.conn.write_tls(&mut stream.sock));
-        if self.hangs_up.is_some() {
+        if let Manner::HangsUp(_) = self.manner {
             return done;
         }
         // A close with bytes unread would be a reset, and take the alert with it.
-        tcp.shutdown(Shutdown::Write)?;
+        if self.manner == Manner::Polite {
+            tcp.shutdown(Shutdown::Write)?;
+        }
         io::copy(&mut &tcp, &mut io::sink())?;
         done
     }
@@ -241,9 +261,9 @@ impl Shared {
                 .map_or(0, |(_, rest)| rest.lines().next().unwrap().parse().unwrap());
             (bytes.len() >= end + length).then_some(())
         };
-        let enough = |bytes: &[u8]| match self.hangs_up {
-            Some(most) => bytes.len() as u64 >= most,
-            None => whole(bytes).is_some(),
+        let enough = |bytes: &[u8]| match self.manner {
+            Manner::HangsUp(most) => bytes.len() as u64 >= most,
+            _ => whole(bytes).is_some(),
         };
         while !enough(&bytes) {
             let count = stream.read(&mut buffer)?;
@@ -251,13 +271,16 @@ impl Shared {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             bytes.extend_from_slice(&buffer[..count]);
-            if let (true, Some(end)) = (self.hangs_up.is_some(), asks_first(&bytes)) {
+            if let (true, Some(end)) = (self.manner != Manner::Polite, asks_first(&bytes)) {
                 bytes.drain(..end);
                 stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
             }
         }
         lock(&self.requests).push(String::from_utf8_lossy(&bytes).into_owned());
-        stream.write_all(self.answer.as_bytes())?;
+        for record in self.answer.split('\0') {
+            stream.conn.writer().write_all(record.as_bytes())?;
+        }
+        stream.flush()?;
         stream.flush()
     }
 }
