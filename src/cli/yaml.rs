@@ -36,7 +36,7 @@ fn has_members(value: &Value<'_>) -> bool {
 /// The lines of an object or array that has members. `inline`: the first goes on after the `- ` of its parent.
 fn block(out: &mut String, value: &Value<'_>, level: usize, mut inline: bool) {
     let indent = "  ".repeat(level);
-    each(value, |key, item| {
+    each(value, &mut |key, item| {
         if !std::mem::take(&mut inline) {
             *out += &indent;
         }
@@ -65,7 +65,7 @@ fn flow(out: &mut String, value: &Value<'_>) {
     };
     out.push(open);
     let mut comma = "";
-    each(value, |key, item| {
+    each(value, &mut |key, item| {
         *out += std::mem::replace(&mut comma, ", ");
         if let Some(key) = key {
             name(out, key, " ");
@@ -78,7 +78,7 @@ fn flow(out: &mut String, value: &Value<'_>) {
 
 /// The elements of an array, or the members of an object. YAML takes no name twice: as in JavaScript and Python, the
 /// last member that has it counts.
-fn each(value: &Value<'_>, mut show: impl FnMut(Option<&str>, &Value<'_>)) {
+fn each(value: &Value<'_>, show: &mut dyn FnMut(Option<&str>, &Value<'_>)) {
     let mut names = Vec::new();
     if value.kind() == Kind::Object {
         value.each(|name, _| {
