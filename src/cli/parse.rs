@@ -136,9 +136,9 @@ fn usage(error: lexopt::Error) -> Error {
 
 fn unknown_flag(shown: &str) -> Error {
     let shown_ones = FLAGS.iter().filter(|flag| flag.group != Group::Unused);
-    let known = shown_ones.map(|flag| flag.long);
+    let mut known = shown_ones.map(|flag| flag.long);
     let list = "openai videos extend --help lists the options";
-    let near = nearest(shown.trim_start_matches('-'), known);
+    let near = nearest(shown.trim_start_matches('-'), &mut known);
     let hint = match (near, shown.strip_prefix("--")) {
         (Some(near), _) => format!("did you mean --{near}?"),
         (None, Some(name)) => {
@@ -158,12 +158,13 @@ pub(crate) fn choice(long: &str, text: &str) -> Result<usize, Error> {
         .position(|value| value.eq_ignore_ascii_case(text));
     place.ok_or_else(|| Error::Invalid {
         what: format!("--{long}: '{text}' is none of {}", values.join(", ")),
-        hint: nearest(text, values.iter().copied()).map(|near| format!("did you mean '{near}'?")),
+        hint: nearest(text, &mut values.iter().copied())
+            .map(|near| format!("did you mean '{near}'?")),
     })
 }
 
 /// The known word that `word` was probably meant to be: a prefix of one, but for its last letter, or a slip or two away.
-pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() < 2 {
         return None;
     }
@@ -327,7 +328,7 @@ mod tests {
             ("colour", None),
             ("x", None),
         ] {
-            assert_eq!(nearest(word, known()), near, "{word}");
+            assert_eq!(nearest(word, &mut known()), near, "{word}");
         }
     }
 }

@@ -116,7 +116,7 @@ pub(crate) fn command(words: &[OsString]) -> Result<(Command, &'static str), Err
             let what = format!("unknown command '{word}'");
             return Err(Error::invalid_with(
                 what,
-                did_you_mean(nearest(word, ["videos"].into_iter())),
+                did_you_mean(nearest(word, &mut ["videos"].into_iter())),
             ));
         }
     }
@@ -125,7 +125,7 @@ pub(crate) fn command(words: &[OsString]) -> Result<(Command, &'static str), Err
         .ok_or_else(|| Error::invalid_with("no command after 'videos'", hint()))?;
     let known = Command::ALL.iter().find(|(_, name, ..)| *name == word);
     let (command, name, ..) = *known.ok_or_else(|| {
-        let near = nearest(&word, Command::ALL.iter().map(|(_, name, ..)| *name));
+        let near = nearest(&word, &mut Command::ALL.iter().map(|(_, name, ..)| *name));
         Error::invalid_with(
             format!("unknown command 'videos {word}'"),
             did_you_mean(near),
