@@ -188,15 +188,15 @@ mod tests {
             let bare: String = text.split(['\n', ' ']).collect();
             assert_eq!(compact(text), bare);
         }
-        let digits = |count: usize| vec!["1"; count].join(",");
-        for (count, is_one_line) in [(26, true), (27, false)] {
-            let text = indented(&format!("[{}]", digits(count)));
-            assert_eq!(!text.contains('\n'), is_one_line, "{text}");
-        }
-        // Of 80 columns the line takes 8 before the array, and a comma may follow.
-        for (count, is_one_line) in [(23, true), (24, false)] {
-            let text = indented(&format!("{{\"ab\":[{}]}}", digits(count)));
-            assert_eq!(text.lines().count() == 3, is_one_line, "{text}");
+        // Of 80 columns the line takes 8 before the second array, and a comma may follow.
+        for (before, len, after, lines) in [
+            ("", 76, "", 1),
+            ("", 77, "", 3),
+            ("{\"ab\":", 67, "}", 3),
+            ("{\"ab\":", 68, "}", 5),
+        ] {
+            let text = indented(&format!("{before}[\"{}\"]{after}", "a".repeat(len)));
+            assert_eq!(text.lines().count(), lines, "{text}");
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
             "{lines}"
         );
         assert_eq!(lines.lines().count(), 2 * LEVELS + 1);
-        let long = format!("[{}1]", "1,".repeat(LONGEST / 2));
+        let long = format!("[{}1]", "1,".repeat(600_000));
         assert_eq!(indented(&long), long);
     }
 
