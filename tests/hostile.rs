@@ -10,28 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{CLIP, TempDir, openai};
+use support::{CLIP, Random, TempDir, openai};
 
 const MUTATIONS: u64 = 1000;
 /// Runs wait more than they work.
 const LANES: u64 = 20;
-
-/// SplitMix64: the same mutations in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-}
 
 /// The answers of a good conversation: to the request, to a look at the job, and to the download.
 fn good() -> [Vec<u8>; 3] {

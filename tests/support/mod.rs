@@ -7,6 +7,7 @@
 pub mod command;
 pub mod multipart;
 pub mod proxy;
+pub mod random;
 pub mod reply;
 pub mod request;
 pub mod server;
@@ -18,6 +19,7 @@ pub mod wire;
 pub use command::{Outcome, Running, openai};
 pub use multipart::Part;
 pub use proxy::{Manner, Proxy};
+pub use random::Random;
 pub use reply::Reply;
 pub use request::Request;
 pub use server::Server;
