@@ -23,10 +23,12 @@ REMAP = $(call remap,$(CURDIR),.) $(call remap,$(CARGO_HOME)/registry/src,crates
 # Functions with the same code become one, 17 KB less, where the linker can do that: LLVM's, which Rust brings for the
 # common targets. Nothing here compares the addresses of functions.
 FOLDED = -C link-arg=-Wl,--icf=all
+FUZZ_TARGETS = $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
+FUZZ_SECONDS ?= 30
 STATIC = target/static/$(TARGET)/release/openai
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny static dist dist-check budgets empty-root name-server conformance man completions clean
+.PHONY: help demo test lint deny static dist dist-check budgets empty-root name-server conformance fuzz man completions clean
 
 help:
 	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
@@ -39,6 +41,7 @@ help:
 	@echo 'make empty-root    run the static binary in an empty root'
 	@echo 'make name-server   run the static binary against a name server with faults (root; OTHER=path: that one too)'
 	@echo 'make conformance   run the static binary against a mock server made by others'
+	@echo 'make fuzz          look for input that breaks what tests/properties says, FUZZ_SECONDS=30 for each target'
 	@echo 'make man           write the man page, print its path'
 	@echo 'make completions   write the completions for bash, zsh and fish, print their paths'
 	@echo 'make clean         remove what was built'
@@ -56,6 +59,7 @@ test:
 
 lint:
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory deny
 
@@ -136,6 +140,21 @@ name-server: static
 conformance: static
 	@bash tests/conformance.sh $(STATIC) ../shared/bin/steady
 
+# RUSTC_BOOTSTRAP lets a stable compiler watch memory, as fuzzers want it. What they find new is kept under the target
+# directory, for the next run.
+fuzz: export RUSTC_BOOTSTRAP = 1
+fuzz: export RUST_BACKTRACE = 0
+fuzz:
+	@command -v cargo-fuzz >/dev/null || { echo 'cargo-fuzz is missing: cargo install cargo-fuzz' >&2; exit 1; }
+	$(CARGO) fuzz build --fuzz-dir tests/fuzz
+	@for target in $(FUZZ_TARGETS); do \
+	    found=$(TARGET_DIR)/fuzz/$$target; mkdir -p $$found; \
+	    $(CARGO) fuzz run --fuzz-dir tests/fuzz $$target $$found tests/fuzz/corpus/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -max_len=1000 -timeout=10 </dev/null >$$found.log 2>&1 || \
+	        { tail -n 100 $$found.log; exit 1; }; \
+	    echo "$$target: $$(grep ^Done $$found.log)"; \
+	done
+
 # Both come out of one small program, made from the tables that the parser and the help have.
 man:
 	@$(CARGO) run --locked --quiet --example documents $(TARGET_DIR)/documents | grep /man/
@@ -150,4 +169,4 @@ completions:
 
 clean:
 	$(CARGO) clean
-	rm -rf target/static target/dist
+	rm -rf target/static target/dist tests/fuzz/target

@@ -70,3 +70,14 @@ pub use state::StateFile;
 pub use tls::{ClientCertificate, Roots};
 pub use url::{BaseUrl, DEFAULT_BASE_URL};
 pub use wait::Wait;
+
+// Among the unit tests, as most of what they are about is private. tests/fuzz shares them.
+#[cfg(test)]
+#[path = "../tests/properties"]
+mod properties {
+    mod content_range;
+    mod job;
+    mod retry_after;
+    mod shorthand;
+    mod suite;
+}

@@ -10,3 +10,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     cli::run(std::env::args_os().skip(1), &|name| std::env::var_os(name))
 }
+
+// Among the unit tests, as what they are about is private. tests/fuzz shares them.
+#[cfg(test)]
+#[path = "../tests/properties"]
+mod properties {
+    mod arguments;
+    mod suite;
+}

@@ -2,19 +2,20 @@
 //!
 //! argv, env -> `parse` -> `resolve` -> plan -> client -> job -> `print` -> `exit`
 
+// tests/properties looks into those that are pub(crate).
 mod certificates;
 mod debug;
-mod exit;
-mod flags;
-mod format;
-mod help;
+pub(crate) mod exit;
+pub(crate) mod flags;
+pub(crate) mod format;
+pub(crate) mod help;
 mod input;
 mod layout;
-mod parse;
+pub(crate) mod parse;
 mod print;
 mod progress;
 mod proxies;
-mod resolve;
+pub(crate) mod resolve;
 mod signals;
 mod table;
 mod terminal;

@@ -1,0 +1,12 @@
+//! The value of a `Content-Range`.
+
+#![no_main]
+
+// Private to the library, and compiled in so that it can stay that.
+#[path = "../../../src/range.rs"]
+mod range;
+
+#[path = "../../properties/content_range.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::check(input));

@@ -1,0 +1,15 @@
+//! The body of an answer that should be a job.
+
+#![no_main]
+#![allow(dead_code)] // a part of what is compiled in
+
+// Private to the library, and compiled in so that it can stay that.
+#[path = "../../../src/job.rs"]
+mod job;
+#[path = "../../../src/json.rs"]
+mod json;
+
+#[path = "../../properties/job.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::check(input));
