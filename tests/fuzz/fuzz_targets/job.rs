@@ -9,6 +9,11 @@ mod job;
 #[path = "../../../src/json.rs"]
 mod json;
 
+// What it needs of the library is public.
+mod error {
+    pub use openai_videos::shorten;
+}
+
 #[path = "../../properties/job.rs"]
 mod properties;
 
