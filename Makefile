@@ -7,25 +7,42 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 # library, linked statically.
 HOST := $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
 SYSROOT := $(shell $(RUSTC) --print sysroot)
-MUSL := $(firstword $(subst -, ,$(HOST)))-unknown-linux-musl
+MUSL := $(subst -gnu,-musl,$(HOST))
 TARGET ?= $(if $(wildcard $(SYSROOT)/lib/rustlib/$(MUSL)/lib),$(MUSL),$(HOST))
 LIBC = $(if $(findstring musl,$(TARGET)),musl,gnu)
-# Packed relative relocations take 107 KB off a position-independent binary; a linker that does not know them
-# says so and goes on. The index of unwind tables is 42 KB that nothing reads: a panic aborts.
-PACKED_musl =
-PACKED_gnu = -C link-arg=-Wl,-z,pack-relative-relocs
-STATIC_FLAGS = -C target-feature=+crt-static -C link-arg=-Wl,--no-eh-frame-hdr $(PACKED_$(LIBC)) $(REMAP)
+FUZZ_TARGETS = $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
+FUZZ_SECONDS ?= 30
+STATIC = target/static/$(TARGET)/release/openai
+# The index of unwind tables is 42 KB that nothing reads: a panic aborts.
+STATIC_FLAGS = -C target-feature=+crt-static -C link-arg=-Wl,--no-eh-frame-hdr $(REMAP)
 # No path of the machine that builds is in the binary: not that of the crates' sources, of what their build scripts
 # wrote, of the standard library's source where rustup has it. RUSTFLAGS knows no quotes: a path with a space stays.
 remap = $(if $(word 2,$(1)),,--remap-path-prefix=$(1)=$(2))
 REMAP = $(call remap,$(CURDIR),.) $(call remap,$(CARGO_HOME)/registry/src,crates) \
     $(call remap,$(SYSROOT)/lib/rustlib/src/rust,rust)
-# Functions with the same code become one, 17 KB less, where the linker can do that: LLVM's, which Rust brings for the
-# common targets. Nothing here compares the addresses of functions.
+# STD=build builds the standard library from its source, as small as the rest and without symbols for backtraces, which
+# a stripped binary has none of: 240 KB less. It takes what is not stable in cargo, and RUSTC_BOOTSTRAP allows that.
+ifeq ($(STD),build)
+BUILD_STD = -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size
+BUILD_STD_FLAGS = -C force-unwind-tables=no
+static: export RUSTC_BOOTSTRAP = 1
+# On 32-bit musl the time goes on after January 2038.
+static: export RUST_LIBC_UNSTABLE_MUSL_V1_2_3 = 1
+endif
+
+# Three flags that not every linker and C library can do: each is tried on an empty program, linked as the real one is.
+# Functions with the same code become one, 17 KB less. Nothing here compares the addresses of functions.
 FOLDED = -C link-arg=-Wl,--icf=all
-FUZZ_TARGETS = $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
-FUZZ_SECONDS ?= 30
-STATIC = target/static/$(TARGET)/release/openai
+# The unwind tables themselves are 270 KB, and only a backtrace would read them. gcc's startup files look for their own.
+NO_TABLES = -C link-arg=-Wl,-T,$(PROBE).ld
+NO_TABLES_SCRIPT = SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*.o) .eh_frame \
+    .gcc_except_table* .ARM.exidx* .ARM.extab*) } } INSERT AFTER .text;
+# Packed relative relocations take 107 KB off a position-independent binary, which crashes at once where the C library
+# does not know them (glibc before 2.36, musl before 1.2.4): the probe has to run.
+PACKED = -C link-arg=-Wl,-z,pack-relative-relocs
+PROBE = target/static/$(TARGET)/probe
+LINKER = $(CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_LINKER)
+PROBED = $(RUSTC) --target $(TARGET) $(if $(LINKER),-C linker=$(LINKER)) -o $(PROBE) -
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint deny static dist dist-check budgets empty-root name-server conformance fuzz man completions clean
@@ -34,7 +51,7 @@ help:
 	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
 	@echo 'make test          run every test'
 	@echo 'make lint          check format, lints, and the crates against deny.toml'
-	@echo 'make static        build one static binary, print its path (TARGET=triple)'
+	@echo 'make static        build one static binary, print its path (TARGET=triple, STD=build)'
 	@echo 'make dist          pack what is handed out for one target, print its path (TARGET=triple)'
 	@echo 'make dist-check    build it again elsewhere, and compare the bytes'
 	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
@@ -82,10 +99,13 @@ deny:
 	$(CARGO) deny --locked --offline check advisories
 
 static:
-	@flags='$(STATIC_FLAGS)'; probe=$$(mktemp); \
-	if echo 'fn main() {}' | $(RUSTC) --target $(TARGET) $(FOLDED) -o $$probe - 2>/dev/null; then flags="$$flags $(FOLDED)"; fi; \
-	rm -f $$probe; \
-	RUSTFLAGS="$$RUSTFLAGS $$flags" $(CARGO) build --locked --release --bin openai \
+	@mkdir -p $(dir $(PROBE)); echo '$(NO_TABLES_SCRIPT)' >$(PROBE).ld; \
+	flags="$$RUSTFLAGS $(STATIC_FLAGS)"; \
+	links() { echo 'fn main() {}' | $(PROBED) $$flags $$1 2>/dev/null; }; \
+	if links '$(FOLDED)'; then flags="$$flags $(FOLDED)"; fi; \
+	if links '$(NO_TABLES)'; then flags="$$flags $(NO_TABLES)"; fi; \
+	if links '$(PACKED)' && $(PROBE) 2>/dev/null; then flags="$$flags $(PACKED)"; fi; \
+	RUSTFLAGS="$$flags $(BUILD_STD_FLAGS)" $(CARGO) build --locked --release --bin openai $(BUILD_STD) \
 	    --target $(TARGET) --target-dir target/static
 	@if ! command -v readelf >/dev/null; then \
 	    echo 'not checked to be static: readelf is missing (package binutils)'; \
