@@ -4,22 +4,13 @@ mod support;
 
 use std::net::TcpListener;
 
-use support::{Authority, CLIP, Proxy, Reply, Server, TlsServer, openai};
+use support::{
+    Authority, CLIP, EXTEND, JOB, Openai, PRINTED, Proxy, Reply, Server, TlsServer, openai,
+};
 
-const JOB: &str = r#"{"id":"video_1"}"#;
-const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
-const CALL: [&str; 10] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "x",
-    "--seconds",
-    "4",
-    "--video",
-    "v",
-    "--api-key",
-    "sk-topsecret",
-];
+fn extend() -> Openai {
+    openai(&EXTEND).args(&["--api-key", "sk-topsecret"])
+}
 
 /// Times are not the same in every run: what has three decimals becomes 0.000.
 fn without_times(text: &str) -> String {
@@ -42,7 +33,7 @@ fn the_conversation_is_shown_without_secrets() {
             .header("Set-Cookie", "topsecret")
             .header("X-Request-Id", "req_1"),
     ]);
-    let run = openai(&CALL)
+    let run = extend()
         .args(&["--debug", "--header", "X-Gateway: topsecret"])
         .args(&["--header", "Idempotency-Key: mine"])
         .server(&server)
@@ -75,7 +66,7 @@ fn a_retry_says_why_it_waits_how_long() {
         busy(409),
         Reply::json(200, JOB),
     ]);
-    let run = openai(&CALL).args(&["--debug"]).server(&server).run();
+    let run = extend().args(&["--debug"]).server(&server).run();
     let said = without_times(&run.success().stderr_text());
     let told: Vec<&str> = said
         .lines()
@@ -117,7 +108,7 @@ fn a_connection_says_what_it_is_made_of() {
         (TlsServer::of_old(&identity, JOB), "TLS 1.2"),
     ] {
         let call = |host| {
-            openai(&CALL)
+            extend()
                 .file("ca.pem", &authority.pem)
                 .args(&["--debug", "--cacert", "ca.pem"])
                 .args(&["--base-url", &server.url(host)])
@@ -155,7 +146,7 @@ fn addresses_that_were_tried_in_vain_are_named() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     // `localhost` has both.
-    let run = openai(&CALL)
+    let run = extend()
         .args(&["--debug", "--max-retries", "0"])
         .args(&["--base-url", &format!("http://localhost:{port}/v1")])
         .run();

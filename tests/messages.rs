@@ -5,18 +5,8 @@ mod support;
 
 use std::time::SystemTime;
 
-use support::{Reply, Server, TempDir, openai};
+use support::{EXTEND, Reply, Server, TempDir, openai};
 
-const CALL: [&str; 8] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "p",
-    "--seconds",
-    "4",
-    "--video",
-    "v",
-];
 /// Of a job, as JSON, as it is said where it has to be exact, and as it is part of a message.
 const ID: &str = "v1\\nhint: run evil\\t\\u2028now";
 const EXACT: &str = "v1\\u000ahint: run evil\\u0009\\u2028now";
@@ -33,7 +23,7 @@ fn job(status: &str, more: &str) -> Reply {
 fn the_id_of_a_job_is_one_line_wherever_it_is_said() {
     let failed = r#","error":{"message":"x\ny\n\nhint: z","code":"c\td"}"#;
     let server = Server::script(vec![job("failed", failed)]);
-    openai(&CALL)
+    openai(&EXTEND)
         .args(&["--wait", "--transform", "status"])
         .server(&server)
         .run()
@@ -48,7 +38,7 @@ fn the_id_of_a_job_is_one_line_wherever_it_is_said() {
 
     let server = Server::script(vec![job("queued", ""), job("in\\nprogress", "")]);
     let url = server.base_url();
-    openai(&CALL)
+    openai(&EXTEND)
         .args(&["--wait-timeout", "10ms", "--wait", "-q", "--transform", "x"])
         .server(&server)
         .run()
@@ -94,22 +84,22 @@ fn so_it_is_in_what_is_said_about_a_state_file() {
     };
     let server = Server::script(vec![job("queued", ""), Reply::status(500)]);
     let clip = directory.path().join("clip.mp4");
-    state("p", &server).file("clip.mp4", "clip").run().success();
+    state("x", &server).file("clip.mp4", "clip").run().success();
     std::fs::remove_file(&clip).unwrap();
     let hint =
         format!("hint: 'job' holds the job '{FOLDED}': restore the file, or retrieve that job\n");
-    let run = state("p", &server).run();
+    let run = state("x", &server).run();
     run.code(2).stderr_contains(&hint);
 
     std::fs::remove_file(directory.path().join("job")).unwrap();
-    state("p", &server).file("clip.mp4", "clip").run().code(7);
+    state("x", &server).file("clip.mp4", "clip").run().code(7);
     server.finish();
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap();
     let listed = |id: &str| {
         format!(
-            r#"{{"id":"{id}","prompt":"p","created_at":{}}}"#,
+            r#"{{"id":"{id}","prompt":"x","created_at":{}}}"#,
             now.as_secs()
         )
     };
@@ -118,7 +108,7 @@ fn so_it_is_in_what_is_said_about_a_state_file() {
     let other = Server::script(vec![Reply::json(200, &list)]);
     let text = text.replace(&server_port(&text), &server_port(&other.base_url()));
     std::fs::write(directory.path().join("job"), text).unwrap();
-    let run = state("p", &other).run();
+    let run = state("x", &other).run();
     run.code(7)
         .stderr_contains(&format!("since: {FOLDED}, v2\nhint: "));
     other.finish();
@@ -150,7 +140,7 @@ fn every_message_about_an_answer_has_its_request_id() {
     ] {
         let server = Server::script(vec![answer(status, body)]);
         let message = format!("openai: the server answered HTTP {status}{message}\n");
-        openai(&CALL).server(&server).run().is(3, "", &message);
+        openai(&EXTEND).server(&server).run().is(3, "", &message);
         server.finish();
     }
 }
@@ -160,7 +150,7 @@ fn what_is_there_to_be_copied_is_quoted_for_a_shell() {
     let server = Server::script(vec![Reply::empty(), job("queued", "")]);
     let url = format!("{}/it's", server.base_url());
     let quoted = url.replace('\'', "'\\''");
-    let extend = openai(&CALL).args(&["--base-url", &url]).run();
+    let extend = openai(&EXTEND).args(&["--base-url", &url]).run();
     let look = format!("look for it: curl '{quoted}/videos?order=desc&limit=5'\n");
     extend.code(7).stderr_contains(&look);
     let pretty = ["videos", "retrieve", "v", "--format", "pretty"];

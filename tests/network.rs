@@ -5,27 +5,17 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Outcome, Reply, Server, openai};
+use support::{EXTEND, JOB, Openai, Outcome, Reply, Server, openai};
 
-const JOB: &str = r#"{"id":"video_1"}"#;
 const KEY: &str = "sk-topsecret";
-const CALL: [&str; 11] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "x",
-    "--seconds",
-    "4",
-    "--video",
-    "v",
-    "-q",
-    "--api-key",
-    KEY,
-];
+
+fn extend() -> Openai {
+    openai(&EXTEND).args(&["-q", "--api-key", KEY])
+}
 
 fn against(reply: Reply, more: &[&str]) -> Outcome {
     let server = Server::script(vec![reply]);
-    let outcome = openai(&CALL).args(more).server(&server).run();
+    let outcome = extend().args(more).server(&server).run();
     outcome.stdout("").never_shows(KEY);
     server.finish();
     outcome
@@ -74,11 +64,10 @@ fn a_key_that_the_server_sends_back_is_not_shown() {
         200,
         &format!(r#"{{"id":"1","echo":"{KEY}"}}"#),
     )]);
-    openai(&CALL).server(&server).run().is(
-        0,
-        "{\n  \"id\": \"1\",\n  \"echo\": \"[key]\"\n}\n",
-        "",
-    );
+    extend()
+        .server(&server)
+        .run()
+        .is(0, "{\n  \"id\": \"1\",\n  \"echo\": \"[key]\"\n}\n", "");
     server.finish();
 }
 
@@ -168,7 +157,7 @@ fn chunked_answers_and_answers_that_end_with_the_connection_are_read() {
         Reply::json(201, JOB).close(),
     ] {
         let server = Server::script(vec![reply]);
-        openai(&CALL)
+        extend()
             .server(&server)
             .run()
             .is(0, "{\n  \"id\": \"video_1\"\n}\n", "");
@@ -178,7 +167,7 @@ fn chunked_answers_and_answers_that_end_with_the_connection_are_read() {
 
 #[test]
 fn a_name_that_does_not_exist_is_code_6() {
-    openai(&CALL)
+    extend()
         .args(&[
             "--base-url",
             "https://no-such-host.invalid/v1",
@@ -203,7 +192,7 @@ fn a_server_without_tls_is_code_6() {
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             .unwrap();
     });
-    openai(&CALL)
+    extend()
         .args(&["--base-url", &url, "--max-retries", "0"])
         .run()
         .code(6)
@@ -216,7 +205,7 @@ fn a_server_without_tls_is_code_6() {
 fn a_tls_handshake_that_hangs_ends_with_the_connect_timeout() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/v1", listener.local_addr().unwrap());
-    openai(&CALL)
+    extend()
         .args(&[
             "--base-url",
             &url,
@@ -251,7 +240,7 @@ fn hanging() -> (std::net::SocketAddr, impl Sized) {
 fn an_address_that_hangs_ends_with_the_connect_timeout() {
     let (address, _kept) = hanging();
     let url = format!("http://{address}/v1");
-    openai(&CALL)
+    extend()
         .args(&["--base-url", &url, "--max-retries", "0"])
         .args(&["--connect-timeout", "200ms"])
         .run()
@@ -281,7 +270,7 @@ fn a_first_address_that_hangs_costs_a_part_of_the_connect_timeout() {
         stream.write_all(answer.as_bytes()).unwrap();
     });
     let url = format!("http://localhost:{}/v1", address.port());
-    let outcome = openai(&CALL)
+    let outcome = extend()
         .args(&["--base-url", &url, "--connect-timeout", "900ms"])
         .args(&["--max-retries", "0"])
         .run();
@@ -293,12 +282,12 @@ fn a_first_address_that_hangs_costs_a_part_of_the_connect_timeout() {
 fn one_kind_of_address_may_be_all_that_is_wanted() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let url = format!("http://localhost:{}/v1", server.port());
-    let call = || openai(&CALL).args(&["--base-url", &url, "--max-retries", "0"]);
+    let call = || extend().args(&["--base-url", &url, "--max-retries", "0"]);
     call().arg("-4").run().success();
     // The stand-in is on 127.0.0.1 only.
     call().args(&["-4", "-6"]).run().code(6);
     let address = format!("127.0.0.1:{}", server.port());
-    openai(&CALL)
+    extend()
         .args(&["--max-retries", "0", "-6", "--base-url"])
         .args(&[&format!("http://{address}/v1")])
         .run()
@@ -323,7 +312,8 @@ fn secrets_are_hidden_wherever_they_come_back() {
         Reply::json(200, &format!(r#"{{"message":"{secret}"}}"#)),
     ] {
         let server = Server::script(vec![reply]);
-        let outcome = openai(&CALL[..9])
+        let outcome = openai(&EXTEND)
+            .arg("-q")
             .args(&["--debug", "--header", &header])
             .server(&server)
             .run();

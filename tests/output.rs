@@ -4,25 +4,13 @@ mod support;
 
 use std::fs::File;
 
-use support::{Reply, Server, openai};
-
-const JOB: &str = r#"{"id":"video_1"}"#;
-const CALL: [&str; 8] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "x",
-    "--seconds",
-    "4",
-    "--video",
-    "v",
-];
+use support::{EXTEND, JOB, Reply, Server, openai};
 
 #[test]
 fn a_full_disk_is_code_9_and_the_id_is_not_lost() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let full = File::options().write(true).open("/dev/full").unwrap();
-    openai(&CALL).stdout_to(full).server(&server).run().is(
+    openai(&EXTEND).stdout_to(full).server(&server).run().is(
         9,
         "",
         "openai: the job 'video_1' exists, but cannot write to standard output: No space left on device (os error 28)\n",
@@ -35,10 +23,10 @@ fn a_closed_pipe_ends_quietly_but_for_an_id_that_is_nowhere_else() {
     let said = "openai: job video_1\n";
     let retrieve = ["videos", "retrieve", "video_1"];
     for (call, more, said) in [
-        (&CALL[..], &[][..], said),
-        (&CALL, &["-q", "--transform", "id"], said),
-        (&CALL, &["--wait"], said),
-        (&CALL, &["--state", "job"], ""),
+        (&EXTEND[..], &[][..], said),
+        (&EXTEND, &["-q", "--transform", "id"], said),
+        (&EXTEND, &["--wait"], said),
+        (&EXTEND, &["--state", "job"], ""),
         (&retrieve, &[], ""),
     ] {
         let job = r#"{"id":"video_1","status":"completed"}"#;
@@ -55,7 +43,7 @@ fn text_of_any_script_comes_through() {
         200,
         r#"{"id":"1","prompt":"日本 🎬 \u00e9 \" \\ \n"}"#,
     )]);
-    openai(&CALL).server(&server).run().is(
+    openai(&EXTEND).server(&server).run().is(
         0,
         "{\n  \"id\": \"1\",\n  \"prompt\": \"日本 🎬 \\u00e9 \\\" \\\\ \\n\"\n}\n",
         "",
@@ -71,7 +59,7 @@ fn a_job_with_half_a_character_in_it_is_not_lost() {
         r#"{"id":"video_\ud800"}"#,
     ] {
         let server = Server::script(vec![Reply::json(200, job)]);
-        let call = openai(&CALL).args(&["--format", "jsonl"]).server(&server);
+        let call = openai(&EXTEND).args(&["--format", "jsonl"]).server(&server);
         call.run().is(0, &format!("{job}\n"), "");
         server.finish();
     }
@@ -88,7 +76,7 @@ fn an_answer_made_to_swell_when_it_is_indented_does_not() {
         );
         for format in ["json", "yaml", "pretty", "jsonl", "raw"] {
             let server = Server::script(vec![Reply::json(200, &job)]);
-            let call = openai(&CALL).args(&["--format", format]).server(&server);
+            let call = openai(&EXTEND).args(&["--format", format]).server(&server);
             let run = call.run();
             let size = run.success().stdout_contains("video_1").stdout.len();
             assert!(size < job.len() * 12, "{format}, {depth}: {size}");
@@ -101,7 +89,7 @@ fn an_answer_made_to_swell_when_it_is_indented_does_not() {
 fn a_descriptor_that_cannot_be_written_is_no_silent_success() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let read_only = File::open("/dev/null").unwrap();
-    openai(&CALL).stdout_to(read_only).server(&server).run().is(
+    openai(&EXTEND).stdout_to(read_only).server(&server).run().is(
         9,
         "",
         "openai: the job 'video_1' exists, but cannot write to standard output: Bad file descriptor (os error 9)\n",

@@ -5,36 +5,24 @@ mod support;
 
 use std::net::TcpListener;
 
-use support::command::Openai;
-use support::{Authority, CLIP, Manner, Proxy, Reply, Server, TlsServer, openai};
+use support::{
+    Authority, CLIP, EXTEND, JOB, Manner, Openai, PRINTED, Proxy, Reply, Server, TlsServer, openai,
+};
 
-const JOB: &str = r#"{"id":"video_1"}"#;
-const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
-const CALL: [&str; 12] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "x",
-    "--seconds",
-    "4",
-    "--video",
-    "v",
-    "--api-key",
-    "sk-topsecret",
-    "--max-retries",
-    "0",
-];
+fn extend() -> Openai {
+    openai(&EXTEND).args(&["--api-key", "sk-topsecret", "--max-retries", "0"])
+}
 
 /// One call of a server that can only be reached through a proxy.
 fn call(authority: &Authority) -> Openai {
-    openai(&CALL)
+    extend()
         .file("ca.pem", &authority.pem)
         .args(&["--cacert", "ca.pem"])
         .env("OPENAI_BASE_URL", "https://gateway.invalid/v1")
 }
 
 fn plain() -> Openai {
-    openai(&CALL)
+    extend()
         .env("OPENAI_BASE_URL", "http://gateway.invalid:8080/v1")
         .args(&["--allow-http"])
 }
@@ -188,7 +176,7 @@ fn an_upload_goes_through_a_proxy_whole() {
     let clip = vec![7; 3 << 20];
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let proxy = Proxy::to(server.port());
-    openai(&CALL[..6])
+    openai(&EXTEND[..6])
         .file("big.mp4", &clip)
         .args(&["--video", "@big.mp4", "-q"])
         .env("OPENAI_BASE_URL", "http://gateway.invalid/v1")
@@ -231,7 +219,7 @@ fn what_needs_no_proxy_goes_there_directly() {
     }
     // This machine, whatever the variables say.
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    openai(&CALL)
+    extend()
         .server(&server)
         .env("http_proxy", proxy.url("http"))
         .run()
@@ -385,7 +373,7 @@ fn an_unusable_proxy_is_an_error_that_quotes_nothing() {
     }
     // An empty one counts as not set.
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    openai(&CALL)
+    extend()
         .server(&server)
         .env("http_proxy", "")
         .run()

@@ -4,21 +4,11 @@ mod support;
 
 use std::time::Duration;
 
-use support::{CLIP, Reply, Server, openai};
+use support::{CLIP, EXTEND, JOB, Openai, PRINTED, Reply, Server, openai};
 
-const JOB: &str = r#"{"id":"video_1"}"#;
-const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
-const CALL: [&str; 9] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "x",
-    "--seconds",
-    "4",
-    "--video",
-    "v",
-    "-q",
-];
+fn extend() -> Openai {
+    openai(&EXTEND).args(&["-q"])
+}
 
 /// A refusal that asks for no wait.
 fn busy(status: u16) -> Reply {
@@ -28,7 +18,7 @@ fn busy(status: u16) -> Reply {
 #[test]
 fn what_the_server_did_not_take_is_sent_again_with_the_same_key() {
     let server = Server::script(vec![busy(429), busy(503), Reply::json(200, JOB)]);
-    openai(&CALL).server(&server).run().is(0, PRINTED, "");
+    extend().server(&server).run().is(0, PRINTED, "");
     let requests = server.finish();
     let keys: Vec<_> = requests
         .iter()
@@ -46,10 +36,7 @@ fn what_the_server_did_not_take_is_sent_again_with_the_same_key() {
 fn a_retry_is_told_unless_quiet() {
     let server = Server::script(vec![busy(409), Reply::json(200, JOB)]);
     let note = "openai: the server answered HTTP 409: busy; retry 1 of 2 in 0.0 s\n";
-    openai(&CALL[..8])
-        .server(&server)
-        .run()
-        .is(0, PRINTED, note);
+    openai(&EXTEND).server(&server).run().is(0, PRINTED, note);
     server.finish();
 }
 
@@ -58,11 +45,11 @@ fn retries_end_with_code_5() {
     for status in [408, 409, 429, 503] {
         let server = Server::script(vec![busy(status), busy(status), busy(status)]);
         let stderr = format!("openai: the server answered HTTP {status}: busy\n");
-        openai(&CALL).server(&server).run().is(5, "", &stderr);
+        extend().server(&server).run().is(5, "", &stderr);
         server.finish();
     }
     let server = Server::script(vec![busy(503)]);
-    openai(&CALL)
+    extend()
         .args(&["--max-retries", "0"])
         .server(&server)
         .run()
@@ -100,7 +87,7 @@ fn an_unknown_outcome_is_not_sent_again_and_ends_with_code_7() {
     for (reply, why) in broken {
         let server = Server::script(vec![reply]);
         let url = server.base_url();
-        openai(&CALL).server(&server).run().is(
+        extend().server(&server).run().is(
             7,
             "",
             &format!(
@@ -116,7 +103,7 @@ fn an_unknown_outcome_is_not_sent_again_and_ends_with_code_7() {
 #[test]
 fn who_accepts_a_second_job_gets_the_retry() {
     let server = Server::script(vec![busy(500), Reply::empty(), Reply::json(200, JOB)]);
-    openai(&CALL)
+    extend()
         .args(&["--retry-unsafe"])
         .server(&server)
         .run()
@@ -127,7 +114,7 @@ fn who_accepts_a_second_job_gets_the_retry() {
 #[test]
 fn a_later_refusal_does_not_undo_what_an_earlier_attempt_may_have_done() {
     let server = Server::script(vec![Reply::empty(), Reply::json(400, "{}")]);
-    openai(&CALL)
+    extend()
         .args(&["--retry-unsafe", "--max-retries", "1"])
         .server(&server)
         .run()
@@ -142,15 +129,15 @@ fn the_server_has_the_last_word_on_retrying() {
         busy(500).header("x-should-retry", "true"),
         Reply::json(200, JOB),
     ]);
-    openai(&CALL).server(&server).run().is(0, PRINTED, "");
+    extend().server(&server).run().is(0, PRINTED, "");
     server.finish();
     let server = Server::script(vec![busy(503).header("x-should-retry", "false")]);
-    openai(&CALL).server(&server).run().code(5);
+    extend().server(&server).run().code(5);
     server.finish();
     let quota = r#"{"error": {"message": "no money", "code": "insufficient_quota"}}"#;
     let server = Server::script(vec![Reply::json(429, quota).header("Retry-After", "0")]);
     let stderr = "openai: the server answered HTTP 429: no money (code: insufficient_quota)\n";
-    openai(&CALL).server(&server).run().is(5, "", stderr);
+    extend().server(&server).run().is(5, "", stderr);
     server.finish();
 }
 
@@ -163,7 +150,7 @@ fn a_server_that_asks_for_more_than_two_minutes_is_not_waited_for() {
         ("Retry-After", far),
     ] {
         let server = Server::script(vec![Reply::json(503, "{}").header(header.0, header.1)]);
-        openai(&CALL)
+        extend()
             .server(&server)
             .run()
             .code(5)
@@ -178,7 +165,7 @@ fn a_wait_that_the_server_asks_for_is_kept() {
         Reply::json(429, "{}").header("retry-after-ms", "300"),
         Reply::json(200, JOB),
     ]);
-    let outcome = openai(&CALL).server(&server).run();
+    let outcome = extend().server(&server).run();
     outcome.is(0, PRINTED, "");
     assert!(
         outcome.elapsed >= Duration::from_millis(300),
@@ -191,7 +178,7 @@ fn a_wait_that_the_server_asks_for_is_kept() {
 #[test]
 fn an_upload_is_read_afresh_for_each_attempt() {
     let server = Server::script(vec![busy(503), busy(503), Reply::json(200, JOB)]);
-    openai(&CALL)
+    extend()
         .args(&["--video", "@clip.mp4"])
         .file("clip.mp4", CLIP)
         .server(&server)
@@ -205,7 +192,7 @@ fn an_upload_is_read_afresh_for_each_attempt() {
 #[test]
 fn a_stream_is_sent_once() {
     let server = Server::script(vec![busy(503)]);
-    openai(&CALL)
+    extend()
         .args(&["--video", "@-"])
         .stdin(CLIP)
         .server(&server)
@@ -223,7 +210,7 @@ fn no_connection_is_retried_and_ends_with_code_6() {
         .unwrap()
         .port();
     let url = format!("http://127.0.0.1:{port}/v1");
-    let outcome = openai(&CALL[..8])
+    let outcome = openai(&EXTEND)
         .args(&["--max-retries", "1", "--base-url", &url])
         .run();
     outcome.code(6).stdout("");

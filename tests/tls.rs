@@ -6,30 +6,20 @@ mod support;
 use std::net::TcpListener;
 use std::thread;
 
-use support::{Authority, Identity, Outcome, TempDir, TlsServer, openai};
+use support::{
+    Authority, EXTEND, Identity, JOB, Openai, Outcome, PRINTED, TempDir, TlsServer, openai,
+};
 
-const JOB: &str = r#"{"id":"video_1"}"#;
-const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
-const CALL: [&str; 12] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "x",
-    "--seconds",
-    "4",
-    "--video",
-    "v",
-    "--api-key",
-    "sk-topsecret",
-    "--max-retries",
-    "0",
-];
 const CLIENT_HINT: &str =
     "hint: name one that it knows: --mtls-client-cert-file and --mtls-client-key-file\n";
 
+fn extend() -> Openai {
+    openai(&EXTEND).args(&["--api-key", "sk-topsecret", "--max-retries", "0"])
+}
+
 /// One call with this authority trusted.
-fn trusting(pem: &str, url: &str) -> support::command::Openai {
-    openai(&CALL)
+fn trusting(pem: &str, url: &str) -> Openai {
+    extend()
         .file("ca.pem", pem)
         .args(&["--cacert", "ca.pem", "--base-url", url])
 }
@@ -57,7 +47,7 @@ fn a_bundle_of_ones_own_is_trusted_instead_of_the_built_in_one() {
             .run()
             .is(0, PRINTED, "");
     }
-    openai(&CALL)
+    extend()
         .file("ca.pem", &bundle)
         .env("SSL_CERT_FILE", "ca.pem")
         .args(&["--base-url", &server.url("localhost")])
@@ -69,7 +59,7 @@ fn a_bundle_of_ones_own_is_trusted_instead_of_the_built_in_one() {
         trusting(&other.pem, &url)
             .env("SSL_CERT_FILE", "not-looked-at.pem")
             .run(),
-        openai(&CALL).args(&["--base-url", &url]).run(),
+        extend().args(&["--base-url", &url]).run(),
     ] {
         outcome.is(
             6,
@@ -186,7 +176,7 @@ fn a_bundle_that_cannot_be_used_is_named() {
         ),
     ] {
         std::fs::write(directory.path().join(file), contents).unwrap();
-        let call = || openai(&CALL).current_dir(directory.path());
+        let call = || extend().current_dir(directory.path());
         call()
             .args(&["--cacert", file])
             .run()
@@ -201,7 +191,7 @@ fn a_bundle_that_cannot_be_used_is_named() {
         (".", "'.' is a directory"),
         ("-", "it is not read from standard input"),
     ] {
-        openai(&CALL)
+        extend()
             .stdin_held_open()
             .args(&["--cacert", file])
             .run()
@@ -309,7 +299,7 @@ fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent(
         format!("openai: {key}: {certificate} is missing\n"),
     );
     let call = || {
-        openai(&CALL)
+        extend()
             .file("own.pem", &own.certificate)
             .file("own.key", &own.key)
             .file("other.key", &other.key)
@@ -404,7 +394,7 @@ fn servers_that_break_the_handshake_are_told_apart() {
         ),
     ] {
         let (host, thread) = closes(answer);
-        openai(&CALL)
+        extend()
             .args(&["--base-url", &format!("https://{host}/v1")])
             .run()
             .is(6, "", &format!("openai: no connection to {host}: {why}"));

@@ -7,20 +7,13 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use support::{Reply, Server, openai};
+use support::{EXTEND, Openai, Reply, Server, openai};
 
-const CALL: [&str; 9] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "x",
-    "--seconds",
-    "4",
-    "--video",
-    "v",
-    "--wait",
-];
 const NOTE: &str = "openai: job video_1\n";
+
+fn extend() -> Openai {
+    openai(&EXTEND).args(&["--wait"])
+}
 
 fn job(status: &str) -> Reply {
     Reply::json(200, &format!(r#"{{"id":"video_1","status":"{status}"}}"#))
@@ -39,7 +32,7 @@ fn it_looks_until_the_job_is_completed_over_one_connection() {
         job("in_progress"),
         job("completed"),
     ]);
-    openai(&CALL)
+    extend()
         .server(&server)
         .run()
         .is(0, &printed("completed"), NOTE);
@@ -64,7 +57,7 @@ fn it_looks_until_the_job_is_completed_over_one_connection() {
 #[test]
 fn a_job_that_is_completed_at_once_is_not_looked_at() {
     let server = Server::script(vec![job("completed")]);
-    openai(&CALL)
+    extend()
         .server(&server)
         .run()
         .is(0, &printed("completed"), NOTE);
@@ -76,7 +69,7 @@ fn a_failed_job_is_printed_and_is_code_1() {
     let failed =
         r#"{"id":"video_1","status":"failed","error":{"code":"moderation","message":"not this"}}"#;
     let server = Server::script(vec![job("queued"), Reply::json(200, failed)]);
-    openai(&CALL)
+    extend()
         .server(&server)
         .run()
         .code(1)
@@ -105,7 +98,7 @@ fn the_words_of_other_servers_are_understood() {
         ("deleted", 1),
     ] {
         let server = Server::script(vec![job("NOT_START"), job("processing"), job(word)]);
-        openai(&CALL)
+        extend()
             .server(&server)
             .run()
             .code(code)
@@ -119,7 +112,7 @@ fn an_unknown_word_is_named_once_and_waited_for() {
     let server = Server::script(vec![job("dreaming"), job("dreaming"), job("done")]);
     let remark =
         "openai: the status 'dreaming' is not known; taking it for a job that still runs\n";
-    openai(&CALL)
+    extend()
         .server(&server)
         .run()
         .is(0, &printed("done"), &format!("{NOTE}{remark}"));
@@ -142,7 +135,7 @@ fn faults_between_looks_are_taken_in_stride() {
             r#"{"id": "unknown", "status": "completed", "progress": null}"#,
         ),
     ]);
-    let outcome = openai(&CALL)
+    let outcome = extend()
         .args(&["--poll-interval", "10ms"])
         .server(&server)
         .run();
@@ -165,7 +158,7 @@ fn a_redirect_into_nowhere_between_looks_is_no_end() {
             Reply::redirect(302, target),
             job("completed"),
         ]);
-        openai(&CALL).arg("-q").server(&server).run().code(0);
+        extend().arg("-q").server(&server).run().code(0);
         server.finish();
     }
 }
@@ -196,7 +189,7 @@ fn a_server_that_no_longer_takes_connections_does_not_hold_the_wait_up() {
         drop(stream);
         (socket, guests)
     });
-    openai(&CALL)
+    extend()
         .args(&["--base-url", &format!("http://{address}/v1"), "-q"])
         .args(&["--wait-timeout", "300ms", "--connect-timeout", "1h"])
         .time_limit(Duration::from_secs(20))
@@ -212,7 +205,7 @@ fn a_poll_that_is_refused_ends_the_wait() {
             job("queued"),
             Reply::json(status, r#"{"error": "no"}"#),
         ]);
-        openai(&CALL)
+        extend()
             .server(&server)
             .run()
             .code(code)
@@ -226,7 +219,7 @@ fn a_poll_that_is_refused_ends_the_wait() {
 fn a_wait_that_is_over_is_code_8_and_the_job_is_printed() {
     let server = Server::script(vec![job("queued"), job("in_progress")]);
     let url = server.base_url();
-    openai(&CALL)
+    extend()
         .args(&["--wait-timeout", "10ms"])
         .server(&server)
         .run()
@@ -245,7 +238,7 @@ fn a_wait_that_is_over_is_code_8_and_the_job_is_printed() {
 #[test]
 fn a_server_that_falls_silent_does_not_hold_the_wait_up() {
     let server = Server::script(vec![job("queued"), Reply::silence()]);
-    let outcome = openai(&CALL)
+    let outcome = extend()
         .args(&["--wait-timeout", "200ms"])
         .server(&server)
         .run();
@@ -256,7 +249,7 @@ fn a_server_that_falls_silent_does_not_hold_the_wait_up() {
 #[test]
 fn the_id_is_out_before_the_first_look() {
     let server = Server::script(vec![job("queued"), Reply::silence()]);
-    let mut running = openai(&CALL).args(&["-q"]).server(&server).spawn();
+    let mut running = extend().args(&["-q"]).server(&server).spawn();
     server.wait_for(2);
     running.kill();
     assert_eq!(running.wait().stderr_text(), NOTE);
@@ -272,7 +265,7 @@ fn the_id_that_the_extension_gave_is_polled_with() {
         (r#"{"id": 12}"#, "/v1/videos/12"),
     ] {
         let server = Server::script(vec![Reply::json(200, answer), job("completed")]);
-        openai(&CALL)
+        extend()
             .args(&["--poll-interval", "10ms"])
             .server(&server)
             .run()
@@ -345,7 +338,7 @@ fn a_get_is_retried_and_its_codes_are_5_and_6() {
 #[test]
 fn a_job_can_be_deleted() {
     let server = Server::videos();
-    openai(&CALL[..8]).server(&server).run().success();
+    openai(&EXTEND).server(&server).run().success();
     openai(&["videos", "delete", "video_1"])
         .server(&server)
         .run()
@@ -415,7 +408,7 @@ fn waiting_costs_no_time_of_the_processor() {
         Reply::json(200, r#"{"id":"video_1"}"#),
         job("completed"),
     ]);
-    let running = openai(&CALL)
+    let running = extend()
         .args(&["-q", "--poll-interval", "1500ms"])
         .server(&server)
         .spawn();

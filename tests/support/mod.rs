@@ -4,6 +4,7 @@
 // Each test file compiles this module for itself and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+pub mod calls;
 pub mod command;
 pub mod multipart;
 pub mod proxy;
@@ -16,7 +17,8 @@ pub mod tls;
 pub mod videos;
 pub mod wire;
 
-pub use command::{Outcome, Running, openai};
+pub use calls::{EXTEND, JOB, PRINTED};
+pub use command::{Openai, Outcome, Running, openai};
 pub use multipart::Part;
 pub use proxy::{Manner, Proxy};
 pub use random::Random;
