@@ -4,6 +4,7 @@
 // Each test file compiles this module for itself and uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+pub mod acceptor;
 pub mod calls;
 pub mod command;
 pub mod multipart;

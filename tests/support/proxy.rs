@@ -3,14 +3,13 @@
 //! do not exist can be used.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::acceptor::Acceptor;
 use super::tls::{Identity, config};
 use super::wire::lock;
 
@@ -32,9 +31,8 @@ pub enum Manner {
 }
 
 pub struct Proxy {
-    address: SocketAddr,
+    acceptor: Acceptor,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -43,7 +41,6 @@ struct Shared {
     /// `user:password`, as SOCKS sends them, and the same as Basic does.
     credentials: Option<(&'static str, &'static str)>,
     tls: Option<Arc<ServerConfig>>,
-    stop: AtomicBool,
     log: Mutex<Vec<String>>,
 }
 
@@ -73,62 +70,38 @@ impl Proxy {
         credentials: Option<(&'static str, &'static str)>,
         tls: Option<Arc<ServerConfig>>,
     ) -> Proxy {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             place: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             manner,
             credentials,
             tls,
-            stop: AtomicBool::new(false),
             log: Mutex::default(),
         });
         let acceptor = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.accept(&listener))
+            Acceptor::start(move |stream| shared.converse(stream))
         };
-        Proxy {
-            address,
-            shared,
-            acceptor: Some(acceptor),
-        }
+        Proxy { acceptor, shared }
     }
 
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.acceptor.address.port()
     }
 
     /// `SCHEME://127.0.0.1:PORT`
     pub fn url(&self, scheme: &str) -> String {
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{}", self.acceptor.address)
     }
 
     /// The same, with the credentials of a closed one.
     pub fn url_with_credentials(&self, scheme: &str) -> String {
-        format!("{scheme}://us%40er:p%3ass%20word@{}", self.address)
+        format!("{scheme}://us%40er:p%3ass%20word@{}", self.acceptor.address)
     }
 
     /// Stops it, and gives what was asked of it, a line for each connection.
     pub fn finish(mut self) -> Vec<String> {
-        self.stop();
+        self.acceptor.stop();
         std::mem::take(&mut *lock(&self.shared.log))
-    }
-
-    fn stop(&mut self) {
-        let Some(acceptor) = self.acceptor.take() else {
-            return;
-        };
-        self.shared.stop.store(true, Ordering::SeqCst);
-        // It sits in accept.
-        drop(TcpStream::connect(self.address));
-        let joined = acceptor.join();
-        assert!(joined.is_ok() || thread::panicking());
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
 
@@ -137,21 +110,6 @@ trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 impl Shared {
-    fn accept(self: &Arc<Self>, listener: &TcpListener) {
-        let mut connections = Vec::new();
-        for stream in listener.incoming() {
-            if self.stop.load(Ordering::SeqCst) {
-                break;
-            }
-            let (shared, stream) = (Arc::clone(self), stream.unwrap());
-            // Broken connections are what some of these tests are about.
-            connections.push(thread::spawn(move || drop(shared.converse(stream))));
-        }
-        for connection in connections {
-            connection.join().unwrap();
-        }
-    }
-
     fn converse(&self, tcp: TcpStream) -> io::Result<()> {
         tcp.set_nodelay(true)?;
         tcp.set_read_timeout(Some(PATIENCE))?;

@@ -1,11 +1,10 @@
-//! Certificates made on the spot, and a server that speaks TLS with them: one thread per connection, each of which
-//! carries one request and its answer.
+//! Certificates made on the spot, and a server that speaks TLS with them: each connection carries one request and its
+//! answer.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -16,6 +15,7 @@ use rustls::{
     RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
 };
 
+use super::acceptor::Acceptor;
 use super::wire::{find, lock};
 
 /// No read waits longer: a test that goes wrong must end.
@@ -102,17 +102,14 @@ enum Manner {
 
 #[must_use = "it stops when dropped"]
 pub struct TlsServer {
-    address: SocketAddr,
+    acceptor: Acceptor,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     config: Arc<ServerConfig>,
     answer: String,
     manner: Manner,
-    stop: AtomicBool,
-    connections: AtomicUsize,
     /// What was read after each handshake that went well.
     requests: Mutex<Vec<String>>,
 }
@@ -154,29 +151,21 @@ impl TlsServer {
     }
 
     fn start(config: Arc<ServerConfig>, answer: &str, manner: Manner) -> TlsServer {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             config,
             answer: answer.to_owned(),
             manner,
-            stop: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
             requests: Mutex::default(),
         });
         let acceptor = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.accept(&listener))
+            Acceptor::start(move |stream| shared.converse(stream))
         };
-        TlsServer {
-            address,
-            shared,
-            acceptor: Some(acceptor),
-        }
+        TlsServer { acceptor, shared }
     }
 
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.acceptor.address.port()
     }
 
     /// `https://NAME:PORT/v1`
@@ -186,48 +175,13 @@ impl TlsServer {
 
     /// Stops it, and gives the heads and bodies of the requests that were read, and the number of connections.
     pub fn finish(mut self) -> (Vec<String>, usize) {
-        self.stop();
+        self.acceptor.stop();
         let requests = std::mem::take(&mut *lock(&self.shared.requests));
-        (requests, self.shared.connections.load(Ordering::SeqCst))
-    }
-
-    fn stop(&mut self) {
-        let Some(acceptor) = self.acceptor.take() else {
-            return;
-        };
-        self.shared.stop.store(true, Ordering::SeqCst);
-        // It sits in accept.
-        drop(TcpStream::connect(self.address));
-        let joined = acceptor.join();
-        assert!(joined.is_ok() || thread::panicking());
-    }
-}
-
-impl Drop for TlsServer {
-    fn drop(&mut self) {
-        self.stop();
+        (requests, self.acceptor.connections())
     }
 }
 
 impl Shared {
-    fn accept(self: &Arc<Self>, listener: &TcpListener) {
-        let mut connections = Vec::new();
-        for stream in listener.incoming() {
-            if self.stop.load(Ordering::SeqCst) {
-                break;
-            }
-            self.connections.fetch_add(1, Ordering::SeqCst);
-            let (shared, stream) = (Arc::clone(self), stream.unwrap());
-            connections.push(thread::spawn(move || {
-                // Broken handshakes are what many of these tests are about.
-                drop(shared.converse(stream));
-            }));
-        }
-        for connection in connections {
-            connection.join().unwrap();
-        }
-    }
-
     fn converse(&self, stream: TcpStream) -> io::Result<()> {
         stream.set_read_timeout(Some(PATIENCE))?;
         let tcp = stream.try_clone()?;
