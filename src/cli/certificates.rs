@@ -8,7 +8,7 @@ use super::Env;
 use super::flags::Args;
 use super::input;
 use super::parse::bad;
-use super::resolve::{env_value, named};
+use super::server::{env_value, named};
 
 /// Reads what `--cacert` and the two options for a client certificate name, or their variables.
 pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result<(), Error> {

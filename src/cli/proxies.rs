@@ -4,7 +4,7 @@ use openai_videos::{Error, Exceptions, Proxies, Proxy};
 
 use super::Env;
 use super::parse::text;
-use super::resolve::{env_value, named};
+use super::server::{env_value, named};
 
 /// For a server that is spoken to over `https` or not: what a redirect may lead to counts too.
 pub(crate) fn read(env: Env<'_>, https: bool) -> Result<Proxies, Error> {

@@ -2,20 +2,17 @@
 //! the upload. The environment comes in as a function, so that tests need none.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
-use openai_videos::{
-    ApiKey, BaseUrl, DEFAULT_BASE_URL, Download, Encoding, Error, Extension, Fields, Header,
-    Settings, Stream, Upload, Value, Variant, Video, Wait, check_output, check_seconds,
-};
+use openai_videos::{Download, Error, Extension, Settings, Variant, Wait, check_output};
 
 use super::flags::{Args, Command};
 use super::format::View;
 use super::parse::{bad, choice, nearest, text};
 use super::progress::Show;
-use super::{Env, certificates, input, print, proxies};
+use super::request::extension;
+use super::server::{env_value, settings};
+use super::{Env, print};
 
 /// What to do, with nothing left to look up.
 #[derive(Debug)]
@@ -248,196 +245,10 @@ fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
     }
 }
 
-fn extension(args: &Args) -> Result<Extension, Error> {
-    let mut fields = match &args.body {
-        Some(path) => Fields::from_json(&input::read(path, "--body")?)
-            .map_err(|error| bad("--body", error))?,
-        None => Fields::default(),
-    };
-    let mut seconds = args.seconds.as_deref();
-    if let Some(prompt) = &args.prompt {
-        fields.set("prompt", Value::Text(input::prompt(prompt)?));
-    }
-    for field in &args.fields {
-        let (name, value) = field_value(field)?;
-        match name {
-            "prompt" if args.prompt.is_some() => {
-                return Err(bad("--field", "the prompt is given by --prompt already"));
-            }
-            "video" if args.video.is_some() => {
-                return Err(bad("--field", "the video is given by --video already"));
-            }
-            "seconds" => seconds = None,
-            _ => {}
-        }
-        fields.set(name, value);
-    }
-    if let Some(seconds) = seconds {
-        check_seconds(seconds).map_err(|error| {
-            let hint = format!("for a server that takes other values: --field seconds={seconds}");
-            Error::invalid_with(format!("--seconds: {error}"), hint)
-        })?;
-        fields.set("seconds", Value::Text(seconds.to_owned()));
-    }
-    let video = args.video.as_deref().map(video).transpose()?;
-    Extension::from_fields(fields, video)
-        .map_err(missing)?
-        .encoding(encoding(args.encoding.as_deref())?)
-}
-
-/// The library knows no flags; here the missing part gets the name of its flag.
-fn missing(error: Error) -> Error {
-    let text = error.to_string();
-    match text.strip_prefix("the request has no ") {
-        Some(name) => {
-            let example = "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123";
-            Error::invalid_with(format!("--{name} is missing"), example)
-        }
-        None => error,
-    }
-}
-
-/// `NAME=TEXT` or `NAME:=JSON`.
-fn field_value(field: &str) -> Result<(&str, Value), Error> {
-    let Some((name, text)) = field.split_once('=') else {
-        return Err(bad(
-            "--field",
-            format!("'{field}' is neither NAME=TEXT nor NAME:=JSON"),
-        ));
-    };
-    let (name, value) = match name.strip_suffix(':') {
-        Some(name) => (
-            name,
-            Value::json(text).map_err(|error| bad("--field", format!("{name}: {error}")))?,
-        ),
-        None => (name, Value::Text(text.to_owned())),
-    };
-    match name.is_empty() {
-        true => Err(bad("--field", format!("'{field}' has no name"))),
-        false => Ok((name, value)),
-    }
-}
-
-fn video(value: &OsStr) -> Result<Video, Error> {
-    if let Some(path) = input::after_at(value) {
-        return match path.to_str() {
-            Some("") => Err(bad("--video", "no file name follows the @")),
-            Some("-") => Ok(Video::Upload(Upload::Stream(Stream::new(io::stdin())))),
-            _ => Ok(Video::file(path)),
-        };
-    }
-    let reference = text(value, "--video")?;
-    if reference.trim_start().starts_with('{') {
-        return Video::object(&reference);
-    }
-    if fs::metadata(&reference).is_ok_and(|metadata| !metadata.is_dir()) {
-        return Err(Error::invalid_with(
-            format!("--video: '{reference}' is a file, and would be taken for the id of a video"),
-            format!("write '@{reference}' to upload it"),
-        ));
-    }
-    Ok(Video::Id(reference))
-}
-
-fn encoding(name: Option<&str>) -> Result<Encoding, Error> {
-    const KNOWN: [Encoding; 3] = [Encoding::Auto, Encoding::Json, Encoding::Multipart];
-    choice("encoding", name.unwrap_or("auto")).map(|place| KNOWN[place])
-}
-
-fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
-    let env_text = |name: &str| {
-        env_value(env, name)
-            .map(|value| text(&value, name))
-            .transpose()
-    };
-    let or_env = |flag: &Option<String>, name: &str| match flag {
-        // Empty is what a script passes for a variable that is not set.
-        Some(value) => Ok(Some(value.clone()).filter(|value| !value.is_empty())),
-        None => env_text(name),
-    };
-    let base_url =
-        or_env(&args.base_url, "OPENAI_BASE_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-    let mut settings = Settings::new(BaseUrl::new(base_url.trim())?);
-    settings.api_key = api_key(args, env)?;
-    settings.organization = or_env(&args.organization, "OPENAI_ORG_ID")?;
-    settings.project = or_env(&args.project, "OPENAI_PROJECT_ID")?;
-    settings.headers = args
-        .headers
-        .iter()
-        .map(|line| Header::parse(line))
-        .collect::<Result<_, _>>()?;
-    settings.allow_http = args.allow_http || env_switch(env, "OPENAI_ALLOW_HTTP")?;
-    settings.retry_unsafe = args.retry_unsafe;
-    settings.max_retries = args.max_retries.unwrap_or(settings.max_retries);
-    settings.connect_timeout = args.connect_timeout.unwrap_or(settings.connect_timeout);
-    settings.timeout = args.timeout.unwrap_or(settings.timeout);
-    settings.stall_timeout = args.stall_timeout.unwrap_or(settings.stall_timeout);
-    settings.family = args.family;
-    certificates::read(args, env, &mut settings)?;
-    settings.proxies = proxies::read(env, settings.base_url.is_https())?;
-    Ok(settings)
-}
-
-/// From a flag, else from a variable; directly, or out of a file. Two of one rank contradict each other.
-fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
-    let direct = env_value(env, "OPENAI_API_KEY");
-    let file = env_value(env, "OPENAI_API_KEY_FILE");
-    let key = |text: &str, from: &str| {
-        let text = text.trim_matches(' ');
-        ApiKey::new(text)
-            .map(Some)
-            .map_err(|error| named(from, error))
-    };
-    let from_file = |path: &OsStr, from: &str| key(input::read(path, from)?.trim(), from);
-    match (&args.api_key, &args.api_key_file, &direct, &file) {
-        (Some(_), Some(_), ..) => Err(Error::invalid(
-            "--api-key and --api-key-file cannot both be given",
-        )),
-        (Some(text), ..) => key(text, "--api-key"),
-        (_, Some(path), ..) => from_file(path, "--api-key-file"),
-        (.., Some(_), Some(_)) => Err(Error::invalid(
-            "the variables OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set",
-        )),
-        (.., Some(value), None) => match value.to_str() {
-            Some(text) => key(text, "OPENAI_API_KEY"),
-            // Not quoted: it is a secret.
-            None => Err(bad("OPENAI_API_KEY", "the key is not UTF-8")),
-        },
-        (.., None, Some(path)) => from_file(path, "OPENAI_API_KEY_FILE"),
-        _ => Ok(None),
-    }
-}
-
-/// The same error, with the flag or variable that it is about.
-pub(crate) fn named(from: &str, error: Error) -> Error {
-    match error {
-        Error::Invalid { what, hint } => Error::Invalid {
-            what: format!("{from}: {what}"),
-            hint,
-        },
-        other => other,
-    }
-}
-
-/// A variable that is set to something: an empty one counts as not set, as everywhere.
-pub(crate) fn env_value(env: Env<'_>, name: &str) -> Option<OsString> {
-    env(name).filter(|value| !value.is_empty())
-}
-
-fn env_switch(env: Env<'_>, name: &str) -> Result<bool, Error> {
-    match env_value(env, name)
-        .as_deref()
-        .map(OsStr::to_string_lossy)
-        .as_deref()
-    {
-        None | Some("0" | "false") => Ok(false),
-        Some("1" | "true") => Ok(true),
-        Some(other) => Err(bad(name, format!("'{other}' is neither 1 nor 0"))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use openai_videos::{ApiKey, DEFAULT_BASE_URL};
+
     use super::*;
     use crate::cli::parse::parse;
 
