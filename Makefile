@@ -45,7 +45,7 @@ LINKER = $(CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_LINKER)
 PROBED = $(RUSTC) --target $(TARGET) $(if $(LINKER),-C linker=$(LINKER)) -o $(PROBE) -
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint deny static dist dist-check budgets empty-root name-server conformance fuzz man completions clean
+.PHONY: help demo test lint lint-fuzz deny static dist dist-check budgets empty-root name-server conformance fuzz man completions clean
 
 help:
 	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
@@ -76,9 +76,18 @@ test:
 
 lint:
 	$(CARGO) fmt --check
-	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory lint-fuzz
 	@$(MAKE) --no-print-directory deny
+
+# The fuzz targets compile in files of the program's own, with its crates. The fuzzer itself, C++, is not needed here.
+lint-fuzz: tests/fuzz/Cargo.lock
+	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
+	CUSTOM_LIBFUZZER_PATH=none/libnone.a $(CARGO) clippy --manifest-path tests/fuzz/Cargo.toml \
+	    --target-dir $(TARGET_DIR) -- -D warnings
+
+tests/fuzz/Cargo.lock: Cargo.lock
+	cp Cargo.lock $@
 
 # The database of advisories is a repository of its own. Where it cannot be had, an older copy does, and is dated.
 deny:
@@ -164,7 +173,7 @@ conformance: static
 # directory, for the next run.
 fuzz: export RUSTC_BOOTSTRAP = 1
 fuzz: export RUST_BACKTRACE = 0
-fuzz:
+fuzz: tests/fuzz/Cargo.lock
 	@command -v cargo-fuzz >/dev/null || { echo 'cargo-fuzz is missing: cargo install cargo-fuzz' >&2; exit 1; }
 	$(CARGO) fuzz build --fuzz-dir tests/fuzz
 	@for target in $(FUZZ_TARGETS); do \

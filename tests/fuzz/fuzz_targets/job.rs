@@ -1,13 +1,8 @@
 //! The body of an answer that should be a job.
 
 #![no_main]
-#![allow(dead_code)] // a part of what is compiled in
 
-// Private to the library, and compiled in so that it can stay that.
-#[path = "../../../src/job.rs"]
-mod job;
-#[path = "../../../src/json.rs"]
-mod json;
+use openai_videos::{Job, Status};
 
 // What it needs of the library is public.
 mod error {
