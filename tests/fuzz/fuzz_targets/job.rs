@@ -4,11 +4,6 @@
 
 use openai_videos::{Job, Status};
 
-// What it needs of the library is public.
-mod error {
-    pub use openai_videos::shorten;
-}
-
 #[path = "../../properties/job.rs"]
 mod properties;
 
