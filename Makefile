@@ -44,8 +44,15 @@ PROBE = target/static/$(TARGET)/probe
 LINKER = $(CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_LINKER)
 PROBED = $(RUSTC) --target $(TARGET) $(if $(LINKER),-C linker=$(LINKER)) -o $(PROBE) -
 
+# The goals that run the static binary build it first. BINARY=path runs that one instead, as it is.
+ifndef BINARY
+BINARY = $(STATIC)
+test-static budgets empty-root name-server conformance: static
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-fuzz deny static dist dist-check budgets empty-root name-server conformance fuzz man completions clean
+.PHONY: help demo test lint lint-fuzz deny static dist dist-check test-static budgets empty-root name-server conformance \
+    fuzz man completions clean
 
 help:
 	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
@@ -54,6 +61,7 @@ help:
 	@echo 'make static        build one static binary, print its path (TARGET=triple, STD=build)'
 	@echo 'make dist          pack what is handed out for one target, print its path (TARGET=triple)'
 	@echo 'make dist-check    build it again elsewhere, and compare the bytes'
+	@echo 'make test-static   run the integration tests with the static binary (this and below: BINARY=path)'
 	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
 	@echo 'make empty-root    run the static binary in an empty root'
 	@echo 'make name-server   run the static binary against a name server with faults (root; OTHER=path: that one too)'
@@ -154,20 +162,23 @@ dist: static
 dist-check: dist
 	@bash tests/dist.sh target/dist/$(PACKAGE).tar.gz $(TARGET)
 
-budgets: static
-	$(CARGO) run --locked --quiet --example budgets -- --libc $(LIBC) $(STATIC)
+test-static:
+	OPENAI_UNDER_TEST="$$(realpath $(BINARY))" $(CARGO) test --locked --no-fail-fast --test '*'
 
-empty-root: static
+budgets:
+	$(CARGO) run --locked --quiet --example budgets -- --libc $(LIBC) $(BINARY)
+
+empty-root:
 	$(CARGO) build --locked --example standin
-	@bash tests/empty_root.sh $(STATIC) $(TARGET_DIR)/debug/examples/standin
+	@bash tests/empty_root.sh $(BINARY) $(TARGET_DIR)/debug/examples/standin
 
-name-server: static
+name-server:
 	$(CARGO) build --locked --example standin --example name_server
 	@bash tests/name_server.sh $(TARGET_DIR)/debug/examples/standin $(TARGET_DIR)/debug/examples/name_server \
-	    $(STATIC) $(OTHER)
+	    $(BINARY) $(OTHER)
 
-conformance: static
-	@bash tests/conformance.sh $(STATIC) ../shared/bin/steady
+conformance:
+	@bash tests/conformance.sh $(BINARY) ../shared/bin/steady
 
 # RUSTC_BOOTSTRAP lets a stable compiler watch memory, as fuzzers want it. What they find new is kept under the target
 # directory, for the next run.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use support::{CLIP, Reply, Server, TempDir, openai, skipped};
+use support::{CLIP, Reply, Server, TempDir, openai, program, skipped};
 
 const README: &str = include_str!("../README.md");
 const CHANGELOG: &str = include_str!("../CHANGELOG.md");
@@ -80,7 +80,7 @@ fn works(line: &str) {
     let home = TempDir::new();
     fs::write(home.path().join("clip.mp4"), CLIP).unwrap();
     fs::write(home.path().join("prompt.txt"), "It snows\n").unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_openai"));
+    let program = program();
     let run = Command::new("/bin/sh")
         .args(["-c", line])
         .env_clear()

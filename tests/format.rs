@@ -4,7 +4,7 @@ mod support;
 
 use std::process::{Command, Stdio};
 
-use support::{Reply, Server, openai, skipped};
+use support::{Reply, Server, openai, program, skipped};
 
 /// Member order, a number literal, an escape and a time, as a server may send them.
 const JOB: &str = r#"{"id":"video_1","status":"failed","created_at":1758941485,"seconds":"8","cost":0.50,"prompt":"a \"b\"\n\u00e9","error":{"code":"moderation","message":"not this"}}"#;
@@ -409,7 +409,7 @@ fn no_control_character_reaches_a_terminal() {
         )]);
         let call = format!(
             "{} videos retrieve v {more} --base-url {}",
-            env!("CARGO_BIN_EXE_openai"),
+            program().display(),
             server.base_url()
         );
         let run = Command::new("script")

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use support::command::Openai;
-use support::{CLIP, Reply, Request, Server, TempDir, openai};
+use support::{CLIP, Reply, Request, Server, TempDir, openai, program};
 
 const CALL: [&str; 12] = [
     "videos",
@@ -391,7 +391,8 @@ fn a_state_that_cannot_be_written_sends_nothing() {
     let server = Server::script(vec![]);
     let limited = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
     let output = Command::new("sh")
-        .args(["-c", limited, "sh", env!("CARGO_BIN_EXE_openai")])
+        .args(["-c", limited, "sh"])
+        .arg(program())
         .args(CALL)
         .env("OPENAI_BASE_URL", server.base_url())
         .current_dir(directory.path())
@@ -551,12 +552,8 @@ fn sigterm_and_sigint_end_the_run_with_the_shells_code_and_leave_no_file() {
 fn a_signal_that_the_caller_ignores_stays_ignored() {
     let server = Server::script(vec![job("completed").pause_after(1)]);
     let mut child = Command::new("sh")
-        .args([
-            "-c",
-            "trap '' INT; exec \"$@\"",
-            "sh",
-            env!("CARGO_BIN_EXE_openai"),
-        ])
+        .args(["-c", "trap '' INT; exec \"$@\"", "sh"])
+        .arg(program())
         .args(&CALL[..8])
         .env("OPENAI_BASE_URL", server.base_url())
         .stdout(std::process::Stdio::null())

@@ -263,11 +263,11 @@ fn an_empty_file_is_refused_and_one_that_cannot_be_read_is_code_9() {
         .current_dir(directory.path())
         .server(&server)
         .run()
-        .is(
-            9,
-            "",
-            "openai: cannot read 'clip.mp4': Too many levels of symbolic links (os error 40)\n",
-        );
+        .code(9)
+        .stdout("")
+        // What stands between these are the C library's own words.
+        .stderr_contains("openai: cannot read 'clip.mp4': ")
+        .stderr_contains(" (os error 40)\n");
     server.finish();
 }
 

@@ -1,4 +1,4 @@
-//! Runs the built binary in an empty environment and an empty directory, within a time limit, and compares
+//! Runs the binary under test in an empty environment and an empty directory, within a time limit, and compares
 //! its exit code and both streams. Whatever fails shows all of them.
 
 use std::ffi::{OsStr, OsString};
@@ -17,7 +17,14 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// More output than this is a fault: the reader stops, and the time limit ends the run.
 const OUTPUT_LIMIT: u64 = 64 << 20;
 
-/// The built binary with these arguments.
+/// The binary under test: the one that cargo has built, or another one (`make test-static`).
+#[allow(clippy::disallowed_methods)] // the tests' own environment, not the program's
+pub fn program() -> PathBuf {
+    std::env::var_os("OPENAI_UNDER_TEST")
+        .map_or_else(|| env!("CARGO_BIN_EXE_openai").into(), PathBuf::from)
+}
+
+/// The binary under test with these arguments.
 pub fn openai(args: &[&str]) -> Openai {
     Openai {
         args: args.iter().map(OsString::from).collect(),
@@ -124,7 +131,7 @@ impl Openai {
 
     /// Starts it, for a test that kills it or looks at it while it runs.
     pub fn spawn(self) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_openai"));
+        let mut command = Command::new(program());
         command
             .args(&self.args)
             .env_clear()

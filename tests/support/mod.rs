@@ -1,5 +1,5 @@
 //! What the integration tests share: the stand-in server that records requests and can break a conversation
-//! in every way a network can, and the builder that runs the built binary and compares what came of it.
+//! in every way a network can, and the builder that runs the binary under test and compares what came of it.
 
 // Each test file compiles this module for itself and uses a part of it.
 #![allow(dead_code, unused_imports)]
@@ -19,7 +19,7 @@ pub mod videos;
 pub mod wire;
 
 pub use calls::{EXTEND, JOB, PRINTED};
-pub use command::{Openai, Outcome, Running, openai};
+pub use command::{Openai, Outcome, Running, openai, program};
 pub use multipart::Part;
 pub use proxy::{Manner, Proxy};
 pub use random::Random;
