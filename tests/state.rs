@@ -9,27 +9,16 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use support::command::Openai;
-use support::{CLIP, Reply, Request, Server, TempDir, openai, program};
+use support::{CLIP, EXTEND, Openai, Reply, Request, Server, TempDir, openai, program};
 
-const CALL: [&str; 12] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "x",
-    "--seconds",
-    "4",
-    "--video",
-    "v",
-    "--wait",
-    "--state",
-    "job",
-    "-q",
-];
 const COMPLETED: &str = "{\n  \"id\": \"video_1\",\n  \"status\": \"completed\"\n}\n";
 
+fn extend() -> Openai {
+    openai(&EXTEND).args(&["--wait", "--state", "job", "-q"])
+}
+
 fn call(server: &Server, directory: &TempDir) -> Openai {
-    openai(&CALL).server(server).current_dir(directory.path())
+    extend().server(server).current_dir(directory.path())
 }
 
 fn job(status: &str) -> Reply {
@@ -393,7 +382,8 @@ fn a_state_that_cannot_be_written_sends_nothing() {
     let output = Command::new("sh")
         .args(["-c", limited, "sh"])
         .arg(program())
-        .args(CALL)
+        .args(EXTEND)
+        .args(["--wait", "--state", "job", "-q"])
         .env("OPENAI_BASE_URL", server.base_url())
         .current_dir(directory.path())
         .output()
@@ -463,7 +453,7 @@ fn without_waiting_each_run_looks_at_the_job_until_it_has_ended() {
         job("queued"),
     ]);
     let look = || {
-        let outcome = openai(&CALL[..8])
+        let outcome = openai(&EXTEND)
             .args(&["--state", "job"])
             .server(&server)
             .current_dir(directory.path())
@@ -531,7 +521,7 @@ fn sigterm_and_sigint_end_the_run_with_the_shells_code_and_leave_no_file() {
             .body(vec![0; 1 << 20])
             .stall(1 << 19);
         let server = Server::script(vec![job("completed"), media]);
-        let running = openai(&CALL[..8])
+        let running = openai(&EXTEND)
             .args(&["-o", "out.mp4"])
             .server(&server)
             .current_dir(directory.path())
@@ -554,7 +544,7 @@ fn a_signal_that_the_caller_ignores_stays_ignored() {
     let mut child = Command::new("sh")
         .args(["-c", "trap '' INT; exec \"$@\"", "sh"])
         .arg(program())
-        .args(&CALL[..8])
+        .args(EXTEND)
         .env("OPENAI_BASE_URL", server.base_url())
         .stdout(std::process::Stdio::null())
         .spawn()
@@ -568,7 +558,7 @@ fn a_signal_that_the_caller_ignores_stays_ignored() {
 
 /// A run with `-o`, killed after `life`, or ended by itself. Whether it succeeded.
 fn run_for(server: &Server, directory: &Path, life: Option<Duration>) -> bool {
-    let mut running = openai(&CALL)
+    let mut running = extend()
         .args(&["-o", "out.mp4", "--video", "@clip.mp4"])
         .server(server)
         .current_dir(directory)

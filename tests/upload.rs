@@ -8,21 +8,13 @@ use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use support::{Authority, Reply, Server, TempDir, TlsServer, openai};
+use support::{Authority, EXTEND, JOB, Openai, PRINTED, Reply, Server, TempDir, TlsServer, openai};
 
-const JOB: &str = r#"{"id":"video_1"}"#;
-const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
-const CALL: [&str; 8] = [
-    "videos",
-    "extend",
-    "--prompt",
-    "x",
-    "--seconds",
-    "4",
-    "--video",
-    "@clip.mp4",
-];
 const MIB: u64 = 1 << 20;
+
+fn extend() -> Openai {
+    openai(&EXTEND[..6]).args(&["--video", "@clip.mp4"])
+}
 
 /// A directory with a `clip.mp4` of this size, which takes no space.
 fn clip(size: u64) -> TempDir {
@@ -39,7 +31,7 @@ fn a_large_upload_asks_first_and_a_refusal_costs_no_bytes() {
     let clip = clip(64 * MIB);
     let refusal = Reply::json(401, r#"{"error": {"message": "wrong key"}}"#).early();
     let server = Server::script(vec![refusal]);
-    openai(&CALL)
+    extend()
         .current_dir(clip.path())
         .server(&server)
         .run()
@@ -83,7 +75,7 @@ fn a_refusal_instead_of_100_continue_is_heard_at_once() {
         vec![format!("HTTP/1.1 103 Hints\nLink: x\n\n{refusal}")],
     ] {
         let (url, server) = says(pieces.clone(), u64::MAX);
-        openai(&CALL)
+        extend()
             .current_dir(clip.path())
             .args(&["--base-url", &url, "--timeout", "5s", "-q"])
             .run()
@@ -103,7 +95,7 @@ fn a_refusal_together_with_100_continue_is_heard_after_a_hang_up() {
     ] {
         let refusal = "HTTP/1.1 401 No\r\nContent-Length: 20\r\n\r\n{\"error\":\"no entry\"}";
         let (url, server) = says(vec![format!("{welcome}{refusal}")], 100_000);
-        openai(&CALL)
+        extend()
             .current_dir(clip.path())
             .args(&["--base-url", &url, "--timeout", "5s", "-q"])
             .run()
@@ -118,7 +110,7 @@ fn a_large_upload_goes_on_when_it_is_welcome_or_the_server_does_not_say() {
     for reply in [Reply::json(200, JOB), Reply::json(200, JOB).ignore_expect()] {
         let clip = clip(3 * MIB);
         let server = Server::script(vec![reply]);
-        openai(&CALL)
+        extend()
             .current_dir(clip.path())
             .server(&server)
             .run()
@@ -133,7 +125,7 @@ fn a_large_upload_goes_on_when_it_is_welcome_or_the_server_does_not_say() {
 fn a_server_that_does_not_know_expect_gets_the_upload_without_it() {
     let clip = clip(2 * MIB);
     let server = Server::script(vec![Reply::status(417).early(), Reply::json(200, JOB)]);
-    openai(&CALL)
+    extend()
         .current_dir(clip.path())
         .server(&server)
         .run()
@@ -144,7 +136,7 @@ fn a_server_that_does_not_know_expect_gets_the_upload_without_it() {
 #[test]
 fn a_stream_asks_first_too() {
     let server = Server::script(vec![Reply::json(403, "{}").early()]);
-    openai(&CALL[..6])
+    openai(&EXTEND[..6])
         .args(&["--video", "@-"])
         .stdin(vec![0; 4 << 20])
         .server(&server)
@@ -163,11 +155,11 @@ fn the_answer_of_a_server_that_hangs_up_in_mid_upload_is_heard() {
     let server = Server::script(vec![
         Reply::json(413, r#"{"error": "too large"}"#).early_after(2 * MIB),
     ]);
-    openai(&CALL)
-        .current_dir(clip.path())
-        .server(&server)
-        .run()
-        .is(3, "", "openai: the server answered HTTP 413: too large\n");
+    extend().current_dir(clip.path()).server(&server).run().is(
+        3,
+        "",
+        "openai: the server answered HTTP 413: too large\n",
+    );
     assert!(!server.finish()[0].whole);
 
     let authority = Authority::new();
@@ -178,7 +170,7 @@ fn the_answer_of_a_server_that_hangs_up_in_mid_upload_is_heard() {
         "HTTP/1.1 413 No\r\nContent-Length: 21\r\n\r\n{\"error\":\"too large\"}",
     );
     let url = server.url("localhost");
-    openai(&CALL)
+    extend()
         .current_dir(clip.path())
         .args(&["--cacert", "ca.pem", "--base-url", &url])
         .run()
@@ -190,7 +182,7 @@ fn the_answer_of_a_server_that_hangs_up_in_mid_upload_is_heard() {
 fn an_upload_that_is_cut_off_is_of_unknown_outcome_and_not_repeated() {
     let clip = clip(64 * MIB);
     let server = Server::script(vec![Reply::hang_up_after(2 * MIB)]);
-    openai(&CALL)
+    extend()
         .current_dir(clip.path())
         .server(&server)
         .run()
@@ -203,7 +195,7 @@ fn an_upload_that_is_cut_off_is_of_unknown_outcome_and_not_repeated() {
 fn an_upload_that_stalls_ends_with_the_stall_timeout() {
     let clip = clip(64 * MIB);
     let server = Server::script(vec![Reply::stall_reading(2 * MIB)]);
-    openai(&CALL)
+    extend()
         .args(&["--stall-timeout", "300ms"])
         .current_dir(clip.path())
         .server(&server)
@@ -219,10 +211,7 @@ fn changed_under_the_upload(new_size: u64) {
     let clip = clip(64 * MIB);
     let path = clip.path().join("clip.mp4");
     let server = Server::script(vec![Reply::json(200, JOB).pause_after(2 * MIB)]);
-    let running = openai(&CALL)
-        .current_dir(clip.path())
-        .server(&server)
-        .spawn();
+    let running = extend().current_dir(clip.path()).server(&server).spawn();
     server.wait_for(1);
     File::options()
         .write(true)
@@ -252,14 +241,14 @@ fn an_upload_that_grows_ends_with_code_9() {
 #[test]
 fn an_empty_file_is_refused_and_one_that_cannot_be_read_is_code_9() {
     let server = Server::script(vec![]);
-    openai(&CALL).file("clip.mp4", "").server(&server).run().is(
+    extend().file("clip.mp4", "").server(&server).run().is(
         2,
         "",
         "openai: the file 'clip.mp4' is empty\n",
     );
     let directory = TempDir::new();
     std::os::unix::fs::symlink("clip.mp4", directory.path().join("clip.mp4")).unwrap();
-    openai(&CALL)
+    extend()
         .current_dir(directory.path())
         .server(&server)
         .run()
@@ -274,7 +263,7 @@ fn an_empty_file_is_refused_and_one_that_cannot_be_read_is_code_9() {
 #[test]
 fn a_pipe_under_a_name_is_uploaded_like_standard_input() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    openai(&CALL[..6])
+    openai(&EXTEND[..6])
         .args(&["--video", "@/dev/stdin"])
         .stdin(vec![7; 100_000])
         .server(&server)
@@ -291,7 +280,7 @@ fn a_slow_server_is_given_the_time_it_needs() {
     let server = Server::script(vec![reply]);
     // The stall timeout counts while bodies move, not while the server thinks.
     let more = ["--stall-timeout", "300ms"];
-    openai(&CALL)
+    extend()
         .args(&more)
         .file("clip.mp4", "bytes")
         .server(&server)
@@ -309,7 +298,7 @@ fn a_100_with_header_fields_lets_the_upload_go_on() {
         "HTTP/1.1 102 Processing\r\n\r\n",
     ] {
         let server = Server::script(vec![Reply::json(200, JOB).informational(informational)]);
-        openai(&CALL)
+        extend()
             .current_dir(clip.path())
             .server(&server)
             .run()
@@ -323,7 +312,7 @@ fn an_informational_answer_before_the_final_one_is_passed_over() {
     let server = Server::script(vec![
         Reply::json(200, JOB).informational("HTTP/1.1 100 Continue\r\nDate: x\r\n\r\n"),
     ]);
-    openai(&CALL[..6])
+    openai(&EXTEND[..6])
         .args(&["--video", "v"])
         .server(&server)
         .run()
@@ -334,12 +323,12 @@ fn an_informational_answer_before_the_final_one_is_passed_over() {
 #[test]
 fn an_empty_stream_is_no_upload() {
     let server = Server::script(vec![]);
-    openai(&CALL[..6])
+    openai(&EXTEND[..6])
         .args(&["--video", "@-"])
         .server(&server)
         .run()
         .is(2, "", "openai: the stream to upload is empty\n");
-    openai(&CALL[..6])
+    openai(&EXTEND[..6])
         .args(&["--video", "@-", "--api-key-file", "-"])
         .stdin("bytes")
         .server(&server)
@@ -355,7 +344,7 @@ fn an_empty_stream_is_no_upload() {
 #[test]
 fn a_stream_that_falls_silent_is_code_9() {
     let server = Server::script(vec![]);
-    openai(&CALL[..6])
+    openai(&EXTEND[..6])
         .args(&["--video", "@-", "--stall-timeout", "100ms"])
         .stdin_held_open()
         .server(&server)
