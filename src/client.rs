@@ -273,7 +273,7 @@ impl Client {
             true => Some(Form::new(
                 &extension.to_parts(),
                 extension.upload(),
-                "[random]".to_owned(),
+                random::token(),
             )?),
             false => None,
         };

@@ -435,6 +435,24 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
         .success()
         .stdout_contains("Transfer-Encoding: chunked\n\n");
     server.finish();
+
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    let upload = |more: &[&str]| {
+        openai(&CALL)
+            .args(&["--video", "@clip.mp4"])
+            .args(more)
+            .file("clip.mp4", CLIP)
+            .server(&server)
+            .run()
+    };
+    let preview = upload(&["--dry-run"]).success().stdout_text();
+    upload(&[]).success();
+    let request = server.finish().remove(0);
+    let length = request.header("content-length").unwrap();
+    assert!(
+        preview.contains(&format!("\nContent-Length: {length}\n")),
+        "{preview}"
+    );
 }
 
 #[test]
