@@ -119,6 +119,24 @@ fn the_scheduled_commands_in_the_readme_work() {
         .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     lines.iter().for_each(|line| works(line));
+
+    // Those of a container, a YAML list over two lines.
+    let (_, rest) = README.split_once("args: [").unwrap();
+    let (args, _) = rest.split_once(']').unwrap();
+    let args: Vec<&str> = args
+        .split(',')
+        .map(|arg| arg.trim().trim_matches('"'))
+        .collect();
+    works(
+        &format!("openai {}", args.join(" "))
+            .replace("/etc/extend/", "")
+            .replace("/data/", ""),
+    );
+
+    let (_, rest) = README.split_once("    parallel ").unwrap();
+    let (_, rest) = rest.split_once('\'').unwrap();
+    let (command, _) = rest.split_once('\'').unwrap();
+    works(&command.replace("{.}", "prompt").replace("{}", "prompt.txt"));
 }
 
 #[test]
@@ -135,7 +153,9 @@ fn the_readmes_exit_codes_are_those_of_the_help() {
     let (_, rest) = help.split_once("\nExit codes:\n").unwrap();
     let (told, _) = rest.split_once("\n\n").unwrap();
     let mut written = Vec::new();
-    for row in README.lines().filter(|line| line.starts_with("| ")).skip(1) {
+    let (_, table) = README.split_once("\n## Exit codes\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let advice = if cells[3].is_empty() { "" } else { ": " };
         written.push(format!("{:>4}  {}{advice}{}", cells[1], cells[2], cells[3]));
