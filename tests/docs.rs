@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use support::{CLIP, Reply, Server, TempDir, openai, program, skipped};
+use support::{CLIP, EXTEND, Reply, Server, TempDir, openai, program, skipped};
 
 const README: &str = include_str!("../README.md");
 const CHANGELOG: &str = include_str!("../CHANGELOG.md");
@@ -223,16 +223,6 @@ fn every_command_has_a_help_of_its_own() {
 
 #[test]
 fn what_is_misspelt_is_named_with_what_was_meant() {
-    let extend = [
-        "videos",
-        "extend",
-        "--prompt",
-        "x",
-        "--seconds",
-        "4",
-        "--video",
-        "v",
-    ];
     for (more, what, near) in [
         (
             &["--encoding", "mulitpart"][..],
@@ -252,11 +242,11 @@ fn what_is_misspelt_is_named_with_what_was_meant() {
         ),
     ] {
         let stderr = format!("openai: {what}\nhint: did you mean {near}?\n");
-        openai(&extend).args(more).run().is(2, "", &stderr);
+        openai(&EXTEND).args(more).run().is(2, "", &stderr);
     }
     let field = "openai videos extend --help lists the options; a field of the request is sent with --field model=TEXT";
     let stderr = format!("openai: unknown option '--model'\nhint: {field}\n");
-    openai(&extend)
+    openai(&EXTEND)
         .args(&["--model", "x"])
         .run()
         .is(2, "", &stderr);

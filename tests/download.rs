@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use support::{CLIP, Outcome, Reply, Request, Server, TempDir, openai};
+use support::{CLIP, EXTEND, Outcome, Reply, Request, Server, TempDir, openai};
 
 const GET: [&str; 6] = [
     "videos",
@@ -358,20 +358,7 @@ fn standard_output_takes_media_and_nothing_else() {
     server.finish();
 
     let server = Server::videos();
-    let outcome = openai(&[
-        "videos",
-        "extend",
-        "--prompt",
-        "x",
-        "--seconds",
-        "4",
-        "--video",
-        "v",
-        "-o",
-        "-",
-    ])
-    .server(&server)
-    .run();
+    let outcome = openai(&EXTEND).args(&["-o", "-"]).server(&server).run();
     outcome.code(0);
     assert!(outcome.stdout == CLIP);
     server.finish();
@@ -461,17 +448,7 @@ fn a_device_is_written_and_a_link_stays_a_link() {
 #[test]
 fn nobody_pays_for_a_file_that_cannot_be_stored() {
     let server = Server::script(vec![]);
-    let call = [
-        "videos",
-        "extend",
-        "--prompt",
-        "x",
-        "--seconds",
-        "4",
-        "--video",
-        "v",
-        "-o",
-    ];
+    let call = [&EXTEND[..], &["-o"]].concat();
     for (path, code, what) in [
         (
             "none/out.mp4",

@@ -4,7 +4,7 @@ mod support;
 
 use std::process::{Command, Stdio};
 
-use support::{Reply, Server, openai, program, skipped};
+use support::{EXTEND, Reply, Server, openai, program, skipped};
 
 /// Member order, a number literal, an escape and a time, as a server may send them.
 const JOB: &str = r#"{"id":"video_1","status":"failed","created_at":1758941485,"seconds":"8","cost":0.50,"prompt":"a \"b\"\n\u00e9","error":{"code":"moderation","message":"not this"}}"#;
@@ -213,17 +213,7 @@ fn every_command_with_a_result_has_formats() {
         Reply::status(204),
         Reply::status(200).body("gone"),
     ]);
-    let extend = [
-        "videos",
-        "extend",
-        "--prompt",
-        "x",
-        "--seconds",
-        "4",
-        "--video",
-        "v",
-    ];
-    openai(&extend)
+    openai(&EXTEND)
         .args(&["--transform", "id", "-r"])
         .server(&server)
         .run()

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{CLIP, Random, TempDir, openai};
+use support::{CLIP, EXTEND, Random, TempDir, openai};
 
 const MUTATIONS: u64 = 1000;
 /// Runs wait more than they work.
@@ -186,33 +186,26 @@ fn no_mutation_of_a_good_conversation_is_mistaken_for_success_or_hangs() {
             *answers.lock().unwrap() = bad.clone();
             drop(std::fs::remove_file(&out));
             let start = Instant::now();
-            let outcome = openai(&[
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "4",
-                "--video",
-                "v",
-                "-q",
-                "-o",
-                "out.mp4",
-                "--timeout",
-                "300ms",
-                "--stall-timeout",
-                "300ms",
-                "--wait-timeout",
-                "300ms",
-                "--poll-interval",
-                "50ms",
-                "--max-retries",
-                "1",
-                "--base-url",
-                &url,
-            ])
-            .current_dir(directory.path())
-            .run();
+            let outcome = openai(&EXTEND)
+                .args(&[
+                    "-q",
+                    "-o",
+                    "out.mp4",
+                    "--timeout",
+                    "300ms",
+                    "--stall-timeout",
+                    "300ms",
+                    "--wait-timeout",
+                    "300ms",
+                    "--poll-interval",
+                    "50ms",
+                    "--max-retries",
+                    "1",
+                    "--base-url",
+                    &url,
+                ])
+                .current_dir(directory.path())
+                .run();
             let shown = || {
                 format!(
                     "seed {seed}: {}\n{outcome:?}",

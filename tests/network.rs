@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{EXTEND, JOB, Openai, Outcome, Reply, Server, openai};
+use support::{EXTEND, JOB, Openai, Outcome, Reply, Server, fill, openai, short_queue};
 
 const KEY: &str = "sk-topsecret";
 
@@ -222,18 +222,8 @@ fn a_tls_handshake_that_hangs_ends_with_the_connect_timeout() {
 
 /// An address of this machine that lets nobody in and turns nobody away, for as long as what comes with it is kept.
 fn hanging() -> (std::net::SocketAddr, impl Sized) {
-    use socket2::{Domain, Socket, Type};
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    socket.bind(&any_port.into()).unwrap();
-    socket.listen(0).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    let mut guests = Vec::new();
-    while let Ok(guest) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50))
-    {
-        guests.push(guest);
-    }
-    (address, (socket, guests))
+    let (socket, address) = short_queue();
+    (address, (socket, fill(address)))
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use support::{EXTEND, Openai, Reply, Server, openai};
+use support::{EXTEND, Openai, Reply, Server, fill, openai, short_queue};
 
 const NOTE: &str = "openai: job video_1\n";
 
@@ -165,18 +165,10 @@ fn a_redirect_into_nowhere_between_looks_is_no_end() {
 
 #[test]
 fn a_server_that_no_longer_takes_connections_does_not_hold_the_wait_up() {
-    use socket2::{Domain, Socket, Type};
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    socket.bind(&any_port.into()).unwrap();
-    socket.listen(0).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let (socket, address) = short_queue();
     let server = thread::spawn(move || {
         let stream = TcpStream::from(socket.accept().unwrap().0);
-        let mut guests = Vec::new();
-        while let Ok(guest) = TcpStream::connect_timeout(&address, Duration::from_millis(50)) {
-            guests.push(guest);
-        }
+        let guests = fill(address);
         let _ = (&stream).read(&mut [0; 4096]);
         let body = r#"{"id":"video_1","status":"queued"}"#;
         let head = format!(
