@@ -15,11 +15,8 @@ use super::BUFFER;
 const SHORTEST: Duration = Duration::from_millis(1);
 
 pub(super) struct Tcp {
-    stream: TcpStream,
+    socket: Socket,
     buffers: LazyBuffers,
-    /// The timeouts that the socket has.
-    read_within: Option<Duration>,
-    write_within: Option<Duration>,
     /// A write failed. Whatever is written from then on goes nowhere, without another error: TLS would not read before
     /// it is rid of what it has to say.
     broken: bool,
@@ -34,23 +31,71 @@ impl Tcp {
         let stream = TcpStream::connect_timeout(&address, within.max(SHORTEST))?;
         stream.set_nodelay(true)?;
         Ok(Self {
-            stream,
+            socket: Socket {
+                stream,
+                read_timeout: None,
+                write_timeout: None,
+            },
             buffers: LazyBuffers::new(sizes.input_buffer_size(), sizes.output_buffer_size()),
-            read_within: None,
-            write_within: None,
             broken: false,
         })
     }
+}
 
-    /// Writes it all. `within`: the longest time without a byte moving.
-    fn write(&mut self, amount: usize, within: Option<Duration>) -> io::Result<()> {
-        let mut rest = &self.buffers.output()[..amount];
+impl Transport for Tcp {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        if self.broken {
+            return Ok(());
+        }
+        let written = self.socket.write(&self.buffers.output()[..amount], timeout);
+        self.broken = written.is_err();
+        written
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let room = self.buffers.input_append_buf();
+        // No more than is moved on at once: what is left over would be moved on its own.
+        let most = room.len().min(BUFFER);
+        let count = self.socket.read(&mut room[..most], timeout)?;
+        self.buffers.input_appended(count);
+        Ok(count > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        !self.broken && self.buffers.input().is_empty() && self.socket.is_idle().unwrap_or(false)
+    }
+}
+
+/// A socket, and the timeouts that it was given last.
+struct Socket {
+    stream: TcpStream,
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+}
+
+impl Socket {
+    /// Writes it all. The timeout is the longest time without a byte moving.
+    fn write(&mut self, bytes: &[u8], timeout: NextTimeout) -> Result<(), ureq::Error> {
+        let timeout = timeout.for_write();
+        let written = match allowed(timeout) {
+            Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
+            within => self.write_within(bytes, within),
+        };
+        written.map_err(|error| told(error, timeout))
+    }
+
+    fn write_within(&mut self, bytes: &[u8], within: Option<Duration>) -> io::Result<()> {
+        let mut rest = bytes;
         let mut left = within;
         while !rest.is_empty() {
             let start = Instant::now();
-            if self.write_within != left {
+            if self.write_timeout != left {
                 self.stream.set_write_timeout(left)?;
-                self.write_within = left;
+                self.write_timeout = left;
             }
             match (&self.stream).write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -68,18 +113,25 @@ impl Tcp {
         Ok(())
     }
 
-    fn read(&mut self, within: Option<Duration>) -> io::Result<usize> {
+    /// Reads what has come, or waits for it. `0`: the end.
+    fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
+        let timeout = timeout.for_read();
+        let read = match allowed(timeout) {
+            Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
+            within => self.read_within(room, within),
+        };
+        read.map_err(|error| told(error, timeout))
+    }
+
+    fn read_within(&mut self, room: &mut [u8], within: Option<Duration>) -> io::Result<usize> {
         let start = Instant::now();
         let mut left = within;
         loop {
-            if self.read_within != left {
+            if self.read_timeout != left {
                 self.stream.set_read_timeout(left)?;
-                self.read_within = left;
+                self.read_timeout = left;
             }
-            let room = self.buffers.input_append_buf();
-            // No more than is moved on at once: what is left over would be moved on its own.
-            let most = room.len().min(BUFFER);
-            match (&self.stream).read(&mut room[..most]) {
+            match (&self.stream).read(room) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     left = within.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST));
                 }
@@ -94,40 +146,6 @@ impl Tcp {
         let come = (&self.stream).read(&mut [0]);
         self.stream.set_nonblocking(false)?;
         Ok(come.is_err_and(|error| error.kind() == ErrorKind::WouldBlock))
-    }
-}
-
-impl Transport for Tcp {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        if self.broken {
-            return Ok(());
-        }
-        let timeout = timeout.for_write();
-        let written = match allowed(timeout) {
-            Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
-            within => self.write(amount, within),
-        };
-        self.broken = written.is_err();
-        written.map_err(|error| told(error, timeout))
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        let timeout = timeout.for_read();
-        let read = match allowed(timeout) {
-            Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
-            within => self.read(within),
-        };
-        let count = read.map_err(|error| told(error, timeout))?;
-        self.buffers.input_appended(count);
-        Ok(count > 0)
-    }
-
-    fn is_open(&mut self) -> bool {
-        !self.broken && self.buffers.input().is_empty() && self.is_idle().unwrap_or(false)
     }
 }
 
