@@ -45,10 +45,7 @@ impl Tls {
 /// An encrypted connection.
 pub(super) struct Secure {
     buffers: LazyBuffers,
-    session: ClientConnection,
-    stream: TransportAdapter,
-    /// What ended the session, not told yet.
-    failure: Option<rustls::Error>,
+    session: Session,
 }
 
 impl Secure {
@@ -63,64 +60,32 @@ impl Secure {
         sizes: &Config,
     ) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let mut session = tls
+        let mut tls = tls
             .config()
             .and_then(|config| ClientConnection::new(config, name))
             .map_err(io::Error::other)?;
-        if let Err(error) = session.complete_io(&mut stream) {
+        if let Err(error) = tls.complete_io(&mut stream) {
             // A server that hangs up may have said why.
-            return Err(match session.complete_io(&mut stream) {
+            return Err(match tls.complete_io(&mut stream) {
                 Err(said) if tls_error(&said).is_some() => said,
                 _ => error,
             });
         }
         Ok(Self {
             buffers: LazyBuffers::new(sizes.input_buffer_size(), sizes.output_buffer_size()),
-            session,
-            stream,
-            failure: None,
+            session: Session {
+                tls,
+                stream,
+                failure: None,
+            },
         })
     }
 
     /// The version that was agreed on.
     pub(super) fn version(&self) -> &'static str {
-        match self.session.protocol_version() {
+        match self.session.tls.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
             _ => "TLS 1.3",
-        }
-    }
-
-    /// Nothing of what has come is left: it would be taken for the start of the next answer.
-    fn is_idle(&mut self) -> bool {
-        let left = self.session.process_new_packets();
-        self.buffers.input().is_empty()
-            && left.is_ok_and(|it| it.plaintext_bytes_to_read() == 0 && !it.peer_has_closed())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        while self.session.wants_write() {
-            self.session.write_tls(&mut self.stream)?;
-        }
-        Ok(())
-    }
-
-    fn read(&mut self) -> io::Result<usize> {
-        loop {
-            match self.session.reader().read(self.buffers.input_append_buf()) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                done => return done,
-            }
-            if let Some(error) = self.failure.take() {
-                return Err(io::Error::new(ErrorKind::InvalidData, error));
-            }
-            // What cannot be said does not keep from hearing.
-            let _ = self.flush();
-            self.session.read_tls(&mut self.stream)?;
-            if let Err(error) = self.session.process_new_packets() {
-                // The alert that tells the server. What came before the failure is taken first.
-                let _ = self.flush();
-                self.failure = Some(error);
-            }
         }
     }
 }
@@ -131,29 +96,79 @@ impl Transport for Secure {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.stream.set_timeout(timeout);
-        let mut sent = 0;
-        while sent < amount {
-            let rest = &self.buffers.output()[sent..amount];
-            sent += self.session.writer().write(rest)?;
-            self.flush()?;
-        }
-        Ok(())
+        self.session.stream.set_timeout(timeout);
+        Ok(self.session.write(&self.buffers.output()[..amount])?)
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.stream.set_timeout(timeout);
-        let count = self.read()?;
+        self.session.stream.set_timeout(timeout);
+        let count = self.session.read(self.buffers.input_append_buf())?;
         self.buffers.input_appended(count);
         Ok(count > 0)
     }
 
     fn is_open(&mut self) -> bool {
-        self.failure.is_none() && self.is_idle() && self.stream.get_mut().is_open()
+        self.buffers.input().is_empty() && self.session.is_open()
     }
 
     fn is_tls(&self) -> bool {
         true
+    }
+}
+
+/// What was agreed on, and the connection below.
+struct Session {
+    tls: ClientConnection,
+    stream: TransportAdapter,
+    /// What ended the session, not told yet.
+    failure: Option<rustls::Error>,
+}
+
+impl Session {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let count = self.tls.writer().write(rest)?;
+            rest = &rest[count..];
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut self.stream)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what has come, or waits for it. `0`: the server has said goodbye.
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().read(room) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            if let Some(error) = self.failure.take() {
+                return Err(io::Error::new(ErrorKind::InvalidData, error));
+            }
+            // What cannot be said does not keep from hearing.
+            let _ = self.flush();
+            self.tls.read_tls(&mut self.stream)?;
+            if let Err(error) = self.tls.process_new_packets() {
+                // The alert that tells the server. What came before the failure is taken first.
+                let _ = self.flush();
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    /// Nothing of what has come is left: it would be taken for the start of the next answer.
+    fn is_open(&mut self) -> bool {
+        let left = self.tls.process_new_packets();
+        self.failure.is_none()
+            && left.is_ok_and(|it| it.plaintext_bytes_to_read() == 0 && !it.peer_has_closed())
+            && self.stream.get_mut().is_open()
     }
 }
 
