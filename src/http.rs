@@ -1,6 +1,7 @@
 //! The only user of ureq, with the modules inside it: sends a request, follows a redirect where that is safe, tells
 //! what came of it, and goes round again as [`retry`](crate::retry) allows.
 
+mod buffers;
 mod dial;
 mod meter;
 mod miss;
@@ -40,11 +41,9 @@ const EXPECT_WAIT: Duration = Duration::from_secs(1);
 /// An idle connection may wait this long for its next request; longer than any pause between polls.
 const MAX_IDLE: Duration = Duration::from_secs(300);
 const MAX_REDIRECTS: u32 = 10;
-/// Bytes that move at once, each way. Filling twice ureq's 128 KiB with zeros was half the work of one request, and
-/// pieces eight times as large, which are a megabyte more of memory, bring a gigabyte only a tenth faster.
+/// Bytes that move at once, each way. Pieces eight times as large, which are a megabyte more of memory, bring a
+/// gigabyte only a tenth faster.
 pub(crate) const BUFFER: usize = 64 * 1024;
-/// The largest head, and a little of what follows, so that a larger one is seen as such.
-const INPUT: usize = MAX_HEAD + 4096;
 
 /// Sends requests to one server over as few connections as it allows.
 pub(crate) struct Http {
@@ -79,8 +78,6 @@ impl Http {
             .accept("")
             .max_response_header_size(MAX_HEAD)
             .max_idle_age(MAX_IDLE)
-            .input_buffer_size(INPUT)
-            .output_buffer_size(BUFFER)
             .timeout_await_100(Some(EXPECT_WAIT))
             .timeout_recv_response(Some(settings.timeout))
             .timeout_recv_body(Some(settings.timeout))

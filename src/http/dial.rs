@@ -152,7 +152,7 @@ impl Call<'_> {
                 return Err(NoConnection::other(self.too_long("connecting took")));
             }
             let share = if further == 0 { left } else { left / 2 };
-            match Tcp::connect(*address, share, self.details.config) {
+            match Tcp::connect(*address, share) {
                 Ok(tcp) => {
                     self.took.connect += start.elapsed();
                     self.address = Some(*address);
@@ -178,7 +178,7 @@ impl Call<'_> {
         way: Box<dyn Transport>,
     ) -> Result<Box<dyn Transport>, NoConnection> {
         let stream = self.adapt(way);
-        match Secure::new(&self.dial.tls, host, stream, self.details.config) {
+        match Secure::new(&self.dial.tls, host, stream) {
             Ok(secure) => {
                 self.tls = Some(secure.version());
                 Ok(Box::new(secure))

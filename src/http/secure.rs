@@ -9,11 +9,9 @@ use std::sync::{Arc, OnceLock};
 use rustls::ProtocolVersion;
 use rustls::client::{ClientConfig, ClientConnection};
 use rustls::pki_types::ServerName;
-use ureq::config::Config;
-use ureq::unversioned::transport::{
-    Buffers, LazyBuffers, NextTimeout, Transport, TransportAdapter,
-};
+use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport, TransportAdapter};
 
+use super::buffers::Buffers;
 use super::dial::tls_error;
 use crate::{ClientCertificate, Roots, Settings, tls};
 
@@ -44,7 +42,7 @@ impl Tls {
 
 /// An encrypted connection.
 pub(super) struct Secure {
-    buffers: LazyBuffers,
+    buffers: Buffers,
     session: Session,
 }
 
@@ -53,12 +51,7 @@ impl Secure {
     ///
     /// # Errors
     /// An [`io::Error`] that holds a [`rustls::Error`] or is the connection's own.
-    pub(super) fn new(
-        tls: &Tls,
-        host: &str,
-        mut stream: TransportAdapter,
-        sizes: &Config,
-    ) -> io::Result<Self> {
+    pub(super) fn new(tls: &Tls, host: &str, mut stream: TransportAdapter) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let mut tls = tls
             .config()
@@ -72,7 +65,7 @@ impl Secure {
             });
         }
         Ok(Self {
-            buffers: LazyBuffers::new(sizes.input_buffer_size(), sizes.output_buffer_size()),
+            buffers: Buffers::default(),
             session: Session {
                 tls,
                 stream,
@@ -91,7 +84,7 @@ impl Secure {
 }
 
 impl Transport for Secure {
-    fn buffers(&mut self) -> &mut dyn Buffers {
+    fn buffers(&mut self) -> &mut dyn transport::Buffers {
         &mut self.buffers
     }
 

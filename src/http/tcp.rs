@@ -6,28 +6,24 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use ureq::config::Config;
-use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport};
 
 use super::BUFFER;
+use super::buffers::Buffers;
 
 /// The shortest wait that a socket takes.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 pub(super) struct Tcp {
     socket: Socket,
-    buffers: LazyBuffers,
+    buffers: Buffers,
     /// A write failed. Whatever is written from then on goes nowhere, without another error: TLS would not read before
     /// it is rid of what it has to say.
     broken: bool,
 }
 
 impl Tcp {
-    pub(super) fn connect(
-        address: SocketAddr,
-        within: Duration,
-        sizes: &Config,
-    ) -> io::Result<Self> {
+    pub(super) fn connect(address: SocketAddr, within: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, within.max(SHORTEST))?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -36,14 +32,14 @@ impl Tcp {
                 read_timeout: None,
                 write_timeout: None,
             },
-            buffers: LazyBuffers::new(sizes.input_buffer_size(), sizes.output_buffer_size()),
+            buffers: Buffers::default(),
             broken: false,
         })
     }
 }
 
 impl Transport for Tcp {
-    fn buffers(&mut self) -> &mut dyn Buffers {
+    fn buffers(&mut self) -> &mut dyn transport::Buffers {
         &mut self.buffers
     }
 
