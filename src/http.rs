@@ -68,7 +68,7 @@ pub(crate) struct Text {
 
 impl Http {
     pub(crate) fn new(settings: Settings, report: Report) -> Self {
-        let wire = Arc::new(Wire::new(settings.stall_timeout));
+        let wire = Arc::new(Wire::new(&settings));
         let config = Config::builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -80,7 +80,8 @@ impl Http {
             .max_idle_age(MAX_IDLE)
             .timeout_await_100(Some(EXPECT_WAIT))
             .timeout_recv_response(Some(settings.timeout))
-            .timeout_recv_body(Some(settings.timeout))
+            // For the tap to see that a body is on its way; how long it may take depends on what it is.
+            .timeout_recv_body(Some(Settings::LONGEST))
             .build();
         let routes = Arc::new(Routes::new(&settings));
         let connector = Dial::new(

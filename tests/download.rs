@@ -237,6 +237,17 @@ fn a_stalled_transfer_goes_on() {
 }
 
 #[test]
+fn a_transfer_that_moves_may_take_longer_than_an_answer() {
+    let slow = || content(media()).drip(media().len() / 3, Duration::from_millis(350));
+    for reply in [slow(), slow().chunked(100_000), slow().until_close()] {
+        is_whole(download(
+            vec![reply],
+            &["--timeout", "1s", "--max-retries", "0"],
+        ));
+    }
+}
+
+#[test]
 fn a_server_that_is_never_whole_is_given_up() {
     let cut = || content(media()).truncated(300_000);
     is_untouched(

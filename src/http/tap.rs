@@ -17,6 +17,7 @@ use ureq::unversioned::transport::{
 use super::MAX_HEAD;
 use super::dial::tls_error;
 use super::routes::Routes;
+use crate::Settings;
 use crate::tunnel::{Absolute, is_informational};
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -25,6 +26,8 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 #[derive(Default)]
 pub(super) struct Wire {
     stall: Duration,
+    /// For the body of an answer that is no transfer.
+    timeout: Duration,
     /// The answer's body may take any time, as long as it moves.
     transfer: AtomicBool,
     /// See [`Wire::limit`].
@@ -34,9 +37,10 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stall: Duration) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            stall,
+            stall: settings.stall_timeout,
+            timeout: settings.timeout,
             ..Self::default()
         }
     }
@@ -111,6 +115,7 @@ impl Connector<Box<dyn Transport>> for TapConnector {
             answer_is_in: false,
             closed: false,
             in_head: false,
+            body_until: None,
             unread: false,
         }))
     }
@@ -132,6 +137,8 @@ pub(super) struct Tap {
     closed: bool,
     /// The final head of the answer has not come yet.
     in_head: bool,
+    /// The body of the answer may come until then.
+    body_until: Option<Instant>,
     /// What came while `100 Continue` was waited for has not been looked at as an answer.
     unread: bool,
 }
@@ -215,6 +222,7 @@ impl Transport for Tap {
         }
         let is_start = !self.wire.sent.swap(true, Ordering::Relaxed);
         self.in_head = true;
+        self.body_until = None;
         let timeout = self.stalling(timeout);
         let error = match self.transmit(amount, is_start, timeout) {
             Ok(()) => return Ok(()),
@@ -255,7 +263,14 @@ impl Transport for Tap {
                 after: time::Duration::NotHappening,
                 ..self.stalling(timeout)
             },
-            Timeout::RecvBody => self.wire.limited(self.stalling(timeout)),
+            Timeout::RecvBody => {
+                let now = Instant::now();
+                let until = *self.body_until.get_or_insert(now + self.wire.timeout);
+                self.wire.limited(NextTimeout {
+                    after: time::Duration::Exact(until.saturating_duration_since(now)),
+                    ..self.stalling(timeout)
+                })
+            }
             _ => self.wire.limited(timeout),
         };
         // Informational answers without end take no longer than one that is final.
