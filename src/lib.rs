@@ -39,6 +39,7 @@ mod multipart;
 mod net;
 mod obstacle;
 mod output;
+mod pages;
 mod proxy;
 mod pump;
 mod random;

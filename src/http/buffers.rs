@@ -4,6 +4,7 @@
 use ureq::unversioned::transport;
 
 use super::{BUFFER, MAX_HEAD};
+use crate::pages::Pages;
 
 /// The largest head, and a little of what follows, so that a larger one is seen as such.
 const INPUT: usize = MAX_HEAD + 4096;
@@ -14,9 +15,8 @@ const SCRATCH: usize = 16 * 1024;
 /// An output and an input, made when one of them is needed first.
 #[derive(Default)]
 pub(super) struct Buffers {
-    /// The output, then the input. Both in one piece: what has 128 KiB or more comes from the kernel, which has
-    /// zeroed it, and not out of the heap, where that is still to be done.
-    memory: Vec<u8>,
+    /// The output, then the input: one piece is large enough to come from the kernel.
+    memory: Option<Pages>,
     /// What of the input has been read, and not been used yet.
     start: usize,
     end: usize,
@@ -26,10 +26,10 @@ pub(super) struct Buffers {
 
 impl Buffers {
     fn halves(&mut self) -> (&mut [u8], &mut [u8]) {
-        if self.memory.is_empty() {
-            self.memory = vec![0; BUFFER + INPUT + SCRATCH];
-        }
-        self.memory.split_at_mut(BUFFER)
+        let memory = self
+            .memory
+            .get_or_insert_with(|| Pages::new(BUFFER + INPUT + SCRATCH));
+        memory.bytes_mut().split_at_mut(BUFFER)
     }
 }
 
@@ -39,8 +39,10 @@ impl transport::Buffers for Buffers {
     }
 
     fn input(&self) -> &[u8] {
-        let input = self.memory.get(BUFFER..).unwrap_or_default();
-        &input[self.start..self.end]
+        match &self.memory {
+            Some(memory) => &memory.bytes()[BUFFER..][self.start..self.end],
+            None => &[],
+        }
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
