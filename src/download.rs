@@ -10,9 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::event::Event;
-use crate::http::{BUFFER, Failure, Http, Miss};
+use crate::http::{Failure, Http, Miss};
 use crate::message::{Head, Request};
 use crate::output::Output;
+use crate::pages::Pages;
 use crate::range::content_range;
 use crate::retry::Outcome;
 use crate::url::segment;
@@ -21,6 +22,8 @@ use crate::{Error, job, random};
 
 pub use crate::output::check_output;
 
+/// The most bytes that are read and written at once. A gigabyte takes a tenth longer in pieces of 64 KiB.
+const PIECE: usize = 256 * 1024;
 /// How long content may be missing after its job is completed.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -236,9 +239,10 @@ impl Transfer<'_> {
             let _ = body.take(4096).read_to_end(&mut start);
             return Err(not_media(&start));
         }
-        let mut buffer = vec![0; BUFFER];
+        let mut buffer = Pages::new(PIECE);
+        let buffer = buffer.bytes_mut();
         loop {
-            let count = match body.read(&mut buffer) {
+            let count = match body.read(buffer) {
                 Ok(0) => break,
                 Ok(count) => count,
                 Err(error) => return Err(self.http.broken_off(error)),

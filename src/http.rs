@@ -2,6 +2,7 @@
 //! what came of it, and goes round again as [`retry`](crate::retry) allows.
 
 mod buffers;
+mod content;
 mod dial;
 mod meter;
 mod miss;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use ureq::unversioned::transport::Connector;
 use ureq::{Agent, SendBody, config::Config, http};
 
+use self::content::Content;
 use self::dial::Dial;
 use self::meter::Meter;
 pub(crate) use self::miss::{Failure, Miss};
@@ -41,9 +43,8 @@ const EXPECT_WAIT: Duration = Duration::from_secs(1);
 /// An idle connection may wait this long for its next request; longer than any pause between polls.
 const MAX_IDLE: Duration = Duration::from_secs(300);
 const MAX_REDIRECTS: u32 = 10;
-/// Bytes that move at once, each way. Pieces eight times as large, which are a megabyte more of memory, bring a
-/// gigabyte only a tenth faster.
-pub(crate) const BUFFER: usize = 64 * 1024;
+/// Bytes that move at once, each way, through ureq.
+const BUFFER: usize = 64 * 1024;
 
 /// Sends requests to one server over as few connections as it allows.
 pub(crate) struct Http {
@@ -310,10 +311,14 @@ impl Http {
             let source = credentials_wanted(proxy).at_proxy(proxy);
             return Err(self.failure(ureq::Error::Other(source.into()), url));
         }
-        Ok(Opened {
-            head,
-            body: Box::new(body.into_reader()),
-        })
+        let body: Box<dyn Read> = match body.content_length() {
+            Some(length) if transfer && head.is_success() => {
+                self.wire.hand_over();
+                Box::new(Content::new(body.into_reader(), length))
+            }
+            _ => Box::new(body.into_reader()),
+        };
+        Ok(Opened { head, body })
     }
 
     /// Reads a body of JSON whole, or as much of an error's as is worth showing.

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs;
 use std::net::TcpListener;
 
 use support::{
@@ -69,6 +70,33 @@ fn https_goes_through_each_kind_of_proxy() {
             "{request}"
         );
         assert!(!request.to_lowercase().contains("proxy"), "{request}");
+    }
+}
+
+#[test]
+fn content_comes_whole_through_each_kind_of_proxy() {
+    let content: Vec<u8> = (0..250_000u32).flat_map(u32::to_le_bytes).collect();
+    let authority = Authority::new();
+    for scheme in ["http", "https", "socks5h"] {
+        let reply = Reply::status(200)
+            .header("Content-Type", "video/mp4")
+            .body(content.clone());
+        let server = Server::script(vec![reply]);
+        let proxy = match scheme {
+            "https" => Proxy::with_tls(server.port(), &authority.issue(&["127.0.0.1"])),
+            _ => Proxy::to(server.port()),
+        };
+        let outcome = openai(&["videos", "download-content", "video_1", "-o", "out.mp4"])
+            .file("ca.pem", &authority.pem)
+            .args(&["--cacert", "ca.pem", "--allow-http"])
+            .env("OPENAI_BASE_URL", "http://gateway.invalid:8080/v1")
+            .env("http_proxy", proxy.url(scheme))
+            .run();
+        outcome.code(0);
+        let file = fs::read(outcome.directory.join("out.mp4")).unwrap();
+        assert!(file == content, "{scheme}: {} bytes", file.len());
+        proxy.finish();
+        server.finish();
     }
 }
 

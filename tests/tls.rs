@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs;
 use std::net::TcpListener;
 use std::thread;
 
@@ -285,6 +286,39 @@ fn what_follows_on_an_answer_is_not_taken_for_the_next_one() {
         .args(&["--wait", "--wait-timeout", "1s", "-q"])
         .run()
         .code(8);
+    server.finish();
+}
+
+#[test]
+fn content_ends_where_its_length_says_or_is_called_cut() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["localhost"]);
+    // Several records, of which the first comes with the head.
+    let content = "video".repeat(12_000);
+    let head = |length: usize| {
+        format!("HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {length}\r\n\r\n")
+    };
+    let download = |server: &TlsServer| {
+        openai(&["videos", "download-content", "video_1", "-o", "out.mp4"])
+            .file("ca.pem", &authority.pem)
+            .args(&["--cacert", "ca.pem", "--max-retries", "0"])
+            .args(&["--base-url", &server.url("localhost")])
+            .run()
+    };
+
+    let more = head(content.len()) + &content + "and more\0and more";
+    let server = TlsServer::holding(&identity, &more);
+    let outcome = download(&server);
+    outcome.code(0);
+    let file = fs::read_to_string(outcome.directory.join("out.mp4")).unwrap();
+    assert!(file == content, "{} bytes", file.len());
+    server.finish();
+
+    let cut = head(content.len() + 1) + &content;
+    let server = TlsServer::hanging_up(&identity, 0, &cut);
+    download(&server)
+        .code(6)
+        .stderr_contains("60000 of 60001 bytes came\n");
     server.finish();
 }
 

@@ -14,6 +14,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, NextTimeout, Transport, TransportAdapter, time,
 };
 
+use super::content::Way;
 use super::routes::{Routes, host_and_port};
 use super::secure::{Secure, Tls};
 use super::tap::Wire;
@@ -54,7 +55,7 @@ impl Dial {
 }
 
 impl Connector for Dial {
-    type Out = Box<dyn Transport>;
+    type Out = Box<dyn Way>;
 
     fn connect(
         &self,
@@ -99,7 +100,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn connection(mut self) -> Result<Box<dyn Transport>, NoConnection> {
+    fn connection(mut self) -> Result<Box<dyn Way>, NoConnection> {
         let (host, port) = host_and_port(self.details.uri);
         let proxy = self.dial.routes.proxy(self.details.uri);
         let mut way = match proxy {
@@ -143,7 +144,7 @@ impl Call<'_> {
     }
 
     /// A connection to the first address that takes one. Each but the last has half of the time that is left.
-    fn tcp(&mut self, addresses: &[SocketAddr]) -> Result<Box<dyn Transport>, NoConnection> {
+    fn tcp(&mut self, addresses: &[SocketAddr]) -> Result<Box<dyn Way>, NoConnection> {
         let start = Instant::now();
         let mut reason = NoConnection::other("there is no address to connect to");
         for (address, further) in addresses.iter().zip((0..addresses.len()).rev()) {
@@ -172,11 +173,7 @@ impl Call<'_> {
         Err(reason)
     }
 
-    fn encrypt(
-        &mut self,
-        host: &str,
-        way: Box<dyn Transport>,
-    ) -> Result<Box<dyn Transport>, NoConnection> {
+    fn encrypt(&mut self, host: &str, way: Box<dyn Way>) -> Result<Box<dyn Way>, NoConnection> {
         let stream = self.adapt(way);
         match Secure::new(&self.dial.tls, host, stream) {
             Ok(secure) => {
@@ -193,7 +190,7 @@ impl Call<'_> {
         proxy: &Proxy,
         host: &str,
         port: u16,
-    ) -> Result<Box<dyn Transport>, NoConnection> {
+    ) -> Result<Box<dyn Way>, NoConnection> {
         // For SOCKS, one after the other: `None` is the name itself.
         let mut targets = vec![None];
         let is_local = match proxy.kind {
@@ -239,7 +236,7 @@ impl Call<'_> {
         &mut self,
         proxy: &Proxy,
         addresses: &[SocketAddr],
-    ) -> Result<Box<dyn Transport>, NoConnection> {
+    ) -> Result<Box<dyn Way>, NoConnection> {
         let tcp = self.tcp(addresses)?;
         match proxy.kind {
             Kind::Https => self.encrypt(&proxy.host, tcp),
@@ -261,7 +258,7 @@ impl Call<'_> {
     }
 
     /// A connection to talk to a proxy or shake hands over, no longer than there is time for connecting.
-    fn adapt(&self, way: Box<dyn Transport>) -> TransportAdapter {
+    fn adapt(&self, way: Box<dyn Way>) -> TransportAdapter<Box<dyn Way>> {
         let mut stream = TransportAdapter::new(way, Arc::clone(&self.details.current_time));
         stream.set_timeout(self.limit(self.left()));
         stream
@@ -300,7 +297,7 @@ pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 }
 
 /// A connection through a proxy. That it is encrypted as far as the proxy says nothing about the way beyond.
-struct Tunnel(Box<dyn Transport>);
+struct Tunnel(Box<dyn Way>);
 
 impl fmt::Debug for Tunnel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -323,5 +320,11 @@ impl Transport for Tunnel {
 
     fn is_open(&mut self) -> bool {
         self.0.is_open()
+    }
+}
+
+impl Way for Tunnel {
+    fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
+        self.0.read(room, timeout)
     }
 }

@@ -12,6 +12,7 @@ use rustls::pki_types::ServerName;
 use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport, TransportAdapter};
 
 use super::buffers::Buffers;
+use super::content::Way;
 use super::dial::tls_error;
 use crate::{ClientCertificate, Roots, Settings, tls};
 
@@ -51,7 +52,11 @@ impl Secure {
     ///
     /// # Errors
     /// An [`io::Error`] that holds a [`rustls::Error`] or is the connection's own.
-    pub(super) fn new(tls: &Tls, host: &str, mut stream: TransportAdapter) -> io::Result<Self> {
+    pub(super) fn new(
+        tls: &Tls,
+        host: &str,
+        mut stream: TransportAdapter<Box<dyn Way>>,
+    ) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let mut tls = tls
             .config()
@@ -80,6 +85,13 @@ impl Secure {
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
             _ => "TLS 1.3",
         }
+    }
+}
+
+impl Way for Secure {
+    fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
+        self.session.stream.set_timeout(timeout);
+        Ok(self.session.read(room)?)
     }
 }
 
@@ -112,7 +124,7 @@ impl Transport for Secure {
 /// What was agreed on, and the connection below.
 struct Session {
     tls: ClientConnection,
-    stream: TransportAdapter,
+    stream: TransportAdapter<Box<dyn Way>>,
     /// What ended the session, not told yet.
     failure: Option<rustls::Error>,
 }

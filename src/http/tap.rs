@@ -1,10 +1,12 @@
 //! The last link of the connector chain, above TCP, proxy and TLS: the first byte that passes it is a byte of the
 //! request, and what is said to a proxy does not pass it. So it knows whether a request left this machine, which
 //! ureq's public interface does not tell. It also puts the stall timeout where bodies move and only there, hears the
-//! answer of a server that hangs up in the middle of an upload, and passes over informational answers.
+//! answer of a server that hangs up in the middle of an upload, passes over informational answers, and hands the
+//! connection over to who reads content of known length.
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +17,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::MAX_HEAD;
+use super::content::{Gone, Handover, Way, not_the_end};
 use super::dial::tls_error;
 use super::routes::Routes;
 use crate::Settings;
@@ -32,6 +35,8 @@ pub(super) struct Wire {
     transfer: AtomicBool,
     /// See [`Wire::limit`].
     limit: Mutex<Option<Instant>>,
+    /// See [`Wire::hand_over`].
+    handover: AtomicBool,
     sent: AtomicBool,
     answered: AtomicBool,
 }
@@ -47,8 +52,15 @@ impl Wire {
 
     pub(super) fn start(&self, transfer: bool) {
         self.transfer.store(transfer, Ordering::Relaxed);
+        self.handover.store(false, Ordering::Relaxed);
         self.sent.store(false, Ordering::Relaxed);
         self.answered.store(false, Ordering::Relaxed);
+    }
+
+    /// The content of this answer has a known length: [`Content`](super::content::Content) reads what ureq has not
+    /// read of it by now.
+    pub(super) fn hand_over(&self) {
+        self.handover.store(true, Ordering::Relaxed);
     }
 
     /// Neither a connection nor an answer's head is waited for beyond this time, whatever timeout each has.
@@ -100,13 +112,13 @@ pub(super) struct TapConnector {
     pub(super) routes: Arc<Routes>,
 }
 
-impl Connector<Box<dyn Transport>> for TapConnector {
+impl Connector<Box<dyn Way>> for TapConnector {
     type Out = Tap;
 
     fn connect(
         &self,
         details: &ConnectionDetails,
-        chained: Option<Box<dyn Transport>>,
+        chained: Option<Box<dyn Way>>,
     ) -> Result<Option<Tap>, ureq::Error> {
         Ok(chained.map(|inner| Tap {
             inner,
@@ -128,7 +140,7 @@ impl fmt::Debug for TapConnector {
 }
 
 pub(super) struct Tap {
-    inner: Box<dyn Transport>,
+    inner: Box<dyn Way>,
     /// The form that a proxy wants requests in.
     absolute: Option<Absolute>,
     wire: Arc<Wire>,
@@ -247,17 +259,17 @@ impl Transport for Tap {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        if std::mem::take(&mut self.answer_is_in) && self.drop_informational() {
+        if mem::take(&mut self.answer_is_in) && self.drop_informational() {
             return Ok(true);
         }
         // A final answer instead of `100 Continue`: ureq has left it in the buffer and would wait for more of it.
-        let unread = std::mem::take(&mut self.unread) && !self.inner.buffers().input().is_empty();
+        let unread = mem::take(&mut self.unread) && !self.inner.buffers().input().is_empty();
         if unread && timeout.reason == Timeout::RecvResponse && self.drop_informational() {
             return Ok(true);
         }
         self.unread = timeout.reason == Timeout::Await100;
-        let is_transfer =
-            timeout.reason == Timeout::RecvBody && self.wire.transfer.load(Ordering::Relaxed);
+        let is_body = timeout.reason == Timeout::RecvBody;
+        let is_transfer = is_body && self.wire.transfer.load(Ordering::Relaxed);
         let timeout = match timeout.reason {
             _ if is_transfer => NextTimeout {
                 after: time::Duration::NotHappening,
@@ -273,6 +285,10 @@ impl Transport for Tap {
             }
             _ => self.wire.limited(timeout),
         };
+        if is_body && self.wire.handover.load(Ordering::Relaxed) {
+            let way = mem::replace(&mut self.inner, Box::new(Gone::default()));
+            return Err(io::Error::other(Handover { way, timeout }).into());
+        }
         // Informational answers without end take no longer than one that is final.
         let until = match timeout.after {
             time::Duration::Exact(after) => Instant::now().checked_add(after),
@@ -282,10 +298,7 @@ impl Transport for Tap {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let after = left.map_or(time::Duration::NotHappening, time::Duration::Exact);
             let more = match self.inner.await_input(NextTimeout { after, ..timeout }) {
-                // ureq takes these for the end, but media that were cut look like media.
-                Err(ureq::Error::Io(error)) if is_transfer && is_cut(&error) => {
-                    return Err(io::Error::other("the connection was cut").into());
-                }
+                Err(error) if is_transfer => return Err(not_the_end(error)),
                 done => done?,
             };
             if !more || self.drop_informational() {
@@ -311,15 +324,6 @@ fn head_end(input: &[u8]) -> Option<usize> {
         _ => None,
     };
     (0..input.len()).find_map(ends)
-}
-
-fn is_cut(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-    )
 }
 
 impl fmt::Debug for Tap {

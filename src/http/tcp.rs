@@ -10,6 +10,7 @@ use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport};
 
 use super::BUFFER;
 use super::buffers::Buffers;
+use super::content::Way;
 
 /// The shortest wait that a socket takes.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -35,6 +36,12 @@ impl Tcp {
             buffers: Buffers::default(),
             broken: false,
         })
+    }
+}
+
+impl Way for Tcp {
+    fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
+        self.socket.read(room, timeout)
     }
 }
 
