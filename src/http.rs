@@ -1,5 +1,5 @@
 //! The only user of ureq, with the modules inside it: sends a request, follows a redirect where that is safe, tells
-//! what came of it, and goes round again as [`retry`](crate::retry) allows.
+//! what came of it, and goes round again as [`retry`] allows.
 
 mod buffers;
 mod content;
