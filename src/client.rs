@@ -21,7 +21,8 @@ use crate::{Error, Job, Settings, random};
 
 const EXTENSIONS: &str = "/videos/extensions";
 
-/// A blocking client of one server. Cheap to make; connections are opened when needed and kept.
+/// A blocking client of one server. Cheap to make; connections are opened when needed, and kept but for one that
+/// brought a large download.
 ///
 /// One call at a time: whether a request was sent is known for the one that is under way. Each thread makes its own
 /// client, and the compiler holds them to it:

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::event::Event;
-use crate::http::{Failure, Http, Miss};
+use crate::http::{Failure, Http, Miss, Opened};
 use crate::message::{Head, Request};
 use crate::output::Output;
 use crate::pages::Pages;
@@ -172,7 +172,7 @@ impl Transfer<'_> {
         let miss = |http: &Http, failure| Stop::Miss(http.missed(&request, failure));
         let mut opened = self
             .http
-            .open(&request, true)
+            .open(&request)
             .map_err(|failure| miss(self.http, failure))?;
         match opened.head.status {
             206 if asked_for_a_part => match self.rest(&opened.head) {
@@ -194,7 +194,7 @@ impl Transfer<'_> {
                 return Err(miss(self.http, Failure::Cut(why)));
             }
             200 | 203 => self
-                .start_over(&opened.head)
+                .start_over(&opened)
                 .map_err(|error| Stop::Miss(error.into()))?,
             status @ 200..300 => {
                 let why = format!("HTTP {status} is no answer that brings the whole content");
@@ -206,11 +206,12 @@ impl Transfer<'_> {
                 return Err(self.refused(&request, &opened.head, &body));
             }
         }
-        self.copy(&opened.head, &mut opened.body)
+        self.copy(opened)
             .map_err(|failure| miss(self.http, failure))
     }
 
-    fn copy(&mut self, head: &Head, body: &mut dyn Read) -> Result<(), Failure> {
+    fn copy(&mut self, opened: Opened) -> Result<(), Failure> {
+        let Opened { head, body, length } = opened;
         let content_type = head
             .header("content-type")
             .unwrap_or("of no type")
@@ -239,6 +240,7 @@ impl Transfer<'_> {
             let _ = body.take(4096).read_to_end(&mut start);
             return Err(not_media(&start));
         }
+        let mut body = self.http.transfer(body, length);
         let mut buffer = Pages::new(PIECE);
         let buffer = buffer.bytes_mut();
         loop {
@@ -291,15 +293,13 @@ impl Transfer<'_> {
     }
 
     /// Prepares for the content from its first byte.
-    fn start_over(&mut self, head: &Head) -> Result<(), Error> {
-        let validator = validator(head);
+    fn start_over(&mut self, opened: &Opened) -> Result<(), Error> {
+        let validator = validator(&opened.head);
         let same = validator.is_some() && validator == self.validator;
         self.output.rewind(same)?;
         self.position = 0;
         self.validator = validator;
-        self.total = head
-            .header("content-length")
-            .and_then(|text| text.trim().parse().ok());
+        self.total = opened.length;
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ureq::unversioned::transport::Connector;
-use ureq::{Agent, SendBody, config::Config, http};
+use ureq::{Agent, BodyReader, SendBody, config::Config, http};
 
 use self::content::Content;
 use self::dial::Dial;
@@ -58,7 +58,9 @@ pub(crate) struct Http {
 /// An answer whose body is still on its way.
 pub(crate) struct Opened {
     pub(crate) head: Head,
-    pub(crate) body: Box<dyn Read>,
+    pub(crate) body: BodyReader<'static>,
+    /// Of the body, in bytes, where the server says.
+    pub(crate) length: Option<u64>,
 }
 
 /// An answer that was read whole.
@@ -175,7 +177,7 @@ impl Http {
 
     /// Sends a request once, and reads the answer whole.
     pub(crate) fn once(&self, request: &Request<'_>) -> Result<Text, Miss> {
-        let answer = self.open(request, false).and_then(|mut opened| {
+        let answer = self.open(request).and_then(|mut opened| {
             let body = self.read(&opened.head, &mut opened.body)?;
             Ok(Text {
                 head: opened.head,
@@ -190,9 +192,8 @@ impl Http {
     }
 
     /// Sends a request once and gives the answer as soon as its head is there, whatever its status. A GET follows
-    /// redirects; away from the server that the user named it carries none of their headers. `transfer`: the body
-    /// may take any time, as long as it moves.
-    pub(crate) fn open(&self, request: &Request<'_>, transfer: bool) -> Result<Opened, Failure> {
+    /// redirects; away from the server that the user named it carries none of their headers.
+    pub(crate) fn open(&self, request: &Request<'_>) -> Result<Opened, Failure> {
         let home = self.url(request.path);
         let mut url = home.clone();
         let mut ask_first = request.asks_first();
@@ -202,7 +203,7 @@ impl Http {
                 true => request.headers(&self.settings, ask_first),
                 false => request.headers_for_strangers(),
             };
-            let opened = self.exchange(request, &url, &headers, transfer)?;
+            let opened = self.exchange(request, &url, &headers)?;
             let location = opened.head.header("location").unwrap_or_default();
             match opened.head.status {
                 // The server does not know `Expect`; it has read nothing of the body (RFC 9110, 10.1.1).
@@ -236,7 +237,6 @@ impl Http {
         request: &Request<'_>,
         url: &str,
         headers: &Headers,
-        transfer: bool,
     ) -> Result<Opened, Failure> {
         let method = request.method.name();
         let is_own = url == self.url(request.path);
@@ -249,7 +249,7 @@ impl Http {
             url: &shown_url,
             headers: &shown(headers),
         });
-        self.wire.start(transfer);
+        self.wire.start();
 
         let unusable = |error: http::Error| match is_own {
             true => Failure::Final(Error::invalid(format!(
@@ -311,14 +311,20 @@ impl Http {
             let source = credentials_wanted(proxy).at_proxy(proxy);
             return Err(self.failure(ureq::Error::Other(source.into()), url));
         }
-        let body: Box<dyn Read> = match body.content_length() {
-            Some(length) if transfer && head.is_success() => {
-                self.wire.hand_over();
-                Box::new(Content::new(body.into_reader(), length))
-            }
-            _ => Box::new(body.into_reader()),
-        };
-        Ok(Opened { head, body })
+        Ok(Opened {
+            head,
+            length: body.content_length(),
+            body: body.into_reader(),
+        })
+    }
+
+    /// The body of the answer that was opened last, if it is one that may take any time, as long as it moves.
+    pub(crate) fn transfer(&self, body: BodyReader<'static>, length: Option<u64>) -> Box<dyn Read> {
+        self.wire.transfer(length.is_some());
+        match length {
+            Some(length) => Box::new(Content::new(body, length)),
+            None => Box::new(body),
+        }
     }
 
     /// Reads a body of JSON whole, or as much of an error's as is worth showing.

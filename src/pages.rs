@@ -3,9 +3,9 @@
 /// A page of memory on most machines. Where they are larger, this does no harm.
 const PAGE: usize = 4096;
 
-/// Zeroed memory that begins where a page begins. Of 128 KiB and above the C libraries take it from the kernel, which
-/// gives it page by page, as it is touched, but put a few bytes of their own before it. The kernel has files and
-/// packets in whole pages, and a processor copies slowly between places that differ by just a few bytes in their
+/// Zeroed memory that begins where a page begins. As a rule the C libraries take 128 KiB and above from the kernel,
+/// which gives it page by page, as it is touched, and put a few bytes of their own before it. The kernel has files
+/// and packets in whole pages, and a processor copies slowly between places that differ by just a few bytes in their
 /// place within a page: an upload takes a tenth longer.
 pub(crate) struct Pages {
     memory: Vec<u8>,

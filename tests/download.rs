@@ -248,6 +248,38 @@ fn a_transfer_that_moves_may_take_longer_than_an_answer() {
 }
 
 #[test]
+fn what_comes_in_place_of_media_is_bounded_by_the_timeout() {
+    let text = format!("<!-- {} the end -->", "x".repeat(200));
+    for (status, kind, code) in [
+        (401, "application/json", 4),
+        (400, "text/plain", 3),
+        (200, "text/html", 3),
+        (200, "application/json", 3),
+    ] {
+        let reply = Reply::status(status)
+            .header("Content-Type", kind)
+            .body(&*text)
+            .drip(1, Duration::from_millis(100));
+        let (outcome, _) = download(vec![reply], &["--timeout", "500ms", "--max-retries", "0"]);
+        outcome.code(code).stdout("").never_shows("the end");
+    }
+}
+
+#[test]
+fn a_length_that_is_said_twice_is_a_length() {
+    let twice = || {
+        let length = media().len();
+        content(media()).header("Content-Length", &format!("{length}, {length}"))
+    };
+    is_whole(download(vec![twice()], &[]));
+    is_untouched(
+        download(vec![twice().truncated(300_000)], &["--max-retries", "0"]),
+        6,
+        "the server closed the connection",
+    );
+}
+
+#[test]
 fn a_server_that_is_never_whole_is_given_up() {
     let cut = || content(media()).truncated(300_000);
     is_untouched(

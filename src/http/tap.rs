@@ -31,12 +31,11 @@ pub(super) struct Wire {
     stall: Duration,
     /// For the body of an answer that is no transfer.
     timeout: Duration,
-    /// The answer's body may take any time, as long as it moves.
+    /// See [`Wire::transfer`].
     transfer: AtomicBool,
+    handover: AtomicBool,
     /// See [`Wire::limit`].
     limit: Mutex<Option<Instant>>,
-    /// See [`Wire::hand_over`].
-    handover: AtomicBool,
     sent: AtomicBool,
     answered: AtomicBool,
 }
@@ -50,17 +49,18 @@ impl Wire {
         }
     }
 
-    pub(super) fn start(&self, transfer: bool) {
-        self.transfer.store(transfer, Ordering::Relaxed);
+    pub(super) fn start(&self) {
+        self.transfer.store(false, Ordering::Relaxed);
         self.handover.store(false, Ordering::Relaxed);
         self.sent.store(false, Ordering::Relaxed);
         self.answered.store(false, Ordering::Relaxed);
     }
 
-    /// The content of this answer has a known length: [`Content`](super::content::Content) reads what ureq has not
-    /// read of it by now.
-    pub(super) fn hand_over(&self) {
-        self.handover.store(true, Ordering::Relaxed);
+    /// The rest of the answer's body may take any time, as long as it moves. If its length `is_known`,
+    /// [`Content`](super::content::Content) reads what ureq has not read by now.
+    pub(super) fn transfer(&self, is_known: bool) {
+        self.transfer.store(true, Ordering::Relaxed);
+        self.handover.store(is_known, Ordering::Relaxed);
     }
 
     /// Neither a connection nor an answer's head is waited for beyond this time, whatever timeout each has.
@@ -268,8 +268,8 @@ impl Transport for Tap {
             return Ok(true);
         }
         self.unread = timeout.reason == Timeout::Await100;
-        let is_body = timeout.reason == Timeout::RecvBody;
-        let is_transfer = is_body && self.wire.transfer.load(Ordering::Relaxed);
+        let is_transfer =
+            timeout.reason == Timeout::RecvBody && self.wire.transfer.load(Ordering::Relaxed);
         let timeout = match timeout.reason {
             _ if is_transfer => NextTimeout {
                 after: time::Duration::NotHappening,
@@ -285,7 +285,7 @@ impl Transport for Tap {
             }
             _ => self.wire.limited(timeout),
         };
-        if is_body && self.wire.handover.load(Ordering::Relaxed) {
+        if is_transfer && self.wire.handover.load(Ordering::Relaxed) {
             let way = mem::replace(&mut self.inner, Box::new(Gone::default()));
             return Err(io::Error::other(Handover { way, timeout }).into());
         }
