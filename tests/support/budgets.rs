@@ -20,7 +20,7 @@ use bench::{Bench, Client, Kind, checked};
 
 const USAGE: &str = "usage: budgets --libc musl|gnu BINARY";
 const REQUEST_PAIRS: usize = 30;
-const TRANSFER_PAIRS: usize = 5;
+const TRANSFER_PAIRS: usize = 11;
 /// The resident set varies by some pages from run to run.
 const MEMORY_RUNS: usize = 5;
 
