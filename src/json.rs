@@ -71,6 +71,11 @@ pub fn unquoted(literal: &str) -> String {
     String::from_utf16_lossy(&units)
 }
 
+/// Whether a text is JSON.
+pub fn is_json(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
 /// A JSON string literal for `text`.
 pub(crate) fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()

@@ -59,7 +59,7 @@ pub use download::{Download, Target, Variant, check_output};
 pub use error::{ApiError, Error, shorten};
 pub use event::{Event, Phases};
 pub use job::{Job, Status};
-pub use json::unquoted;
+pub use json::{is_json, unquoted};
 pub use net::Family;
 pub use obstacle::{NoConnection, Obstacle};
 pub use proxy::{Exceptions, Proxies, Proxy};

@@ -138,8 +138,7 @@ struct Token {
 
 impl Token {
     fn json(&self) -> String {
-        let literal = || serde_json::from_str::<&RawValue>(&self.text).is_ok();
-        if !self.quoted && !self.text.starts_with(['"', '[', '{']) && literal() {
+        if !self.quoted && !self.text.starts_with(['"', '[', '{']) && json::is_json(&self.text) {
             self.text.clone()
         } else {
             json::quote(&self.text)

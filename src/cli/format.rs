@@ -4,10 +4,10 @@
 //! command line, so that scripts written for it go on working.
 
 use gjson::Kind;
-use openai_videos::{Error, Job, Status, unquoted};
+use openai_videos::{Error, Job, Status, is_json, unquoted};
 
 use super::flags::Args;
-use super::layout::{compact, depth, indented, is_json};
+use super::layout::{compact, depth, indented};
 use super::parse::choice;
 use super::table::table;
 use super::yaml::yaml;

@@ -1,8 +1,6 @@
 //! The layout of JSON: indented, on one line, in colours. Order, literals and unknown members stay as the server wrote
 //! them; only the white space between them changes.
 
-use serde_json::value::RawValue;
-
 /// What is nested deeper stays on one line, and so does all of what is longer, in bytes. Jobs have a level or three, and
 /// a few hundred bytes; indentation would make output of any size out of an answer made for that.
 pub(crate) const LEVELS: usize = 8;
@@ -15,11 +13,6 @@ const STRING: &str = "\u{1b}[32m";
 const NUMBER: &str = "\u{1b}[33m";
 const WORD: &str = "\u{1b}[36m";
 const PLAIN: &str = "\u{1b}[0m";
-
-/// Whether a text is JSON.
-pub(crate) fn is_json(text: &str) -> bool {
-    serde_json::from_str::<&RawValue>(text).is_ok()
-}
 
 /// The tokens of a JSON text, without the white space between them. Other text comes in pieces, too, and ends.
 #[derive(Clone)]

@@ -6,10 +6,12 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
-use openai_videos::{Error, FilePart, Job, NoConnection, Obstacle, Preview, PreviewBody, Settings};
+use openai_videos::{
+    Error, FilePart, Job, NoConnection, Obstacle, Preview, PreviewBody, Settings, is_json,
+};
 
 use super::format::View;
-use super::layout::{is_json, paint};
+use super::layout::paint;
 use super::terminal::{line, visible};
 
 /// The settings whose secrets are cut out of everything that is printed from now on.

@@ -84,11 +84,9 @@ impl Socket {
     /// Writes it all. The timeout is the longest time without a byte moving.
     fn write(&mut self, bytes: &[u8], timeout: NextTimeout) -> Result<(), ureq::Error> {
         let timeout = timeout.for_write();
-        let written = match allowed(timeout) {
-            Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
-            within => self.write_within(bytes, within),
-        };
-        written.map_err(|error| told(error, timeout))
+        let within = allowed(timeout)?;
+        self.write_within(bytes, within)
+            .map_err(|error| told(error, timeout))
     }
 
     fn write_within(&mut self, bytes: &[u8], within: Option<Duration>) -> io::Result<()> {
@@ -105,10 +103,10 @@ impl Socket {
                 Ok(count) => {
                     // If it is a part, that was taken at once, and then it waited in vain for room.
                     rest = &rest[count..];
-                    left = within.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST));
+                    left = rest_of(within, start);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    left = left.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST));
+                    left = rest_of(left, start);
                 }
                 Err(error) => return Err(error),
             }
@@ -119,11 +117,9 @@ impl Socket {
     /// Reads what has come, or waits for it. `0`: the end.
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
         let timeout = timeout.for_read();
-        let read = match allowed(timeout) {
-            Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
-            within => self.read_within(room, within),
-        };
-        read.map_err(|error| told(error, timeout))
+        let within = allowed(timeout)?;
+        self.read_within(room, within)
+            .map_err(|error| told(error, timeout))
     }
 
     fn read_within(&mut self, room: &mut [u8], within: Option<Duration>) -> io::Result<usize> {
@@ -136,7 +132,7 @@ impl Socket {
             }
             match (&self.stream).read(room) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    left = within.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST));
+                    left = rest_of(within, start);
                 }
                 done => return done,
             }
@@ -152,8 +148,18 @@ impl Socket {
     }
 }
 
-fn allowed(timeout: NextTimeout) -> Option<Duration> {
-    (!timeout.after.is_not_happening()).then_some(*timeout.after)
+/// How long to wait; `None` is for ever.
+fn allowed(timeout: NextTimeout) -> Result<Option<Duration>, ureq::Error> {
+    match timeout.after {
+        after if after.is_not_happening() => Ok(None),
+        after if after.is_zero() => Err(ureq::Error::Timeout(timeout.reason)),
+        after => Ok(Some(*after)),
+    }
+}
+
+/// What is left of a time that began at `start`, and no less than a socket takes.
+fn rest_of(within: Option<Duration>, start: Instant) -> Option<Duration> {
+    within.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST))
 }
 
 fn told(error: io::Error, timeout: NextTimeout) -> ureq::Error {
