@@ -9,22 +9,11 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use support::{CLIP, EXTEND, Outcome, Reply, Request, Server, TempDir, openai};
+use support::{
+    CLIP, DOWNLOAD, EXTEND, Outcome, Reply, Request, Server, TempDir, call, media, openai,
+};
 
-const GET: [&str; 6] = [
-    "videos",
-    "download-content",
-    "video_1",
-    "-q",
-    "-o",
-    "out.mp4",
-];
 const OLD: &[u8] = b"what was there before";
-
-/// 1 MB that differs everywhere.
-fn media() -> Vec<u8> {
-    (0..250_000u32).flat_map(u32::to_le_bytes).collect()
-}
 
 fn content(bytes: Vec<u8>) -> Reply {
     Reply::status(200)
@@ -55,7 +44,7 @@ fn names(directory: &Path) -> Vec<String> {
 /// A download over an older file, its outcome, and what the server got.
 fn download(replies: Vec<Reply>, more: &[&str]) -> (Outcome, Vec<Request>) {
     let server = Server::script(replies);
-    let outcome = openai(&GET)
+    let outcome = openai(&DOWNLOAD)
         .args(more)
         .file("out.mp4", OLD)
         .server(&server)
@@ -100,21 +89,11 @@ fn content_becomes_a_file() {
 #[test]
 fn one_command_does_the_whole_job_over_one_connection() {
     let server = Server::videos();
-    let outcome = openai(&[
-        "videos",
-        "extend",
-        "--prompt",
-        "x",
-        "--seconds",
-        "4",
-        "--video",
-        "@clip.mp4",
-        "-o",
-        "out.mp4",
-    ])
-    .file("clip.mp4", CLIP)
-    .server(&server)
-    .run();
+    let outcome = openai(&call("x", "4", "@clip.mp4"))
+        .args(&["-o", "out.mp4"])
+        .file("clip.mp4", CLIP)
+        .server(&server)
+        .run();
     outcome
         .code(0)
         .stdout_contains("\"status\": \"completed\"")
@@ -159,7 +138,7 @@ fn content_without_a_length_is_whole_only_where_the_connection_ends_well() {
             }
         }
     });
-    let without_quiet = [&GET[..3], &GET[4..]].concat();
+    let without_quiet = [&DOWNLOAD[..3], &DOWNLOAD[4..]].concat();
     let outcome = openai(&without_quiet).args(&["--base-url", &url]).run();
     outcome
         .code(0)
@@ -347,7 +326,7 @@ fn a_redirect_to_another_server_carries_no_secrets() {
         "o",
         "--debug",
     ];
-    let outcome = openai(&GET).args(&secret).server(&server).run();
+    let outcome = openai(&DOWNLOAD).args(&secret).server(&server).run();
     outcome
         .code(0)
         .never_shows("topsecret")
@@ -364,7 +343,7 @@ fn a_redirect_to_another_server_carries_no_secrets() {
     }
 
     let server = Server::script(vec![Reply::redirect(307, "/elsewhere"), content(media())]);
-    openai(&GET)
+    openai(&DOWNLOAD)
         .args(&secret[..4])
         .server(&server)
         .run()
@@ -461,7 +440,7 @@ fn a_full_disk_is_code_9_and_a_closed_pipe_ends_quietly() {
 #[test]
 fn a_device_is_written_and_a_link_stays_a_link() {
     let server = Server::script(vec![content(media())]);
-    openai(&GET[..4])
+    openai(&DOWNLOAD[..4])
         .args(&["-o", "/dev/null"])
         .server(&server)
         .run()
@@ -473,7 +452,7 @@ fn a_device_is_written_and_a_link_stays_a_link() {
     fs::write(directory.path().join("real/file.mp4"), OLD).unwrap();
     std::os::unix::fs::symlink("real/file.mp4", directory.path().join("out.mp4")).unwrap();
     let server = Server::script(vec![content(media())]);
-    openai(&GET)
+    openai(&DOWNLOAD)
         .current_dir(directory.path())
         .server(&server)
         .run()
@@ -517,7 +496,7 @@ fn nobody_pays_for_a_file_that_cannot_be_stored() {
 #[test]
 fn what_a_killed_run_left_is_cleared_away() {
     let server = Server::script(vec![content(media())]);
-    let outcome = openai(&GET)
+    let outcome = openai(&DOWNLOAD)
         .file(".out.mp4.part", "left by a killed run")
         .server(&server)
         .run();
@@ -529,7 +508,7 @@ fn what_a_killed_run_left_is_cleared_away() {
 #[test]
 fn content_that_never_comes_is_given_up() {
     let server = Server::videos();
-    openai(&GET)
+    openai(&DOWNLOAD)
         .args(&["--wait-timeout", "300ms"])
         .server(&server)
         .run()
@@ -618,14 +597,14 @@ fn a_link_to_nothing_and_a_long_name_are_written_where_they_lead() {
     let directory = TempDir::new();
     std::os::unix::fs::symlink("real.mp4", directory.path().join("out.mp4")).unwrap();
     let server = Server::script(vec![content(media()), content(media())]);
-    openai(&GET)
+    openai(&DOWNLOAD)
         .current_dir(directory.path())
         .server(&server)
         .run()
         .is(0, "", "");
     assert_eq!(names(directory.path()), ["out.mp4", "real.mp4"]);
     let long = "x".repeat(255);
-    openai(&GET[..4])
+    openai(&DOWNLOAD[..4])
         .args(&["-o", &long])
         .current_dir(directory.path())
         .server(&server)

@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::json;
-use support::{CLIP, Reply, Request, Server, openai};
+use support::{CLIP, EXTEND, Reply, Request, Server, call, openai};
 
 /// All 13 fields of the API's description and one of a gateway's own, in an order that is not alphabetical.
 const JOB: &str = r#"{"id":"video_456","object":"video","model":"sora-2","status":"queued","progress":0,"created_at":1758941485,"completed_at":null,"expires_at":null,"prompt":"x","size":"720x1280","seconds":"12","remixed_from_video_id":"video_123","error":null,"usage":{"cost":0.50}}"#;
@@ -26,7 +26,8 @@ const PRINTED: &str = r#"{
   }
 }
 "#;
-const CALL: [&str; 6] = ["videos", "extend", "--prompt", "x", "--seconds", "4"];
+/// A call that lacks nothing but its video.
+const NO_VIDEO: [&str; 6] = ["videos", "extend", "--prompt", "x", "--seconds", "4"];
 
 /// Runs a call that must succeed and gives what the server got.
 fn sent(
@@ -34,7 +35,7 @@ fn sent(
     prepare: impl FnOnce(support::command::Openai) -> support::command::Openai,
 ) -> Request {
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    prepare(openai(&CALL).args(more).server(&server))
+    prepare(openai(&NO_VIDEO).args(more).server(&server))
         .run()
         .is(0, PRINTED, "");
     server.finish().remove(0)
@@ -103,7 +104,7 @@ fn the_official_acceptance_call_works_with_its_options_in_front() {
         "--webhook-secret=x",
     ];
     openai(&front)
-        .args(&CALL)
+        .args(&NO_VIDEO)
         .args(&["--video", "Example data"])
         .run()
         .is(0, PRINTED, "");
@@ -318,7 +319,7 @@ fn a_reference_goes_into_a_form_where_asked() {
 fn a_server_that_takes_no_json_gets_a_form_with_the_same_key() {
     let server = Server::script(vec![Reply::json(415, "{}"), Reply::json(200, JOB)]);
     let note = "openai: the server takes no JSON here; sending the reference as a form\n";
-    openai(&CALL)
+    openai(&NO_VIDEO)
         .args(&["--video", "v"])
         .server(&server)
         .run()
@@ -331,7 +332,7 @@ fn a_server_that_takes_no_json_gets_a_form_with_the_same_key() {
     );
 
     let server = Server::script(vec![Reply::json(415, "{}")]);
-    openai(&CALL)
+    openai(&NO_VIDEO)
         .args(&["--video", "v", "--encoding", "json"])
         .server(&server)
         .run()
@@ -405,7 +406,7 @@ fn each_run_has_an_idempotency_key_of_its_own() {
 fn a_dry_run_shows_the_request_and_sends_nothing() {
     let server = Server::script(vec![]);
     let url = server.base_url();
-    openai(&CALL)
+    openai(&NO_VIDEO)
         .args(&["--video", "v", "--dry-run", "--api-key", "sk-topsecret", "--header", "X-Gateway: topsecret"])
         .server(&server)
         .run()
@@ -420,14 +421,14 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
             ),
             "",
         );
-    openai(&CALL)
+    openai(&NO_VIDEO)
         .args(&["--video", "@clip.mp4", "--dry-run"])
         .file("clip.mp4", CLIP)
         .server(&server)
         .run()
         .success()
         .stdout_contains("prompt: x\nseconds: 4\nvideo: file 'clip.mp4', video/mp4, ");
-    openai(&CALL)
+    openai(&NO_VIDEO)
         .args(&["--video", "@-", "--dry-run"])
         .stdin_held_open()
         .server(&server)
@@ -438,7 +439,7 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
 
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let upload = |more: &[&str]| {
-        openai(&CALL)
+        openai(&NO_VIDEO)
             .args(&["--video", "@clip.mp4"])
             .args(more)
             .file("clip.mp4", CLIP)
@@ -460,113 +461,35 @@ fn bad_values_are_refused_before_anything_is_sent() {
     let too_long = "x".repeat(32_001);
     for (args, stderr) in [
         (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "5",
-                "--video",
-                "v",
-            ][..],
+            &call("x", "5", "v")[..],
             "openai: --seconds: seconds cannot be '5': it is one of 4, 8, 12, 16, 20\n\
              hint: for a server that takes other values: --field seconds=5\n",
         ),
+        (&call("", "4", "v"), "openai: the prompt is empty\n"),
         (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                "",
-                "--seconds",
-                "4",
-                "--video",
-                "v",
-            ],
-            "openai: the prompt is empty\n",
-        ),
-        (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                &too_long,
-                "--seconds",
-                "4",
-                "--video",
-                "v",
-            ],
+            &call(&too_long, "4", "v"),
             "openai: the prompt has 32001 characters, and at most 32000 are allowed\n",
         ),
         (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                "@missing.txt",
-                "--seconds",
-                "4",
-                "--video",
-                "v",
-            ],
+            &call("@missing.txt", "4", "v"),
             "openai: --prompt: there is no file 'missing.txt'\nhint: for a text that starts with @, write \\@\n",
         ),
         (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "4",
-                "--video",
-                "{id: v",
-            ],
+            &call("x", "4", "{id: v"),
             "openai: the video object '{id: v' is broken: there is no ',' or '}' after \"id\"\n\
              hint: write it as '{\"id\": \"video_123\"}' or '{id: video_123}'\n",
         ),
+        (&call("x", "4", ""), "openai: the video id is empty\n"),
         (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "4",
-                "--video",
-                "",
-            ],
-            "openai: the video id is empty\n",
-        ),
-        (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "4",
-                "--video",
-                "@missing.mp4",
-            ],
+            &call("x", "4", "@missing.mp4"),
             "openai: there is no file 'missing.mp4' to upload\n",
         ),
         (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "4",
-                "--video",
-                "@/",
-            ],
+            &call("x", "4", "@/"),
             "openai: '/' is a directory, not a file to upload\n",
         ),
         (
-            &["videos", "extend", "--prompt", "x", "--seconds", "4"],
+            &NO_VIDEO,
             "openai: --video is missing\n\
              hint: openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123\n",
         ),
@@ -579,52 +502,21 @@ fn bad_values_are_refused_before_anything_is_sent() {
             "openai: unknown command 'videos extnd'\nhint: did you mean 'extend'?\n",
         ),
         (
-            &[
-                "--base-url",
-                "localhost:80/v1",
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "4",
-                "--video",
-                "v",
-            ],
+            &[&["--base-url", "localhost:80/v1"], &EXTEND[..]].concat(),
             "openai: the base URL 'localhost:80/v1' has no scheme\n\
              hint: write https://localhost:80/v1, or http:// for a server on this machine\n",
         ),
         (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "4",
-                "--video",
-                "v",
-                "--api-key",
-                "sk-secret\n",
-            ],
+            &[&EXTEND[..], &["--api-key", "sk-secret\n"]].concat(),
             "openai: --api-key: the API key cannot be sent as a header: its character 10 is not printable ASCII\n\
              hint: look for a line break, a quotation mark or an invisible character that was copied with the key\n",
         ),
         (
             &[
-                "--base-url",
-                "http://192.0.2.1/v1",
-                "--api-key",
-                "k",
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "4",
-                "--video",
-                "v",
-            ],
+                &["--base-url", "http://192.0.2.1/v1", "--api-key", "k"],
+                &EXTEND[..],
+            ]
+            .concat(),
             "openai: the key would cross the network unencrypted to 'http://192.0.2.1/v1'\n\
              hint: use https://, or allow it with --allow-http or OPENAI_ALLOW_HTTP=1\n",
         ),
@@ -633,18 +525,7 @@ fn bad_values_are_refused_before_anything_is_sent() {
             "openai: --body: there is no file 'missing.json'\n",
         ),
         (
-            &[
-                "videos",
-                "extend",
-                "--prompt",
-                "x",
-                "--seconds",
-                "4",
-                "--video",
-                "v",
-                "--encoding",
-                "form",
-            ],
+            &[&EXTEND[..], &["--encoding", "form"]].concat(),
             "openai: --encoding: 'form' is none of auto, json, multipart\n",
         ),
     ] {
@@ -664,7 +545,7 @@ fn a_line_break_in_a_value_does_not_break_the_lines_of_an_error() {
 #[test]
 fn an_id_that_names_a_file_is_taken_for_a_forgotten_at_sign() {
     let server = Server::script(vec![]);
-    openai(&CALL)
+    openai(&NO_VIDEO)
         .args(&["--video", "clip.mp4"])
         .file("clip.mp4", CLIP)
         .server(&server)
@@ -680,7 +561,7 @@ fn an_id_that_names_a_file_is_taken_for_a_forgotten_at_sign() {
 
 #[test]
 fn the_default_server_is_not_asked_without_a_key() {
-    openai(&CALL).args(&["--video", "v"]).run().is(
+    openai(&NO_VIDEO).args(&["--video", "v"]).run().is(
         4,
         "",
         "openai: no API key\n\

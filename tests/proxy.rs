@@ -7,7 +7,8 @@ use std::fs;
 use std::net::TcpListener;
 
 use support::{
-    Authority, CLIP, EXTEND, JOB, Manner, Openai, PRINTED, Proxy, Reply, Server, TlsServer, openai,
+    Authority, CLIP, DOWNLOAD, EXTEND, JOB, Manner, Openai, PRINTED, Proxy, Reply, Server,
+    TlsServer, media, openai,
 };
 
 fn extend() -> Openai {
@@ -75,18 +76,17 @@ fn https_goes_through_each_kind_of_proxy() {
 
 #[test]
 fn content_comes_whole_through_each_kind_of_proxy() {
-    let content: Vec<u8> = (0..250_000u32).flat_map(u32::to_le_bytes).collect();
     let authority = Authority::new();
     for scheme in ["http", "https", "socks5h"] {
         let reply = Reply::status(200)
             .header("Content-Type", "video/mp4")
-            .body(content.clone());
+            .body(media());
         let server = Server::script(vec![reply]);
         let proxy = match scheme {
             "https" => Proxy::with_tls(server.port(), &authority.issue(&["127.0.0.1"])),
             _ => Proxy::to(server.port()),
         };
-        let outcome = openai(&["videos", "download-content", "video_1", "-o", "out.mp4"])
+        let outcome = openai(&DOWNLOAD)
             .file("ca.pem", &authority.pem)
             .args(&["--cacert", "ca.pem", "--allow-http"])
             .env("OPENAI_BASE_URL", "http://gateway.invalid:8080/v1")
@@ -94,7 +94,7 @@ fn content_comes_whole_through_each_kind_of_proxy() {
             .run();
         outcome.code(0);
         let file = fs::read(outcome.directory.join("out.mp4")).unwrap();
-        assert!(file == content, "{scheme}: {} bytes", file.len());
+        assert!(file == media(), "{scheme}: {} bytes", file.len());
         proxy.finish();
         server.finish();
     }
@@ -204,9 +204,9 @@ fn an_upload_goes_through_a_proxy_whole() {
     let clip = vec![7; 3 << 20];
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let proxy = Proxy::to(server.port());
-    openai(&EXTEND[..6])
+    openai(&support::call("x", "4", "@big.mp4"))
         .file("big.mp4", &clip)
-        .args(&["--video", "@big.mp4", "-q"])
+        .arg("-q")
         .env("OPENAI_BASE_URL", "http://gateway.invalid/v1")
         .env("http_proxy", proxy.url("http"))
         .run()

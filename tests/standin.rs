@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 mod support;
 
-use support::{CLIP, Reply, Server, openai};
+use support::{CLIP, Reply, Server, call, openai};
 
 /// A client that says what it is told to.
 struct Client(TcpStream);
@@ -473,21 +473,12 @@ fn answer(client: &mut Client) -> (String, String) {
 fn a_run_past_its_time_limit_is_killed() {
     // Connections are made, as the backlog takes them, and nobody ever answers.
     let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let run = openai(&[
-        "videos",
-        "extend",
-        "--prompt",
-        "x",
-        "--seconds",
-        "4",
-        "--video",
-        "video_1",
-    ])
-    .env(
-        "OPENAI_BASE_URL",
-        format!("http://{}/v1", nobody.local_addr().unwrap()),
-    )
-    .time_limit(Duration::from_millis(200));
+    let run = openai(&call("x", "4", "video_1"))
+        .env(
+            "OPENAI_BASE_URL",
+            format!("http://{}/v1", nobody.local_addr().unwrap()),
+        )
+        .time_limit(Duration::from_millis(200));
     let message = panic_of(|| drop(run.run()));
     assert!(
         message.contains("ran for more than") && message.contains("command: openai \"videos\""),

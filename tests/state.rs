@@ -9,7 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use support::{CLIP, EXTEND, Openai, Reply, Request, Server, TempDir, openai, program};
+use support::{CLIP, EXTEND, Openai, Reply, Request, Server, TempDir, job, openai, program};
 
 const COMPLETED: &str = "{\n  \"id\": \"video_1\",\n  \"status\": \"completed\"\n}\n";
 
@@ -19,11 +19,6 @@ fn extend() -> Openai {
 
 fn call(server: &Server, directory: &TempDir) -> Openai {
     extend().server(server).current_dir(directory.path())
-}
-
-fn job(status: &str) -> Reply {
-    Reply::json(200, &format!(r#"{{"id":"video_1","status":"{status}"}}"#))
-        .header("openai-poll-after-ms", "100")
 }
 
 /// A list with one job of this prompt, created just now.

@@ -8,7 +8,8 @@ use std::net::TcpListener;
 use std::thread;
 
 use support::{
-    Authority, EXTEND, Identity, JOB, Openai, Outcome, PRINTED, TempDir, TlsServer, openai,
+    Authority, DOWNLOAD, EXTEND, Identity, JOB, Openai, Outcome, PRINTED, TempDir, TlsServer,
+    openai,
 };
 
 const CLIENT_HINT: &str =
@@ -299,7 +300,7 @@ fn content_ends_where_its_length_says_or_is_called_cut() {
         format!("HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {length}\r\n\r\n")
     };
     let download = |server: &TlsServer| {
-        openai(&["videos", "download-content", "video_1", "-o", "out.mp4"])
+        openai(&DOWNLOAD)
             .file("ca.pem", &authority.pem)
             .args(&["--cacert", "ca.pem", "--max-retries", "0"])
             .args(&["--base-url", &server.url("localhost")])

@@ -8,12 +8,12 @@ use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use support::{Authority, EXTEND, JOB, Openai, PRINTED, Reply, Server, TempDir, TlsServer, openai};
+use support::{Authority, JOB, Openai, PRINTED, Reply, Server, TempDir, TlsServer, call, openai};
 
 const MIB: u64 = 1 << 20;
 
 fn extend() -> Openai {
-    openai(&EXTEND[..6]).args(&["--video", "@clip.mp4"])
+    openai(&call("x", "4", "@clip.mp4"))
 }
 
 /// A directory with a `clip.mp4` of this size, which takes no space.
@@ -136,8 +136,7 @@ fn a_server_that_does_not_know_expect_gets_the_upload_without_it() {
 #[test]
 fn a_stream_asks_first_too() {
     let server = Server::script(vec![Reply::json(403, "{}").early()]);
-    openai(&EXTEND[..6])
-        .args(&["--video", "@-"])
+    openai(&call("x", "4", "@-"))
         .stdin(vec![0; 4 << 20])
         .server(&server)
         .run()
@@ -263,8 +262,7 @@ fn an_empty_file_is_refused_and_one_that_cannot_be_read_is_code_9() {
 #[test]
 fn a_pipe_under_a_name_is_uploaded_like_standard_input() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    openai(&EXTEND[..6])
-        .args(&["--video", "@/dev/stdin"])
+    openai(&call("x", "4", "@/dev/stdin"))
         .stdin(vec![7; 100_000])
         .server(&server)
         .run()
@@ -312,8 +310,7 @@ fn an_informational_answer_before_the_final_one_is_passed_over() {
     let server = Server::script(vec![
         Reply::json(200, JOB).informational("HTTP/1.1 100 Continue\r\nDate: x\r\n\r\n"),
     ]);
-    openai(&EXTEND[..6])
-        .args(&["--video", "v"])
+    openai(&call("x", "4", "v"))
         .server(&server)
         .run()
         .is(0, PRINTED, "");
@@ -323,13 +320,13 @@ fn an_informational_answer_before_the_final_one_is_passed_over() {
 #[test]
 fn an_empty_stream_is_no_upload() {
     let server = Server::script(vec![]);
-    openai(&EXTEND[..6])
-        .args(&["--video", "@-"])
-        .server(&server)
-        .run()
-        .is(2, "", "openai: the stream to upload is empty\n");
-    openai(&EXTEND[..6])
-        .args(&["--video", "@-", "--api-key-file", "-"])
+    openai(&call("x", "4", "@-")).server(&server).run().is(
+        2,
+        "",
+        "openai: the stream to upload is empty\n",
+    );
+    openai(&call("x", "4", "@-"))
+        .args(&["--api-key-file", "-"])
         .stdin("bytes")
         .server(&server)
         .run()
@@ -344,8 +341,8 @@ fn an_empty_stream_is_no_upload() {
 #[test]
 fn a_stream_that_falls_silent_is_code_9() {
     let server = Server::script(vec![]);
-    openai(&EXTEND[..6])
-        .args(&["--video", "@-", "--stall-timeout", "100ms"])
+    openai(&call("x", "4", "@-"))
+        .args(&["--stall-timeout", "100ms"])
         .stdin_held_open()
         .server(&server)
         .run()

@@ -7,17 +7,12 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use support::{EXTEND, Openai, Reply, Server, fill, openai, short_queue};
+use support::{EXTEND, Openai, Reply, Server, fill, job, openai, short_queue};
 
 const NOTE: &str = "openai: job video_1\n";
 
 fn extend() -> Openai {
     openai(&EXTEND).args(&["--wait"])
-}
-
-fn job(status: &str) -> Reply {
-    Reply::json(200, &format!(r#"{{"id":"video_1","status":"{status}"}}"#))
-        .header("openai-poll-after-ms", "100")
 }
 
 fn printed(status: &str) -> String {

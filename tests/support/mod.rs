@@ -19,7 +19,7 @@ pub mod tls;
 pub mod videos;
 pub mod wire;
 
-pub use calls::{EXTEND, JOB, PRINTED};
+pub use calls::{DOWNLOAD, EXTEND, JOB, PRINTED, call, job, media};
 pub use command::{Openai, Outcome, Running, openai, program};
 pub use multipart::Part;
 pub use proxy::{Manner, Proxy};
