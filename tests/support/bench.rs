@@ -5,11 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::sink;
 use super::temp::TempDir;
+use super::tools::checked;
 
 const GNU_TIME: &str = "/usr/bin/time";
 /// A directory in memory, where the machine has one: the disk is not what is measured.
@@ -219,19 +220,4 @@ impl Drop for Bench {
         // Not there unless a download was measured.
         drop(fs::remove_file(self.download()));
     }
-}
-
-/// The output of a command that must succeed.
-pub fn checked(command: &mut Command) -> Result<Output, String> {
-    let output = command
-        .output()
-        .map_err(|why| format!("{command:?}: {why}"))?;
-    if output.status.success() {
-        return Ok(output);
-    }
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    Err(format!(
-        "{command:?} ended with {}: {stderr}",
-        output.status
-    ))
 }

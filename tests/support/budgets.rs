@@ -5,18 +5,18 @@
 // The project keeps its library from printing and from the environment; this is a program.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 mod bench;
 mod sink;
 mod temp;
+mod tools;
 
-use bench::{Bench, Client, Kind, checked};
+use bench::{Bench, Client, Kind};
 
 const USAGE: &str = "usage: budgets --libc musl|gnu BINARY";
 const REQUEST_PAIRS: usize = 30;
@@ -219,24 +219,8 @@ fn time(
     })
 }
 
-/// The crates that the program is made of, without itself and without what only the compiler runs.
 fn crates(what: &'static str, budget: f64) -> Result<Row, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args([
-        "tree",
-        "--locked",
-        "--edges",
-        "normal,no-proc-macro",
-        "--prefix",
-        "none",
-    ]);
-    let tree = String::from_utf8_lossy(&checked(&mut command)?.stdout).into_owned();
-    let crates: BTreeSet<&str> = tree
-        .lines()
-        .skip(1)
-        .map(|line| line.trim_end_matches(" (*)"))
-        .collect();
+    let crates = tools::crates(None)?;
     let measured = Figure(crates.len() as f64, "", 0);
     Ok(Row {
         what,

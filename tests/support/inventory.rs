@@ -19,7 +19,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+mod tools;
+
 use serde_json::{Value, json};
+use tools::{cargo, printed};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -82,41 +85,25 @@ fn write(target: &str, directory: &Path, bill: Option<&String>) -> Result<()> {
 /// By name. `cargo metadata` knows where they are, but takes crates for parts of the program that only its tests, or
 /// other systems, bring; `cargo tree` does not.
 fn crates(target: &str) -> Result<Vec<Crate>> {
-    let tree = cargo(&[
-        "tree",
-        "--locked",
-        "--edges=normal,no-proc-macro",
-        "--prefix=none",
-        "--format={p}",
-        "--no-dedupe",
-        "--target",
-        target,
-    ])?;
-    let inside: BTreeSet<(&str, &str)> = tree
-        .lines()
-        .filter_map(|line| line.split_once(" v"))
-        .map(|(name, rest)| (name, rest.split(' ').next().unwrap_or(rest)))
-        .filter(|(name, _)| *name != NAME)
-        .collect();
     let metadata: Value =
         serde_json::from_str(&cargo(&["metadata", "--locked", "--format-version=1"])?)?;
     let mut packages = BTreeMap::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         packages.insert((text(&package["name"]), text(&package["version"])), package);
     }
-    let known = |(name, version): (&str, &str)| {
-        let package = packages.get(&(name, version))?;
+    let known = |(name, version): &(String, String)| {
+        let package = packages.get(&(name.as_str(), version.as_str()))?;
         Some(Crate {
-            name: name.to_owned(),
-            version: version.to_owned(),
+            name: name.clone(),
+            version: version.clone(),
             licence: text(&package["license"]).replace('/', " OR "),
             directory: Path::new(text(&package["manifest_path"]))
                 .parent()?
                 .to_owned(),
         })
     };
-    inside
-        .into_iter()
+    tools::crates(Some(target))?
+        .iter()
         .map(|crate_| known(crate_).ok_or_else(|| format!("cargo knows no {crate_:?}").into()))
         .collect()
 }
@@ -125,20 +112,8 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn cargo(args: &[&str]) -> Result<String> {
-    run(Command::new(env::var_os("CARGO").unwrap_or("cargo".into())).args(args))
-}
-
-fn run(command: &mut Command) -> Result<String> {
-    let output = command.output()?;
-    if !output.status.success() {
-        return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
-    }
-    Ok(String::from_utf8(output.stdout)?)
-}
-
 fn linked(target: &str) -> Result<[Linked; 2]> {
-    let rustc = run(Command::new(env::var_os("RUSTC").unwrap_or("rustc".into())).arg("-vV"))?;
+    let rustc = printed(Command::new(env::var_os("RUSTC").unwrap_or("rustc".into())).arg("-vV"))?;
     let release = rustc
         .lines()
         .find_map(|line| line.strip_prefix("release: "));
