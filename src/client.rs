@@ -4,22 +4,21 @@ use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use crate::adopt::{self, Found};
-use crate::download::{self, Download, Target};
-use crate::error::shorten;
-use crate::event::Event;
+use crate::api::error::Error;
+use crate::api::event::Event;
+use crate::api::extension::Extension;
+use crate::api::job::Job;
+use crate::api::preview::Preview;
 use crate::http::Http;
-use crate::message::{Body, Method, Request, shown};
-use crate::multipart::Form;
-use crate::request::{Encoding, Extension};
-use crate::state::{self, Record, StateFile};
+use crate::http::request::{Method, Request};
+use crate::jobs::download::{self, Download};
+use crate::jobs::output_file::Target;
+use crate::jobs::state_file::StateFile;
+use crate::jobs::wait::{self, Wait};
+use crate::jobs::{submit, submit_once};
+use crate::settings::Settings;
 use crate::url::segment;
-use crate::wait::{self, Wait};
-use crate::{Error, Job, Settings, random};
-
-const EXTENSIONS: &str = "/videos/extensions";
 
 /// A blocking client of one server. Cheap to make; connections are opened when needed, and kept but for one that
 /// brought a large download.
@@ -72,26 +71,7 @@ impl Client {
     /// - [`Error::Redirect`]: the API is somewhere else.
     /// - [`Error::Unknown`]: the request was sent and no readable answer came: a job may exist.
     pub fn extend(&self, extension: &Extension) -> Result<Job, Error> {
-        let key = extension
-            .idempotency_key
-            .clone()
-            .unwrap_or_else(random::token);
-        self.extend_with(extension, &key)
-    }
-
-    fn extend_with(&self, extension: &Extension, key: &str) -> Result<Job, Error> {
-        if !extension.wants_form() {
-            match self.post(Body::Json(&extension.to_json()), key) {
-                Err(Error::Api(error))
-                    if error.status == 415 && extension.encoding == Encoding::Auto =>
-                {
-                    (self.http.report)(&Event::FormInstead);
-                }
-                result => return result,
-            }
-        }
-        let form = Form::new(&extension.to_parts(), extension.upload(), random::token())?;
-        self.post(Body::Form(&form), key)
+        submit::submit(&self.http, extension)
     }
 
     /// Like [`Client::extend`], but for one job however often the run is cut: what is under way stands in `state`. A
@@ -106,114 +86,7 @@ impl Client {
     /// - [`Error::Undecided`]: the server does not tell whether there is a job.
     /// - [`Error::File`]: the state cannot be written; if it says so before the request, nothing was sent.
     pub fn extend_once(&self, extension: &Extension, state: &mut StateFile) -> Result<Job, Error> {
-        let request = state::describe(&self.settings().base_url, extension)
-            .map_err(|error| state.waiting(error))?;
-        let uncertain = state.record().is_some();
-        let record = match state.record() {
-            None => Record {
-                request,
-                idempotency_key: extension
-                    .idempotency_key
-                    .clone()
-                    .unwrap_or_else(random::token),
-                since: SystemTime::now(),
-                id: None,
-            },
-            Some(record) if record.request != request => {
-                return Err(Error::invalid_with(
-                    format!(
-                        "'{}' holds another request that is not finished",
-                        state.path().display()
-                    ),
-                    "finish it with its own arguments, or remove the file to give it up",
-                ));
-            }
-            Some(record) => match &record.id {
-                Some(id) => return Ok(Job::of(id)),
-                None => match self.adopt(extension, record, state)? {
-                    Some(id) => {
-                        let record = Record {
-                            id: Some(id.clone()),
-                            ..record.clone()
-                        };
-                        self.keep(state, record);
-                        return Ok(Job::of(&id));
-                    }
-                    // Still since the first attempt: should its job turn up late, there are two, and that is seen.
-                    None => record.clone(),
-                },
-            },
-        };
-        state.note(record.clone())?;
-        match self.extend_with(extension, &record.idempotency_key) {
-            Ok(job) => {
-                self.keep(
-                    state,
-                    Record {
-                        id: Some(job.id().to_owned()),
-                        ..record
-                    },
-                );
-                Ok(job)
-            }
-            Err(error @ Error::Unknown { .. }) => Err(error),
-            Err(error) => {
-                // There is no job, unless an earlier run made one that the server does not list yet, or one with this
-                // key is on its way (409). Should this not reach the disk, the next run asks the server.
-                let refused = matches!(&error, Error::Api(api) if matches!(api.status, 400 | 404 | 405 | 413 | 415 | 422));
-                let conflict = matches!(&error, Error::Api(api) if api.status == 409);
-                if !conflict && (refused || !uncertain) {
-                    let _ = state.clear();
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// The id of the job that a cut run began, if there is one.
-    fn adopt(
-        &self,
-        extension: &Extension,
-        record: &Record,
-        state: &StateFile,
-    ) -> Result<Option<String>, Error> {
-        match adopt::find(&self.http, &extension.prompt(), record.since)? {
-            Found::Job(id) => Ok(Some(id)),
-            Found::None => Ok(None),
-            Found::Unclear(why) => Err(Error::Undecided {
-                why,
-                list_url: self.http.list_url(),
-                path: state.path().to_owned(),
-            }),
-        }
-    }
-
-    /// Notes the job's id. If that fails the run goes on: the id is told, and another run would ask the server.
-    fn keep(&self, state: &mut StateFile, record: Record) {
-        let id = record.id.clone().unwrap_or_default();
-        if let Err(why) = state.note(record) {
-            (self.http.report)(&Event::NotKept { id: &id, why: &why });
-        }
-    }
-
-    fn post(&self, body: Body<'_>, idempotency_key: &str) -> Result<Job, Error> {
-        let request = Request {
-            method: Method::Post,
-            path: EXTENSIONS,
-            body,
-            headers: &[("Idempotency-Key", idempotency_key)],
-        };
-        let text = self.http.text(&request)?;
-        let poll_after = wait::poll_after(&text.head);
-        match Job::parse(text.body.as_str()) {
-            Some(job) => Ok(job.with_poll_after(poll_after)),
-            None => {
-                let start = shorten(&self.settings().hide_secrets(text.body));
-                Err(self
-                    .http
-                    .cut(&request, format!("the answer names no job: '{start}'")))
-            }
-        }
+        submit_once::submit_once(&self.http, extension, state)
     }
 
     /// The job as it is now: `GET /videos/{video_id}` (`GetVideo`).
@@ -268,42 +141,7 @@ impl Client {
     /// # Errors
     /// As [`Client::extend`], for a file that cannot be uploaded.
     pub fn preview(&self, extension: &Extension) -> Result<Preview, Error> {
-        let key = extension.idempotency_key.as_deref().unwrap_or("[random]");
-        let json = extension.to_json();
-        let form = match extension.wants_form() {
-            true => Some(Form::new(
-                &extension.to_parts(),
-                extension.upload(),
-                random::token(),
-            )?),
-            false => None,
-        };
-        let (body, content) = match &form {
-            None => (Body::Json(&json), PreviewBody::Json(json.clone())),
-            Some(form) => (
-                Body::Form(form),
-                PreviewBody::Form {
-                    parts: extension.to_parts(),
-                    file: form.file_part().map(|(name, kind, size)| FilePart {
-                        name,
-                        content_type: kind,
-                        size,
-                    }),
-                },
-            ),
-        };
-        let request = Request {
-            method: Method::Post,
-            path: EXTENSIONS,
-            body,
-            headers: &[("Idempotency-Key", key)],
-        };
-        Ok(Preview {
-            method: request.method.name(),
-            url: self.http.url(EXTENSIONS),
-            headers: shown(&request.headers(self.settings(), request.asks_first())),
-            body: content,
-        })
+        submit::preview(&self.http, extension)
     }
 
     /// The settings that this client was made with.
@@ -318,45 +156,4 @@ impl fmt::Debug for Client {
             .field("settings", self.settings())
             .finish()
     }
-}
-
-/// A request that is only shown.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Preview {
-    /// `POST`.
-    pub method: &'static str,
-    /// The whole URL.
-    pub url: String,
-    /// Names and values; a value that may be secret is `[hidden]`.
-    pub headers: Vec<(String, String)>,
-    /// What follows the headers.
-    pub body: PreviewBody,
-}
-
-/// The body of a [`Preview`].
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum PreviewBody {
-    /// A JSON text.
-    Json(String),
-    /// A form.
-    Form {
-        /// Names and contents of the text parts, in order.
-        parts: Vec<(String, String)>,
-        /// The part `video`, which comes last.
-        file: Option<FilePart>,
-    },
-}
-
-/// The file part of a form.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct FilePart {
-    /// The file name that the server sees, before escaping.
-    pub name: String,
-    /// The `Content-Type` of the part.
-    pub content_type: &'static str,
-    /// In bytes; `None` for a stream.
-    pub size: Option<u64>,
 }

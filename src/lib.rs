@@ -26,51 +26,37 @@
 //! A request that creates a job is sent again only where that cannot create a second one; where that is not known,
 //! [`Error::Unknown`] says so. Nothing here reads the environment, prints or exits: that is the front end's part.
 
-mod adopt;
+mod api;
 mod client;
-mod download;
-mod error;
-mod event;
 mod http;
-mod job;
+mod jobs;
 mod json;
-mod message;
-mod multipart;
 mod net;
-mod obstacle;
-mod output;
-mod pages;
-mod proxy;
-mod pump;
 mod random;
-mod range;
-mod request;
-mod retry;
 mod settings;
-mod shorthand;
-mod state;
-mod tls;
-mod tunnel;
+mod text;
 mod url;
-mod wait;
 
-pub use client::{Client, FilePart, Preview, PreviewBody};
-pub use download::{Download, Target, Variant, check_output};
-pub use error::{ApiError, Error, shorten};
-pub use event::{Event, Phases};
-pub use job::{Job, Status};
-pub use json::{is_json, unquoted};
-pub use net::Family;
-pub use obstacle::{NoConnection, Obstacle};
-pub use proxy::{Exceptions, Proxies, Proxy};
-pub use request::{
+pub use api::api_error::ApiError;
+pub use api::error::Error;
+pub use api::event::{Event, Phases};
+pub use api::extension::{
     Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, Video, check_seconds,
 };
-pub use settings::{ApiKey, Header, Settings};
-pub use state::StateFile;
-pub use tls::{ClientCertificate, Roots};
-pub use url::{BaseUrl, DEFAULT_BASE_URL};
-pub use wait::Wait;
+pub use api::job::{Job, Status};
+pub use api::preview::{FilePart, Preview, PreviewBody};
+pub use client::Client;
+pub use jobs::download::{Download, Variant};
+pub use jobs::output_file::{Target, check_output};
+pub use jobs::state_file::StateFile;
+pub use jobs::wait::Wait;
+pub use json::{is_json, unquoted};
+pub use net::connect_error::{NoConnection, Obstacle};
+pub use settings::base_url::{BaseUrl, DEFAULT_BASE_URL};
+pub use settings::certificates::{ClientCertificate, Roots};
+pub use settings::proxy::{Exceptions, Proxies, Proxy};
+pub use settings::{ApiKey, Family, Header, Settings};
+pub use text::shorten;
 
 // Among the unit tests, as most of what they are about is private. tests/fuzz shares them.
 #[cfg(test)]

@@ -3,37 +3,20 @@
 //! argv, env -> `parse` -> `resolve` -> plan -> client -> job -> `print` -> `exit`
 
 // tests/properties looks into those that are pub(crate).
-mod certificates;
-mod debug;
+pub(crate) mod args;
+pub(crate) mod env;
 pub(crate) mod exit;
-pub(crate) mod flags;
-pub(crate) mod format;
-pub(crate) mod help;
-mod input;
-mod layout;
-pub(crate) mod parse;
-mod print;
-mod progress;
-mod proxies;
-mod request;
-pub(crate) mod resolve;
-mod server;
+pub(crate) mod plan;
+mod run;
+pub(crate) mod show;
 mod signals;
-mod table;
-mod terminal;
-mod yaml;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use openai_videos::{Client, Error, Extension, Job, StateFile, Status, Target};
-
-use self::format::View;
-use self::progress::Screen;
-use self::resolve::{Output, Plan, Task};
-
-/// Looks up an environment variable.
-pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+use crate::cli::args::{help, parse};
+use crate::cli::env::Env;
+use crate::cli::show::format::View;
 
 /// The whole program: what is asked for is done, and what came of it is told by text and code.
 pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCode {
@@ -41,125 +24,14 @@ pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCod
     let mut errors = View::default();
     let known = View::of_errors(&args, env).map(|view| errors = view);
     let done = read.and_then(|()| match help::asked(&args)? {
-        Some(text) => print::text(&text),
-        None => known.and_then(|()| execute(resolve::resolve(args, env)?)),
+        Some(text) => show::text(&text),
+        None => known.and_then(|()| run::execute(plan::resolve(args, env)?)),
     });
     match done {
         Ok(()) => exit::OK,
         Err(error) => {
-            print::error(&error, &errors);
+            show::error(&error, &errors);
             exit::code(&error)
         }
-    }
-}
-
-fn execute(mut plan: Plan) -> Result<(), Error> {
-    print::hide(plan.settings.clone());
-    signals::watch();
-    let screen = Screen::new(plan.show);
-    let client = Client::with_events(plan.settings.clone(), move |event| screen.show(event))?;
-    match std::mem::replace(&mut plan.task, Task::Done) {
-        Task::Preview(extension) => print::preview(&client.preview(&extension)?),
-        Task::Extend(extension) => match &plan.state {
-            None => {
-                let job = client.extend(&extension)?;
-                follow(client, job, &plan).map(drop)
-            }
-            Some(path) => once(client, &extension, &mut StateFile::open(path)?, &plan),
-        },
-        // The first look is one of the wait: what fails about it is taken in stride, too.
-        Task::Retrieve(id) if plan.wait.is_some() => follow(client, Job::of(&id), &plan).map(drop),
-        Task::Retrieve(id) => {
-            let job = client.retrieve(&id)?;
-            follow(client, job, &plan).map(drop)
-        }
-        Task::Download(id) => fetch(&client, &id, &plan).map(drop),
-        Task::Delete(id) => print::json(&client.delete(&id)?, &plan.view),
-        Task::Done => Ok(()),
-    }
-}
-
-/// One job, however often the run is cut: the state is cleared once the job has ended and its media are stored.
-fn once(
-    client: Client,
-    extension: &Extension,
-    state: &mut StateFile,
-    plan: &Plan,
-) -> Result<(), Error> {
-    let taken_up = state.is_pending();
-    let gone = |error, state: &StateFile| match error {
-        Error::Api(error) if taken_up && matches!(error.status, 404 | 410) => Error::Gone {
-            error,
-            path: state.path().to_owned(),
-        },
-        error => error,
-    };
-    let mut job = client.extend_once(extension, state)?;
-    if taken_up && plan.wait.is_none() {
-        job = client
-            .retrieve(job.id())
-            .map_err(|error| gone(error, state))?;
-    }
-    let status = job.status();
-    let ended = plan.wait.is_some() || status != Status::Pending;
-    let failed = (status == Status::Failed).then(|| Error::Failed(Box::new(job.clone())));
-    let done = follow(client, job, plan).map_err(|error| gone(error, state));
-    match (done, failed) {
-        (Ok(_), Some(failed)) | (Err(failed @ Error::Failed(_)), _) => {
-            state.clear().and(Err(failed))
-        }
-        (Ok(Taken::Whole), None) if ended => state.clear(),
-        (done, _) => done.map(drop),
-    }
-}
-
-/// Whether whoever the media were for took all of it: a closed pipe ends a run quietly, but not the job.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    Whole,
-    InPart,
-}
-
-/// From the job as it was first seen to what the user wants of it.
-fn follow(client: Client, job: Job, plan: &Plan) -> Result<Taken, Error> {
-    let (job, done) = match plan
-        .wait
-        .as_ref()
-        .map(|rules| client.wait(job.clone(), rules))
-    {
-        None => (job, Ok(Taken::Whole)),
-        Some(Ok(job)) => {
-            let fetched = match plan.output {
-                Some(_) => fetch(&client, job.id(), plan),
-                None => Ok(Taken::Whole),
-            };
-            (job, fetched)
-        }
-        Some(Err(Error::Failed(job))) => ((*job).clone(), Err(Error::Failed(job))),
-        Some(Err(Error::Pending { job, waited })) => {
-            ((*job).clone(), Err(Error::Pending { job, waited }))
-        }
-        Some(Err(error)) => return Err(error),
-    };
-    // With it goes the line of progress, which would stand in the way of the result.
-    drop(client);
-    if !matches!(plan.output, Some(Output::Stdout)) {
-        let is_taken = print::job(&job, &plan.view, plan.output.is_some())?;
-        if !is_taken && plan.show.id && plan.wait.is_none() {
-            // With a wait it was said before the first look.
-            print::say(&format!("job {}", job.id()));
-        }
-    }
-    done
-}
-
-fn fetch(client: &Client, id: &str, plan: &Plan) -> Result<Taken, Error> {
-    let get = |target: Target<'_>| client.download(id, &plan.download, target).map(drop);
-    match &plan.output {
-        Some(Output::File(path)) => get(Target::File(path)).map(|()| Taken::Whole),
-        _ => match print::media(|writer| get(Target::Writer(writer)))? {
-            true => Ok(Taken::Whole),
-            false => Ok(Taken::InPart),
-        },
     }
 }

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use openai_videos::{ApiKey, Client, Error, Header, PreviewBody, Settings};
 use serde_json::value::RawValue;
 
-use crate::cli::flags::{Args, FLAGS, Flag, Set};
-use crate::cli::format::View;
-use crate::cli::resolve::{Plan, Task, resolve};
-use crate::cli::{Env, exit, help, parse};
+use crate::cli::args::flags::{Args, FLAGS, Flag, Set};
+use crate::cli::args::{help, parse};
+use crate::cli::env::Env;
+use crate::cli::exit;
+use crate::cli::plan::{Plan, Task, resolve};
+use crate::cli::show::format::View;
 
 /// A piece of every secret. It never shows.
 const SECRET: &str = "hUnTeR2";
@@ -331,7 +333,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::cli::flags::Command;
+    use crate::cli::args::flags::Command;
     use crate::properties::suite::{Random, cases, corpus};
 
     const WORDS: [&str; 24] = [
@@ -372,11 +374,13 @@ mod tests {
         cases(1000, |random| {
             let (command, name, ..) = Command::ALL[random.below(4)];
             let mut lines = match command {
-                Command::Extend => vec![
-                    "--prompt=p".to_owned(),
-                    "--seconds=4".to_owned(),
-                    "--video=v".to_owned(),
-                ],
+                Command::Extend => {
+                    vec![
+                        "--prompt=p".to_owned(),
+                        "--seconds=4".to_owned(),
+                        "--video=v".to_owned(),
+                    ]
+                }
                 _ => vec!["--video-id=v".to_owned()],
             };
             let fitting: Vec<&Flag> = FLAGS

@@ -1,6 +1,6 @@
 //! What must hold of every `Content-Range`.
 
-use crate::range::{ContentRange, content_range};
+use crate::jobs::content_range::{ContentRange, content_range};
 
 /// `input` is the header's value.
 ///

@@ -98,7 +98,7 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::job::error_code;
+    use crate::api::job::error_code;
     use crate::properties::suite::{Random, cases, corpus};
 
     const WORDS: [&str; 20] = [

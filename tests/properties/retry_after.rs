@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::retry::{LONGEST_ASKED, Outcome, Policy, asked_delay, delay};
+use crate::http::retry::{LONGEST_ASKED, Outcome, Policy, asked_delay, delay};
 
 /// 6 November 1994, 08:49:37.
 const NOW: Duration = Duration::from_secs(784_111_777);

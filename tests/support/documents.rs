@@ -15,7 +15,7 @@ use std::{env, fs};
 #[path = "../../src/cli/exit.rs"]
 mod exit;
 #[allow(dead_code)]
-#[path = "../../src/cli/flags.rs"]
+#[path = "../../src/cli/args/flags.rs"]
 mod flags;
 
 use flags::{Command, EXAMPLES, FLAGS, Flag, Group, PROXIES};

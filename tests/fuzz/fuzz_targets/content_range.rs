@@ -3,8 +3,10 @@
 #![no_main]
 
 // Private to the library, and compiled in so that it can stay that.
-#[path = "../../../src/range.rs"]
-mod range;
+#[path = "../../../src/jobs"]
+mod jobs {
+    pub(crate) mod content_range;
+}
 
 #[path = "../../properties/content_range.rs"]
 mod properties;

@@ -4,8 +4,10 @@
 #![allow(dead_code)] // a part of what is compiled in
 
 // Private to the library, and compiled in so that it can stay that.
-#[path = "../../../src/retry.rs"]
-mod retry;
+#[path = "../../../src/http"]
+mod http {
+    pub(crate) mod retry;
+}
 
 #[path = "../../properties/retry_after.rs"]
 mod properties;

@@ -1,0 +1,151 @@
+//! An error status of the server, with what its body says.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::json;
+use crate::json::Object;
+use crate::text::shorten;
+
+/// An error status of the server with what its body says: `Error` and `ErrorResponse` of the API's description,
+/// or any of the shapes that gateways use instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiError {
+    /// The HTTP status, 400 to 599.
+    pub status: u16,
+    /// The server's message, or the start of its text; empty if it sent none.
+    pub message: String,
+    /// `error.type`.
+    pub kind: Option<String>,
+    /// `error.code`.
+    pub code: Option<String>,
+    /// `error.param`: the request field at fault.
+    pub param: Option<String>,
+    /// The `x-request-id` header: what a provider's support asks for.
+    pub request_id: Option<String>,
+    /// How long the server asks to wait, if that is longer than this client waits.
+    pub retry_after: Option<Duration>,
+    /// The answer's body as it came, 64 KiB of it at most.
+    pub body: String,
+}
+
+impl ApiError {
+    /// Reads an error body: `{"error": {message, type, param, code}}`, `{"error": "..."}`, `{"detail": ...}`,
+    /// `{"message": ...}` or any text.
+    pub(crate) fn read(status: u16, body: &str) -> Self {
+        let mut error = ApiError {
+            status,
+            message: String::new(),
+            kind: None,
+            code: None,
+            param: None,
+            request_id: None,
+            retry_after: None,
+            body: body.to_owned(),
+        };
+        let text = match Object::parse(body) {
+            Ok(object) => match object
+                .get("error")
+                .map(|raw| (raw, Object::parse(raw.get())))
+            {
+                Some((_, Ok(inner))) => {
+                    error.kind = inner.scalar("type");
+                    error.code = inner.scalar("code");
+                    error.param = inner.scalar("param");
+                    inner.scalar("message")
+                }
+                // A bare word with more beside it: the reason may be in the rest.
+                Some((_, Err(_))) if object.0.len() > 1 => Some(body.to_owned()),
+                Some((raw, Err(_))) => json::scalar(raw),
+                None => None,
+            }
+            .or_else(|| object.scalar("message"))
+            .or_else(|| {
+                object
+                    .get("detail")
+                    .map(|raw| json::scalar(raw).unwrap_or_else(|| raw.get().to_owned()))
+            }),
+            Err(_) => None,
+        };
+        error.message = shorten(text.as_deref().unwrap_or(body));
+        error
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server answered HTTP {}", self.status)?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        let details = [
+            ("type", &self.kind),
+            ("code", &self.code),
+            ("param", &self.param),
+            ("request id", &self.request_id),
+        ];
+        let mut open = false;
+        for (name, value) in details {
+            if let Some(value) = value {
+                write!(
+                    f,
+                    "{}{name}: {}",
+                    if open { ", " } else { " (" },
+                    shorten(value)
+                )?;
+                open = true;
+            }
+        }
+        if open { f.write_str(")") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_apis_error_object_is_read_whole() {
+        let error = ApiError::read(
+            400,
+            r#"{"error": {"message": "bad seconds", "type": "invalid_request_error", "param": "seconds", "code": null}}"#,
+        );
+        assert_eq!(
+            error.to_string(),
+            "the server answered HTTP 400: bad seconds (type: invalid_request_error, param: seconds)"
+        );
+    }
+
+    #[test]
+    fn other_shapes_of_error_are_shown_by_their_message() {
+        for (body, message) in [
+            (r#"{"error": "no such video"}"#, "no such video"),
+            (
+                r#"{"error": "invalid", "errors": ["seconds"]}"#,
+                r#"{"error": "invalid", "errors": ["seconds"]}"#,
+            ),
+            (r#"{"error": {"code": 7}, "message": "outer"}"#, "outer"),
+            (r#"{"detail": "Not Found"}"#, "Not Found"),
+            (
+                r#"{"detail": [{"loc": ["body"]}]}"#,
+                r#"[{"loc": ["body"]}]"#,
+            ),
+            ("<html>\n  <b>502</b>\n</html>", "<html> <b>502</b> </html>"),
+            ("", ""),
+            (r#"{"unknown": 1}"#, r#"{"unknown": 1}"#),
+        ] {
+            assert_eq!(ApiError::read(500, body).message, message, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_numeric_code_is_kept() {
+        assert_eq!(
+            ApiError::read(400, r#"{"error":{"message":"m","code":1113}}"#)
+                .code
+                .as_deref(),
+            Some("1113")
+        );
+    }
+}

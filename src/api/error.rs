@@ -1,0 +1,247 @@
+//! What can go wrong, said so that a person can act on it. The variants are as fine as a caller's reactions to
+//! them; they carry no exit codes, which belong to the front end.
+
+use std::fmt::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::api::api_error::ApiError;
+use crate::api::job::Job;
+use crate::text::shorten;
+
+/// Any failure of this library. The text is one line, lower case, without a full stop, and never holds the key.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value that cannot be used. Nothing was sent.
+    Invalid {
+        /// What is wrong, with the offending value quoted.
+        what: String,
+        /// What to do instead, where that is known.
+        hint: Option<String>,
+    },
+    /// The default base URL needs an API key and none was given. Nothing was sent.
+    NoKey,
+    /// No connection: name lookup, TCP, proxy or TLS failed. Nothing of the request was sent.
+    Connect {
+        /// `host:port` of the server.
+        host: String,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A request that changes nothing (GET, DELETE) got no readable answer: cut off, timed out or garbled.
+    Cut {
+        /// `GET /videos/video_123`, say.
+        request: String,
+        /// The reason.
+        why: String,
+    },
+    /// A POST was sent and its outcome is not known: a job may exist and may be paid for.
+    Unknown {
+        /// What came instead of a readable answer.
+        why: String,
+        /// The URL that lists recent jobs, to look before sending again.
+        list_url: String,
+    },
+    /// The server answered with an error status.
+    Api(Box<ApiError>),
+    /// The server sent the request elsewhere. A POST does not follow, as the other place would be paid twice.
+    Redirect {
+        /// The status, 300 to 399.
+        status: u16,
+        /// The `Location` header, or an empty string.
+        target: String,
+    },
+    /// The job ended without media.
+    Failed(Box<Job>),
+    /// The job is still running after the longest wait.
+    Pending {
+        /// The job as it was seen last.
+        job: Box<Job>,
+        /// The longest wait.
+        waited: Duration,
+    },
+    /// The content that was to be downloaded is text, an error page or JSON, and no media.
+    NotMedia {
+        /// Its `Content-Type`.
+        content_type: String,
+        /// The start of it.
+        text: String,
+    },
+    /// Another run holds the state file.
+    Locked {
+        /// The state file.
+        path: PathBuf,
+    },
+    /// An earlier run sent the request and was cut, and the server does not tell whether there is a job.
+    Undecided {
+        /// Why it cannot be told.
+        why: String,
+        /// The URL that lists recent jobs.
+        list_url: String,
+        /// The state file; without it the request would be sent again.
+        path: PathBuf,
+    },
+    /// The server no longer has the job that a state file holds.
+    Gone {
+        /// What the server said.
+        error: Box<ApiError>,
+        /// The state file.
+        path: PathBuf,
+    },
+    /// A local file or stream could not be read or written.
+    File {
+        /// The action and the path: `cannot read 'clip.mp4'`, say.
+        what: String,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A file changed its size while it was being uploaded; the upload was broken off.
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes when the request was made.
+        expected: u64,
+    },
+}
+
+impl Error {
+    /// An [`Error::Invalid`] without a hint.
+    pub fn invalid(what: impl Into<String>) -> Self {
+        Error::Invalid {
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    /// An [`Error::Invalid`] that says what to do instead.
+    pub fn invalid_with(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Invalid {
+            what: what.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    /// An [`Error::File`]; `what` names the action and the path.
+    pub fn file(what: impl Into<String>, source: std::io::Error) -> Self {
+        Error::File {
+            what: what.into(),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = &mut OneLine(f);
+        match self {
+            Error::Invalid { what, .. } => f.write_str(what),
+            Error::NoKey => f.write_str("no API key"),
+            Error::Connect { host, source } => write!(f, "no connection to {host}: {source}"),
+            Error::Cut { request, why } => write!(f, "no readable answer to {request}: {why}"),
+            Error::Unknown { why, .. } => {
+                write!(f, "the request was sent, but its outcome is unknown: {why}")
+            }
+            Error::Api(error) => write!(f, "{error}"),
+            Error::Redirect { status, target } => {
+                write!(
+                    f,
+                    "the server redirects the request (HTTP {status}) to '{target}'"
+                )
+            }
+            Error::Failed(job) => {
+                let word = job.status_word().unwrap_or("failed");
+                let reason = job.reason();
+                write!(
+                    f,
+                    "the job '{}' ended as {}: {}",
+                    shorten(job.id()),
+                    shorten(word),
+                    reason.as_deref().unwrap_or("the server gives no reason")
+                )
+            }
+            Error::Pending { job, waited } => {
+                let word = shorten(job.status_word().unwrap_or("unknown"));
+                write!(
+                    f,
+                    "the job '{}' still runs after {waited:?} (status: {word})",
+                    shorten(job.id())
+                )
+            }
+            Error::NotMedia { content_type, text } => {
+                write!(
+                    f,
+                    "the content is no media but {}: {}",
+                    shorten(content_type),
+                    shorten(text)
+                )
+            }
+            Error::Gone { error, path } => {
+                write!(
+                    f,
+                    "the server no longer has the job that '{}' holds: {error}",
+                    path.display()
+                )
+            }
+            Error::Locked { path } => {
+                write!(f, "another run holds the state file '{}'", path.display())
+            }
+            Error::Undecided { why, .. } => {
+                write!(
+                    f,
+                    "an earlier run was cut while it sent the request, and a job may exist: {why}"
+                )
+            }
+            Error::File { what, source } => write!(f, "{what}: {source}"),
+            Error::Changed { path, expected } => write!(
+                f,
+                "'{}' changed while it was uploaded: it had {expected} bytes, so the upload was broken off",
+                path.display()
+            ),
+        }
+    }
+}
+
+/// Escapes control characters as JSON does: quoted values may hold them, and a line break would look like the end of
+/// the message.
+struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match c {
+                c if c.is_control() => write!(self.0, "\\u{:04x}", u32::from(c))?,
+                c => self.0.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Connect { source, .. } => Some(&**source),
+            Error::File { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_quotes() {
+        let job = Job::parse(r#"{"id":"a\nb\u001b[2J\u009b","status":"failed"}"#).unwrap();
+        assert_eq!(
+            Error::Failed(Box::new(job)).to_string(),
+            "the job 'a b\\u001b[2J\\u009b' ended as failed: the server gives no reason"
+        );
+        assert_eq!(
+            Error::invalid("'é\t\r\n'").to_string(),
+            "'é\\u0009\\u000d\\u000a'"
+        );
+    }
+}

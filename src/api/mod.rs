@@ -1,0 +1,9 @@
+//! The vocabulary of the API: requests, jobs, errors and events as data.
+
+pub(crate) mod api_error;
+pub(crate) mod error;
+pub(crate) mod event;
+pub(crate) mod extension;
+pub(crate) mod job;
+pub(crate) mod preview;
+pub(crate) mod shorthand;

@@ -1,0 +1,244 @@
+//! `-h`, `--help` and `--version`, written from the tables: of flags, of commands and of exit codes.
+
+use std::ffi::OsString;
+
+use openai_videos::Error;
+
+use crate::cli::args::command::command;
+use crate::cli::args::flags::{Args, Command, EXAMPLES, FLAGS, Flag, Group, Help, PROXIES};
+use crate::cli::exit;
+
+const WIDTH: usize = 100;
+/// Of the rows of options, which `-h` has no room for.
+const INDENT: usize = 2;
+
+/// The text that was asked for instead of a run: it needs no key, no server and no other argument.
+pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
+    if args.version {
+        return Ok(Some(
+            concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
+        ));
+    }
+    // Where a command may stand, `help` is none; behind it, it may be an id.
+    let is_help = |at: usize, word: &OsString| at < 2 && word == "help";
+    let words = args.words.iter().enumerate();
+    let words: Vec<OsString> = words
+        .filter(|(at, word)| !is_help(*at, word))
+        .map(|(_, word)| word.clone())
+        .collect();
+    let help = match args.help {
+        None if words.len() == args.words.len() => return Ok(None),
+        help => help.unwrap_or(Help::Whole),
+    };
+    // `openai --help` and `openai videos --help` are fine; a misspelt command is not.
+    let command = match &words[..] {
+        [] => None,
+        [word] if word == "videos" => None,
+        words => Some(command(words)?.0),
+    };
+    Ok(Some(match help {
+        Help::Short => short(command),
+        Help::Whole => whole(command),
+    }))
+}
+
+/// One screen: the common options of a command, or of all.
+fn short(of: Option<Command>) -> String {
+    let mut text = usage_lines(of, false) + "\n";
+    let is_shown = |flag: &&Flag| flag.common && flag.is_for(of);
+    let shown = || FLAGS.iter().filter(is_shown);
+    let widest = shown().map(|flag| usage(flag).len()).max().unwrap_or(0);
+    for flag in shown() {
+        text += &format!("{:<widest$}  {}\n", usage(flag), flag.help)[INDENT..];
+    }
+    text + "\n--help has all options, the exit codes and examples.\n"
+}
+
+/// Everything about a command, or about all.
+fn whole(of: Option<Command>) -> String {
+    let mut text = usage_lines(of, true);
+    for (group, title) in Group::SHOWN {
+        let mut heading = format!("\n{title}:\n");
+        for flag in FLAGS
+            .iter()
+            .filter(|flag| flag.group == group && flag.is_for(of))
+        {
+            text += &std::mem::take(&mut heading);
+            text += &paragraph(flag);
+        }
+    }
+    text += "\nDURATION is 90, 90s, 1.5m, 2h or 250ms.\n";
+    text += &format!("\n{}", wrap(PROXIES, ""));
+    text += "\nExit codes:\n";
+    for (code, meaning, advice) in exit::TABLE {
+        let colon = if advice.is_empty() { "" } else { ": " };
+        text += &format!("{code:>4}  {meaning}{colon}{advice}\n");
+    }
+    text += "\nExamples:\n";
+    for example in EXAMPLES {
+        let name = example.split(' ').nth(2);
+        if commands(of).any(|row| Some(row.1) == name) {
+            text += &format!("  {example}\n");
+        }
+    }
+    text
+}
+
+type Row = (Command, &'static str, &'static str, &'static str);
+
+fn commands(of: Option<Command>) -> impl Iterator<Item = Row> {
+    Command::ALL
+        .into_iter()
+        .filter(move |row| of.is_none_or(|command| command == row.0))
+}
+
+fn usage_lines(of: Option<Command>, with_purpose: bool) -> String {
+    let mut text = String::new();
+    for (_, name, arguments, about) in commands(of) {
+        let lead = if text.is_empty() { "Usage:" } else { "" };
+        text += &format!("{lead:<6} openai videos {name} {arguments}\n");
+        if with_purpose {
+            text += &format!("          {about}.\n");
+        }
+    }
+    text
+}
+
+/// `  -q, --quiet`, `      --seconds N`.
+fn usage(flag: &Flag) -> String {
+    let short = flag
+        .short
+        .map_or("    ".to_owned(), |short| format!("-{short}, "));
+    let space = if flag.value.is_empty() { "" } else { " " };
+    format!("  {short}--{}{space}{}", flag.long, flag.value)
+}
+
+fn paragraph(flag: &Flag) -> String {
+    let mut notes = format!("{}.", flag.help);
+    if !flag.more.is_empty() {
+        notes += &format!(" {}", flag.more);
+    }
+    if !flag.default.is_empty() {
+        notes += &format!(" [default: {}]", flag.default);
+    }
+    if !flag.env.is_empty() {
+        notes += &format!(" [environment: {}]", flag.env);
+    }
+    format!("{}\n{}", usage(flag), wrap(&notes, "          "))
+}
+
+fn wrap(text: &str, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty()
+            && indent.len() + line.chars().count() + 1 + word.chars().count() > WIDTH
+        {
+            lines += &format!("{indent}{line}\n");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line += word;
+    }
+    lines + &format!("{indent}{line}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMANDS: [Option<Command>; 5] = [
+        None,
+        Some(Command::Extend),
+        Some(Command::Retrieve),
+        Some(Command::DownloadContent),
+        Some(Command::Delete),
+    ];
+
+    /// Whether the text has a row that begins so, not only a mention.
+    fn has(text: &str, usage: &str) -> bool {
+        let is_row = |rest: &str| rest.is_empty() || rest.starts_with("  ");
+        text.lines()
+            .any(|line| line.strip_prefix(usage).is_some_and(is_row))
+    }
+
+    #[test]
+    fn the_short_help_is_one_screen_of_common_options() {
+        for of in COMMANDS {
+            let text = short(of);
+            // Of 24 lines, one is the shell's.
+            assert!(text.lines().count() <= 23, "{text}");
+            assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+            for flag in FLAGS {
+                assert_eq!(
+                    has(&text, &usage(flag)[INDENT..]),
+                    flag.common && flag.is_for(of),
+                    "{}\n{text}",
+                    flag.long
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_help_has_what_means_something_to_a_command_and_nothing_else() {
+        for of in COMMANDS {
+            let text = whole(of);
+            // An example is not broken: it is there to be copied.
+            let is_prose = |line: &&str| !line.contains("openai videos ");
+            assert!(
+                text.lines()
+                    .filter(is_prose)
+                    .all(|line| line.chars().count() <= WIDTH),
+                "{text}"
+            );
+            for flag in FLAGS {
+                let is_shown = flag.group != Group::Unused && flag.is_for(of);
+                assert_eq!(has(&text, &usage(flag)), is_shown, "{}\n{text}", flag.long);
+                assert!(!is_shown || text.contains(flag.env), "{}", flag.long);
+            }
+            assert!(text.contains("Examples:\n  openai videos "));
+        }
+    }
+
+    #[test]
+    fn the_short_help_of_a_command_reads_like_this() {
+        let text = "\
+Usage: openai videos delete ID
+
+    --base-url URL       The server, with the API's path prefix
+    --api-key-file FILE  Read the key from a file
+    --format FORMAT      json, jsonl, raw, pretty (a table), yaml
+    --transform GJSON    Print only what this GJSON path finds in the result
+-r, --raw-output         Print a string without quotation marks and escapes
+-q, --quiet              No progress and no warnings
+-h, --help               -h: the common options; --help: everything
+
+--help has all options, the exit codes and examples.
+";
+        assert_eq!(short(Some(Command::Delete)), text);
+    }
+
+    #[test]
+    fn help_is_asked_for_by_word_too_but_not_in_the_place_of_an_id() {
+        let asked = |words: &[&str]| {
+            asked(&Args {
+                words: words.iter().map(OsString::from).collect(),
+                ..Args::default()
+            })
+        };
+        for (words, of) in [
+            (&["help"][..], None),
+            (&["videos", "help"], None),
+            (&["help", "videos"], None),
+            (&["help", "videos", "extend"], Some(Command::Extend)),
+            (&["videos", "help", "delete"], Some(Command::Delete)),
+        ] {
+            assert_eq!(asked(words).unwrap(), Some(whole(of)), "{words:?}");
+        }
+        assert_eq!(asked(&["videos", "retrieve", "help"]).unwrap(), None);
+        assert!(asked(&["help", "videos", "extnd"]).is_err());
+    }
+}

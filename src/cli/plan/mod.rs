@@ -1,0 +1,407 @@
+//! [`Args`] and the environment -> [`Plan`]: plain data, checked, with every file read that an argument names but
+//! the upload. The environment comes in as a function, so that tests need none.
+
+mod certificates;
+mod input;
+mod proxies;
+mod request;
+mod settings;
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use openai_videos::{Download, Error, Extension, Settings, Variant, Wait, check_output};
+
+use crate::cli::args::command::command;
+use crate::cli::args::flags::{Args, Command};
+use crate::cli::args::parse::{bad, choice, text};
+use crate::cli::env::Env;
+use crate::cli::env::env_value;
+use crate::cli::plan::request::extension;
+use crate::cli::plan::settings::settings;
+use crate::cli::show;
+use crate::cli::show::format::View;
+use crate::cli::show::progress::Show;
+
+/// What to do, with nothing left to look up.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) task: Task,
+    /// How to wait, if at all.
+    pub(crate) wait: Option<Wait>,
+    pub(crate) output: Option<Output>,
+    pub(crate) state: Option<PathBuf>,
+    pub(crate) download: Download,
+    pub(crate) show: Show,
+    pub(crate) view: View,
+}
+
+/// The one thing that a run is about.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Preview(Extension),
+    Extend(Extension),
+    Retrieve(String),
+    Download(String),
+    Delete(String),
+    /// It was taken out and is under way.
+    Done,
+}
+
+/// Where media goes.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Stdout,
+    File(PathBuf),
+}
+
+pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
+    let (command, name) = command(&args.words)?;
+    check_flags(&args, command, name)?;
+    check_standard_input(&args, env)?;
+    let task = match command {
+        Command::Extend if args.dry_run => Task::Preview(extension(&args)?),
+        Command::Extend => Task::Extend(extension(&args)?),
+        Command::Retrieve => Task::Retrieve(id(&args, name)?),
+        Command::DownloadContent => Task::Download(id(&args, name)?),
+        Command::Delete => Task::Delete(id(&args, name)?),
+    };
+    let settings = settings(&args, env)?;
+    let output = output(&args, command)?;
+    let state = match args.state.as_deref() {
+        Some(path) if path.is_empty() => return Err(bad("--state", "the file name is empty")),
+        path => path.map(PathBuf::from),
+    };
+    if let (Some(Output::File(output)), Some(state)) = (&output, &state) {
+        let place = |path: &PathBuf| {
+            path.canonicalize()
+                .or_else(|_| std::path::absolute(path))
+                .ok()
+        };
+        if place(output) == place(state) {
+            return Err(bad("--state", "the output cannot be the state file"));
+        }
+    }
+    let mut download = Download::default();
+    download.variant = args.variant.as_deref().map(variant).transpose()?;
+    download.ready_within = args.wait_timeout;
+    download.poll_interval = args.poll_interval;
+    let show = Show {
+        debug: args.debug,
+        id: args.state.is_none() && command == Command::Extend,
+        remarks: !args.quiet,
+        progress: !args.quiet && !args.debug && shows_progress(env),
+    };
+    let wait = (args.wait || output.is_some()).then(|| wait(&args));
+    Ok(Plan {
+        settings,
+        task,
+        wait,
+        output,
+        state,
+        download,
+        show,
+        view: View::of_results(&args, env)?,
+    })
+}
+
+/// A flag that a command has no use for is a mistake, not something to pass over.
+fn check_flags(args: &Args, command: Command, name: &str) -> Result<(), Error> {
+    match args.given.iter().find(|flag| !flag.is_for(Some(command))) {
+        Some(flag) => Err(Error::invalid(format!(
+            "--{} means nothing to 'videos {name}'",
+            flag.long
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The job's id, as an argument or a flag.
+fn id(args: &Args, name: &str) -> Result<String, Error> {
+    let word = args
+        .words
+        .get(2)
+        .map(|word| text(word, "the id"))
+        .transpose()?;
+    match (word, &args.video_id) {
+        (Some(_), Some(_)) => Err(Error::invalid(
+            "the id is given both as an argument and by --video-id",
+        )),
+        (None, None) => Err(Error::invalid_with(
+            "the id is missing",
+            format!("openai videos {name} video_123"),
+        )),
+        (Some(id), None) if !id.is_empty() => Ok(id),
+        (None, Some(id)) if !id.is_empty() => Ok(id.clone()),
+        _ => Err(Error::invalid("the id is empty")),
+    }
+}
+
+/// Where media goes, made sure that it can: nobody pays for a file that cannot be stored.
+fn output(args: &Args, command: Command) -> Result<Option<Output>, Error> {
+    let needs = |flag: &str, other: &str| Err(Error::invalid(format!("--{flag} needs {other}")));
+    match args.output.as_deref() {
+        Some(path) if path == "-" => Ok(Some(Output::Stdout)),
+        Some(path) if path.is_empty() => Err(Error::invalid("--output: the file name is empty")),
+        Some(path) => {
+            let path = PathBuf::from(path);
+            if !args.dry_run {
+                check_output(&path)?;
+            }
+            Ok(Some(Output::File(path)))
+        }
+        None if command == Command::DownloadContent => match show::stdout_is_terminal() {
+            true => Err(Error::invalid_with(
+                "a video is nothing for a terminal",
+                "name a file with --output FILE",
+            )),
+            false => Ok(Some(Output::Stdout)),
+        },
+        None if args.variant.is_some() => needs("variant", "--output"),
+        None if !args.wait && args.wait_timeout.is_some() => {
+            needs("wait-timeout", "--wait or --output")
+        }
+        None if !args.wait && args.poll_interval.is_some() => {
+            needs("poll-interval", "--wait or --output")
+        }
+        None => Ok(None),
+    }
+}
+
+fn variant(name: &str) -> Result<Variant, Error> {
+    choice("variant", name).map(|place| Variant::NAMES[place].1)
+}
+
+fn wait(args: &Args) -> Wait {
+    let mut rules = Wait::default();
+    rules.timeout = args.wait_timeout.unwrap_or(rules.timeout);
+    rules.poll_interval = args.poll_interval;
+    rules
+}
+
+/// A line that is redrawn needs a terminal that can do that.
+fn shows_progress(env: Env<'_>) -> bool {
+    show::stderr_is_terminal() && env("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Standard input can be read once.
+fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
+    let is = |value: &Option<OsString>, dash: &str| value.as_deref() == Some(OsStr::new(dash));
+    let key_file = env_value(env, "OPENAI_API_KEY_FILE");
+    let readers: Vec<&str> = [
+        ("--prompt @-", is(&args.prompt, "@-")),
+        ("--video @-", is(&args.video, "@-")),
+        ("--body -", is(&args.body, "-")),
+        ("--api-key-file -", is(&args.api_key_file, "-")),
+        (
+            "OPENAI_API_KEY_FILE=-",
+            is(&key_file, "-") && args.api_key.is_none() && args.api_key_file.is_none(),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, reads)| reads.then_some(name))
+    .collect();
+    match readers[..] {
+        [first, second, ..] => Err(Error::invalid(format!(
+            "{first} and {second} cannot both read standard input"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openai_videos::{ApiKey, DEFAULT_BASE_URL};
+
+    use super::*;
+    use crate::cli::args::parse::parse;
+
+    const CALL: [&str; 8] = [
+        "videos",
+        "extend",
+        "--prompt",
+        "p",
+        "--seconds",
+        "4",
+        "--video",
+        "v",
+    ];
+
+    fn plan(argv: &[&str], env: &[(&str, &str)]) -> Result<Plan, String> {
+        let (args, read) = parse(argv.iter().map(OsString::from));
+        read.unwrap();
+        resolve(args, &|name| {
+            env.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| OsString::from(value))
+        })
+        .map_err(|error| error.to_string())
+    }
+
+    fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        CALL.iter().chain(more).copied().collect()
+    }
+
+    #[test]
+    fn a_flag_wins_over_its_variable() {
+        let env = [
+            ("OPENAI_BASE_URL", "http://env.example"),
+            ("OPENAI_API_KEY", "env"),
+            ("OPENAI_ORG_ID", "org"),
+        ];
+        let from_env = plan(&CALL, &env).unwrap().settings;
+        assert_eq!(from_env.base_url.as_str(), "http://env.example");
+        assert_eq!(from_env.api_key, Some(ApiKey::new("env").unwrap()));
+        assert_eq!(from_env.organization.as_deref(), Some("org"));
+        let flags = with(&[
+            "--base-url",
+            "http://flag.example",
+            "--api-key",
+            "flag",
+            "--organization",
+            "o",
+        ]);
+        let from_flags = plan(&flags, &env).unwrap().settings;
+        assert_eq!(from_flags.base_url.as_str(), "http://flag.example");
+        assert_eq!(from_flags.api_key, Some(ApiKey::new("flag").unwrap()));
+        assert_eq!(from_flags.organization.as_deref(), Some("o"));
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set() {
+        let settings = plan(&CALL, &[("OPENAI_BASE_URL", ""), ("OPENAI_API_KEY", "")])
+            .unwrap()
+            .settings;
+        assert_eq!(
+            (settings.base_url.as_str(), settings.api_key),
+            (DEFAULT_BASE_URL, None)
+        );
+    }
+
+    #[test]
+    fn two_keys_of_one_rank_contradict_each_other() {
+        let flags = with(&["--api-key", "a", "--api-key-file", "b"]);
+        assert_eq!(
+            plan(&flags, &[]).unwrap_err(),
+            "--api-key and --api-key-file cannot both be given"
+        );
+        let env = [("OPENAI_API_KEY", "a"), ("OPENAI_API_KEY_FILE", "b")];
+        let what = "the variables OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set";
+        assert_eq!(plan(&CALL, &env).unwrap_err(), what);
+        assert!(plan(&with(&["--api-key", "c"]), &env).is_ok());
+    }
+
+    #[test]
+    fn a_field_stands_in_for_seconds_but_contradicts_prompt_and_video() {
+        assert!(plan(&with(&["--field", "seconds=5"]), &[]).is_ok());
+        let what = "--field: the prompt is given by --prompt already";
+        assert_eq!(
+            plan(&with(&["--field", "prompt=x"]), &[]).unwrap_err(),
+            what
+        );
+        let what = "--field: the video is given by --video already";
+        assert_eq!(
+            plan(&with(&["--field", "video:={}"]), &[]).unwrap_err(),
+            what
+        );
+        let what = "--seconds: seconds cannot be '5': it is one of 4, 8, 12, 16, 20";
+        assert_eq!(plan(&with(&["--seconds", "5"]), &[]).unwrap_err(), what);
+    }
+
+    #[test]
+    fn fields_are_read_as_text_or_json() {
+        for (field, what) in [
+            ("x", "--field: 'x' is neither NAME=TEXT nor NAME:=JSON"),
+            ("=x", "--field: '=x' has no name"),
+            (":=1", "--field: ':=1' has no name"),
+            (
+                "n:=1x",
+                "--field: n: '1x' is not JSON: trailing characters at line 1 column 2",
+            ),
+        ] {
+            assert_eq!(plan(&with(&["--field", field]), &[]).unwrap_err(), what);
+        }
+        for field in ["a=", "a=b=c", "a:=null", "a:={\"b\": 1}"] {
+            assert!(plan(&with(&["--field", field]), &[]).is_ok(), "{field}");
+        }
+    }
+
+    #[test]
+    fn commands_are_found_or_suggested() {
+        let what = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            match command(&words) {
+                Err(Error::Invalid { what, hint }) => (what, hint.unwrap_or_default()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            what(&["video", "extend"]),
+            (
+                "unknown command 'video'".into(),
+                "did you mean 'videos'?".into()
+            )
+        );
+        assert_eq!(
+            what(&["videos", "extnd"]),
+            (
+                "unknown command 'videos extnd'".into(),
+                "did you mean 'extend'?".into()
+            )
+        );
+        assert_eq!(
+            what(&["videos", "extend", "zoom"]).0,
+            "unexpected argument 'zoom'"
+        );
+        assert_eq!(what(&[]).0, "no command");
+        assert_eq!(what(&["videos"]).0, "no command after 'videos'");
+    }
+
+    #[test]
+    fn standard_input_is_read_once() {
+        let what = "--prompt @- and --body - cannot both read standard input";
+        assert_eq!(
+            plan(&with(&["--prompt", "@-", "--body", "-"]), &[]).unwrap_err(),
+            what
+        );
+    }
+
+    #[test]
+    fn missing_parts_are_named_by_their_flags() {
+        for (argv, what) in [
+            (&CALL[..6], "--video is missing"),
+            (
+                &["videos", "extend", "--prompt", "p", "--video", "v"][..],
+                "--seconds is missing",
+            ),
+            (&["videos", "extend"][..], "--prompt is missing"),
+        ] {
+            assert_eq!(plan(argv, &[]).unwrap_err(), what);
+        }
+        let other_server = [
+            "videos",
+            "extend",
+            "--prompt",
+            "p",
+            "--field",
+            "video_id=v",
+            "--field",
+            "duration:=6",
+        ];
+        assert!(plan(&other_server, &[]).is_ok());
+    }
+
+    #[test]
+    fn the_variable_that_allows_http_is_a_switch() {
+        for (value, allowed) in [("1", true), ("true", true), ("0", false), ("", false)] {
+            let plan = plan(&CALL, &[("OPENAI_ALLOW_HTTP", value)]).unwrap();
+            assert_eq!(plan.settings.allow_http, allowed);
+        }
+        let what = "OPENAI_ALLOW_HTTP: 'yes' is neither 1 nor 0";
+        assert_eq!(
+            plan(&CALL, &[("OPENAI_ALLOW_HTTP", "yes")]).unwrap_err(),
+            what
+        );
+    }
+}

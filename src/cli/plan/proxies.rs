@@ -1,0 +1,80 @@
+//! The variables that name proxies, in lower case or, as some programs have it, in upper case.
+
+use openai_videos::{Error, Exceptions, Proxies, Proxy};
+
+use crate::cli::args::parse::text;
+use crate::cli::env::Env;
+use crate::cli::env::env_value;
+use crate::cli::plan::settings::named;
+
+/// For a server that is spoken to over `https` or not: what a redirect may lead to counts too.
+pub(crate) fn read(env: Env<'_>, https: bool) -> Result<Proxies, Error> {
+    // A web server that runs a program as CGI sets HTTP_PROXY from a header that anybody can send.
+    let is_cgi = env_value(env, "REQUEST_METHOD").is_some();
+    let first = |names: &[&'static str]| {
+        let mut names = names
+            .iter()
+            .filter(|name| !(is_cgi && **name == "HTTP_PROXY"));
+        names.find_map(|name| Some((*name, env_value(env, name)?)))
+    };
+    let proxy = |names: &[&'static str]| match first(names) {
+        Some((name, url)) => {
+            // Not quoted if it is no UTF-8: it may hold a password.
+            let proxy = Proxy::new(&text(&url, name)?);
+            proxy.map(Some).map_err(|error| named(name, error))
+        }
+        None => Ok(None),
+    };
+    let mut proxies = Proxies::default();
+    proxies.https = proxy(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?;
+    if !https {
+        proxies.http = proxy(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])?;
+    }
+    if let Some((name, list)) = first(&["no_proxy", "NO_PROXY"]) {
+        proxies.exceptions = Exceptions::new(&text(&list, name)?);
+    }
+    Ok(proxies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    /// The hosts of the proxies for https and for http.
+    fn chosen(variables: &[(&str, &str)]) -> (String, String) {
+        let env = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        let proxies = read(&env, false).unwrap();
+        let shown = |proxy: Option<Proxy>| proxy.map_or("none".to_owned(), |it| format!("{it:?}"));
+        (shown(proxies.https), shown(proxies.http))
+    }
+
+    #[test]
+    fn the_narrower_variable_wins_then_the_one_in_lower_case() {
+        let proxy = |name: &str| format!("Proxy(Http, {name}:80)");
+        let all = ("all_proxy", "all");
+        let none = "none".to_owned();
+        assert_eq!(chosen(&[]), (none.clone(), none.clone()));
+        assert_eq!(chosen(&[all]), (proxy("all"), proxy("all")));
+        assert_eq!(
+            chosen(&[("ALL_PROXY", "up"), all]),
+            (proxy("all"), proxy("all"))
+        );
+        assert_eq!(
+            chosen(&[("https_proxy", "s"), all]),
+            (proxy("s"), proxy("all"))
+        );
+        assert_eq!(chosen(&[("HTTPS_PROXY", "s")]), (proxy("s"), none.clone()));
+        assert_eq!(
+            chosen(&[("HTTP_PROXY", "p"), ("http_proxy", "")]),
+            (none.clone(), proxy("p"))
+        );
+        assert_eq!(
+            chosen(&[("HTTP_PROXY", "p"), ("REQUEST_METHOD", "GET")]),
+            (none.clone(), none)
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! What the flags ask for -> the library's [`Extension`].
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+
+use openai_videos::{
+    Encoding, Error, Extension, Fields, Stream, Upload, Value, Video, check_seconds,
+};
+
+use crate::cli::args::flags::Args;
+use crate::cli::args::parse::{bad, choice, text};
+use crate::cli::plan::input;
+
+pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
+    let mut fields = match &args.body {
+        Some(path) => Fields::from_json(&input::read(path, "--body")?)
+            .map_err(|error| bad("--body", error))?,
+        None => Fields::default(),
+    };
+    let mut seconds = args.seconds.as_deref();
+    if let Some(prompt) = &args.prompt {
+        fields.set("prompt", Value::Text(input::prompt(prompt)?));
+    }
+    for field in &args.fields {
+        let (name, value) = field_value(field)?;
+        match name {
+            "prompt" if args.prompt.is_some() => {
+                return Err(bad("--field", "the prompt is given by --prompt already"));
+            }
+            "video" if args.video.is_some() => {
+                return Err(bad("--field", "the video is given by --video already"));
+            }
+            "seconds" => seconds = None,
+            _ => {}
+        }
+        fields.set(name, value);
+    }
+    if let Some(seconds) = seconds {
+        check_seconds(seconds).map_err(|error| {
+            let hint = format!("for a server that takes other values: --field seconds={seconds}");
+            Error::invalid_with(format!("--seconds: {error}"), hint)
+        })?;
+        fields.set("seconds", Value::Text(seconds.to_owned()));
+    }
+    let video = args.video.as_deref().map(video).transpose()?;
+    Extension::from_fields(fields, video)
+        .map_err(missing)?
+        .encoding(encoding(args.encoding.as_deref())?)
+}
+
+/// The library knows no flags; here the missing part gets the name of its flag.
+fn missing(error: Error) -> Error {
+    let text = error.to_string();
+    match text.strip_prefix("the request has no ") {
+        Some(name) => {
+            let example = "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123";
+            Error::invalid_with(format!("--{name} is missing"), example)
+        }
+        None => error,
+    }
+}
+
+/// `NAME=TEXT` or `NAME:=JSON`.
+fn field_value(field: &str) -> Result<(&str, Value), Error> {
+    let Some((name, text)) = field.split_once('=') else {
+        return Err(bad(
+            "--field",
+            format!("'{field}' is neither NAME=TEXT nor NAME:=JSON"),
+        ));
+    };
+    let (name, value) = match name.strip_suffix(':') {
+        Some(name) => (
+            name,
+            Value::json(text).map_err(|error| bad("--field", format!("{name}: {error}")))?,
+        ),
+        None => (name, Value::Text(text.to_owned())),
+    };
+    match name.is_empty() {
+        true => Err(bad("--field", format!("'{field}' has no name"))),
+        false => Ok((name, value)),
+    }
+}
+
+fn video(value: &OsStr) -> Result<Video, Error> {
+    if let Some(path) = input::after_at(value) {
+        return match path.to_str() {
+            Some("") => Err(bad("--video", "no file name follows the @")),
+            Some("-") => Ok(Video::Upload(Upload::Stream(Stream::new(io::stdin())))),
+            _ => Ok(Video::file(path)),
+        };
+    }
+    let reference = text(value, "--video")?;
+    if reference.trim_start().starts_with('{') {
+        return Video::object(&reference);
+    }
+    if fs::metadata(&reference).is_ok_and(|metadata| !metadata.is_dir()) {
+        return Err(Error::invalid_with(
+            format!("--video: '{reference}' is a file, and would be taken for the id of a video"),
+            format!("write '@{reference}' to upload it"),
+        ));
+    }
+    Ok(Video::Id(reference))
+}
+
+fn encoding(name: Option<&str>) -> Result<Encoding, Error> {
+    const KNOWN: [Encoding; 3] = [Encoding::Auto, Encoding::Json, Encoding::Multipart];
+    choice("encoding", name.unwrap_or("auto")).map(|place| KNOWN[place])
+}

@@ -1,0 +1,99 @@
+//! What flags and variables say of the server -> the library's [`Settings`].
+
+use std::ffi::OsStr;
+
+use openai_videos::{ApiKey, BaseUrl, DEFAULT_BASE_URL, Error, Header, Settings};
+
+use crate::cli::args::flags::Args;
+use crate::cli::args::parse::{bad, text};
+use crate::cli::env::{Env, env_value};
+use crate::cli::plan::certificates;
+use crate::cli::plan::input;
+use crate::cli::plan::proxies;
+
+pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
+    let env_text = |name: &str| {
+        env_value(env, name)
+            .map(|value| text(&value, name))
+            .transpose()
+    };
+    let or_env = |flag: &Option<String>, name: &str| match flag {
+        // Empty is what a script passes for a variable that is not set.
+        Some(value) => Ok(Some(value.clone()).filter(|value| !value.is_empty())),
+        None => env_text(name),
+    };
+    let base_url =
+        or_env(&args.base_url, "OPENAI_BASE_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+    let mut settings = Settings::new(BaseUrl::new(base_url.trim())?);
+    settings.api_key = api_key(args, env)?;
+    settings.organization = or_env(&args.organization, "OPENAI_ORG_ID")?;
+    settings.project = or_env(&args.project, "OPENAI_PROJECT_ID")?;
+    settings.headers = args
+        .headers
+        .iter()
+        .map(|line| Header::parse(line))
+        .collect::<Result<_, _>>()?;
+    settings.allow_http = args.allow_http || env_switch(env, "OPENAI_ALLOW_HTTP")?;
+    settings.retry_unsafe = args.retry_unsafe;
+    settings.max_retries = args.max_retries.unwrap_or(settings.max_retries);
+    settings.connect_timeout = args.connect_timeout.unwrap_or(settings.connect_timeout);
+    settings.timeout = args.timeout.unwrap_or(settings.timeout);
+    settings.stall_timeout = args.stall_timeout.unwrap_or(settings.stall_timeout);
+    settings.family = args.family;
+    certificates::read(args, env, &mut settings)?;
+    settings.proxies = proxies::read(env, settings.base_url.is_https())?;
+    Ok(settings)
+}
+
+/// From a flag, else from a variable; directly, or out of a file. Two of one rank contradict each other.
+fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
+    let direct = env_value(env, "OPENAI_API_KEY");
+    let file = env_value(env, "OPENAI_API_KEY_FILE");
+    let key = |text: &str, from: &str| {
+        let text = text.trim_matches(' ');
+        ApiKey::new(text)
+            .map(Some)
+            .map_err(|error| named(from, error))
+    };
+    let from_file = |path: &OsStr, from: &str| key(input::read(path, from)?.trim(), from);
+    match (&args.api_key, &args.api_key_file, &direct, &file) {
+        (Some(_), Some(_), ..) => Err(Error::invalid(
+            "--api-key and --api-key-file cannot both be given",
+        )),
+        (Some(text), ..) => key(text, "--api-key"),
+        (_, Some(path), ..) => from_file(path, "--api-key-file"),
+        (.., Some(_), Some(_)) => Err(Error::invalid(
+            "the variables OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set",
+        )),
+        (.., Some(value), None) => match value.to_str() {
+            Some(text) => key(text, "OPENAI_API_KEY"),
+            // Not quoted: it is a secret.
+            None => Err(bad("OPENAI_API_KEY", "the key is not UTF-8")),
+        },
+        (.., None, Some(path)) => from_file(path, "OPENAI_API_KEY_FILE"),
+        _ => Ok(None),
+    }
+}
+
+/// The same error, with the flag or variable that it is about.
+pub(crate) fn named(from: &str, error: Error) -> Error {
+    match error {
+        Error::Invalid { what, hint } => Error::Invalid {
+            what: format!("{from}: {what}"),
+            hint,
+        },
+        other => other,
+    }
+}
+
+fn env_switch(env: Env<'_>, name: &str) -> Result<bool, Error> {
+    match env_value(env, name)
+        .as_deref()
+        .map(OsStr::to_string_lossy)
+        .as_deref()
+    {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true") => Ok(true),
+        Some(other) => Err(bad(name, format!("'{other}' is neither 1 nor 0"))),
+    }
+}

@@ -1,0 +1,322 @@
+//! The formats of results and errors: JSON as the server sent it -> the text that was asked for.
+//!
+//! Flags, their defaults and what a path that finds nothing does (the whole is printed) are those of the official
+//! command line, so that scripts written for it go on working.
+
+use gjson::Kind;
+use openai_videos::{Error, Job, Status, is_json, unquoted};
+
+use crate::cli::args::flags::Args;
+use crate::cli::args::parse::choice;
+use crate::cli::env::Env;
+use crate::cli::show;
+use crate::cli::show::json::{compact, depth, indented};
+use crate::cli::show::table::table;
+use crate::cli::show::yaml::yaml;
+
+/// Deeper answers have no paths and no YAML: both are read by functions that call themselves for each level, and the
+/// stack is not the server's to use up.
+const DEEPEST: usize = 100;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Format {
+    #[default]
+    Auto,
+    Json,
+    Jsonl,
+    Raw,
+    Pretty,
+    Yaml,
+    Explore,
+}
+
+/// In the order of the table of flags.
+const FORMATS: [Format; 7] = [
+    Format::Auto,
+    Format::Json,
+    Format::Jsonl,
+    Format::Raw,
+    Format::Pretty,
+    Format::Yaml,
+    Format::Explore,
+];
+
+/// How to show results, or errors.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    format: Format,
+    transform: Option<String>,
+    raw_output: bool,
+    colour: bool,
+    quiet: bool,
+    of_errors: bool,
+}
+
+/// A text, and what is to be known about it.
+pub(crate) struct Shown {
+    /// Whole lines.
+    pub(crate) text: String,
+    /// It is JSON, and wanted in colours.
+    pub(crate) colour: bool,
+    /// For standard error.
+    pub(crate) remark: Option<String>,
+}
+
+impl View {
+    /// How `--format` and `--transform` want results.
+    pub(crate) fn of_results(args: &Args, env: Env<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            format: format("format", args.format.as_deref())?,
+            transform: given(&args.transform),
+            raw_output: args.raw_output,
+            colour: colours(env, show::stdout_is_terminal),
+            quiet: args.quiet,
+            of_errors: false,
+        })
+    }
+
+    /// How `--format-error` and `--transform-error` want errors.
+    pub(crate) fn of_errors(args: &Args, env: Env<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            format: format("format-error", args.format_error.as_deref())?,
+            transform: given(&args.transform_error),
+            raw_output: args.raw_output,
+            colour: colours(env, show::stderr_is_terminal),
+            quiet: args.quiet,
+            of_errors: true,
+        })
+    }
+
+    /// Whether nothing was asked for.
+    pub(crate) fn is_default(&self) -> bool {
+        self.format == Format::Auto && self.transform.is_none()
+    }
+
+    /// JSON in this format; of an error the object inside `{"error": ...}`, as in the official command line. What is no
+    /// JSON stays as it is.
+    pub(crate) fn show(&self, json: &str) -> Shown {
+        let (mut text, colour, remark) = match is_json(json) {
+            true => self.formatted(json),
+            false => (json.to_owned(), false, None),
+        };
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Shown {
+            text,
+            colour: colour && self.colour,
+            remark: remark.filter(|_| !self.quiet),
+        }
+    }
+
+    /// The text, whether it is JSON that may have colours, and a remark.
+    fn formatted(&self, json: &str) -> (String, bool, Option<String>) {
+        let inner = self.of_errors.then(|| gjson::get(json, "error"));
+        let inner = inner.filter(|error| error.kind() == Kind::Object);
+        let place = inner.as_ref().map_or(json, gjson::Value::json);
+        let (mut value, mut remark) = (gjson::parse(place), None);
+        if let Some(path) = &self.transform {
+            match found([place, json], path) {
+                Ok(found) => value = found,
+                Err(why) => {
+                    let twin = if self.of_errors { "-error" } else { "" };
+                    remark = Some(format!("--transform{twin}: {why}; this is the whole"));
+                }
+            }
+        }
+        if self.raw_output && value.kind() == Kind::String {
+            return (unquoted(value.json()), false, remark);
+        }
+        let format = match self.format {
+            Format::Yaml if depth(value.json()) > DEEPEST => {
+                remark.get_or_insert_with(|| format!("this is JSON: {}", too_deep()));
+                Format::Json
+            }
+            Format::Explore => {
+                remark.get_or_insert_with(|| "there is no explorer here; this is JSON".to_owned());
+                Format::Json
+            }
+            format => format,
+        };
+        match format {
+            Format::Jsonl => (compact(value.json()), true, remark),
+            Format::Raw => (value.json().to_owned(), false, remark),
+            Format::Pretty => (table(&value), false, remark),
+            Format::Yaml => (yaml(&value), false, remark),
+            _ => (indented(value.json()), true, remark),
+        }
+    }
+
+    /// The line after a job that is shown to a person: what to do next.
+    pub(crate) fn advice(&self, job: &Job, fetched: bool) -> Option<String> {
+        if self.format != Format::Pretty || self.transform.is_some() {
+            return None;
+        }
+        match job.status() {
+            Status::Completed if fetched => None,
+            Status::Completed => Some(format!(
+                "\nfetch it with: {}\n",
+                show::call("download-content --output FILE", job)
+            )),
+            Status::Failed => {
+                let reason = job
+                    .reason()
+                    .map_or(String::new(), |reason| format!(": {reason}"));
+                Some(format!("\nit failed{reason}; a new request is needed\n"))
+            }
+            Status::Pending => Some(format!(
+                "\nwait for it with: {}\n",
+                show::call("retrieve --wait", job)
+            )),
+        }
+    }
+}
+
+fn format(flag: &'static str, name: Option<&str>) -> Result<Format, Error> {
+    Ok(match name {
+        None => Format::Auto,
+        Some(name) => FORMATS[choice(flag, name)?],
+    })
+}
+
+/// A path that is not empty, which is what a script passes for one that it has not.
+fn given(path: &Option<String>) -> Option<String> {
+    path.clone().filter(|path| !path.is_empty())
+}
+
+/// What the path finds in the first of these that has it, or why there is nothing. The last has all of the others.
+fn found<'a>(places: [&'a str; 2], path: &'a str) -> Result<gjson::Value<'a>, String> {
+    if depth(places[1]) > DEEPEST {
+        return Err(too_deep());
+    }
+    let mut found = places.into_iter().map(|json| gjson::get(json, path));
+    found
+        .find(gjson::Value::exists)
+        .ok_or_else(|| format!("'{path}' finds nothing"))
+}
+
+fn too_deep() -> String {
+    format!("the answer is nested deeper than {DEEPEST} levels")
+}
+
+/// `FORCE_COLOR` wins over `NO_COLOR`, as in the official command line; without either, a terminal has colours.
+fn colours(env: Env<'_>, is_terminal: fn() -> bool) -> bool {
+    let set = |name: &str| env(name).filter(|value| !value.is_empty());
+    match (set("FORCE_COLOR"), set("NO_COLOR")) {
+        (Some(force), _) => force != "0" && force != "false",
+        (None, Some(_)) => false,
+        (None, None) => is_terminal() && env("TERM").is_none_or(|term| term != "dumb"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = r#"{"b": 1.50, "a": "x\"y", "c": [true, null]}"#;
+
+    fn view(format: Format, transform: Option<&str>, raw_output: bool) -> View {
+        View {
+            format,
+            transform: transform.map(str::to_owned),
+            raw_output,
+            ..View::default()
+        }
+    }
+
+    fn shown(
+        format: Format,
+        transform: Option<&str>,
+        raw_output: bool,
+    ) -> (String, Option<String>) {
+        let shown = view(format, transform, raw_output).show(JSON);
+        (shown.text, shown.remark)
+    }
+
+    #[test]
+    fn every_format_keeps_order_and_literals() {
+        for (format, text) in [
+            (
+                Format::Auto,
+                "{\n  \"b\": 1.50,\n  \"a\": \"x\\\"y\",\n  \"c\": [true, null]\n}\n",
+            ),
+            (
+                Format::Jsonl,
+                "{\"b\":1.50,\"a\":\"x\\\"y\",\"c\":[true,null]}\n",
+            ),
+            (
+                Format::Raw,
+                "{\"b\": 1.50, \"a\": \"x\\\"y\", \"c\": [true, null]}\n",
+            ),
+            (Format::Pretty, "b    1.50\na    x\"y\nc.0  true\nc.1  -\n"),
+            (
+                Format::Yaml,
+                "b: 1.50\na: \"x\\\"y\"\nc:\n  - true\n  - null\n",
+            ),
+        ] {
+            assert_eq!(
+                shown(format, None, false),
+                (text.to_owned(), None),
+                "{format:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_chooses_and_raw_output_takes_the_quotes_off() {
+        for (path, raw_output, text) in [
+            ("a", false, "\"x\\\"y\"\n"),
+            ("a", true, "x\"y\n"),
+            ("b", true, "1.50\n"),
+            ("c.#", true, "2\n"),
+            ("c.1", true, "null\n"),
+            ("{a,b}.b", false, "1.50\n"),
+        ] {
+            assert_eq!(
+                shown(Format::Json, Some(path), raw_output),
+                (text.to_owned(), None),
+                "{path}"
+            );
+        }
+        let remark = Some("--transform: 'd' finds nothing; this is the whole".to_owned());
+        assert_eq!(shown(Format::Jsonl, Some("d"), true).1, remark);
+    }
+
+    #[test]
+    fn what_is_no_json_stays_as_it_is() {
+        for format in FORMATS {
+            let shown = view(format, Some("a"), true).show("<html>");
+            assert_eq!((shown.text.as_str(), shown.colour), ("<html>\n", false));
+        }
+    }
+
+    #[test]
+    fn colours_are_for_terminals_and_those_who_ask() {
+        let with = |set: &[(&str, &str)], terminal: bool| {
+            let is_terminal = if terminal { || true } else { || false };
+            colours(
+                &|name| {
+                    set.iter()
+                        .find(|(key, _)| *key == name)
+                        .map(|(_, value)| value.into())
+                },
+                is_terminal,
+            )
+        };
+        for (set, on_terminal, elsewhere) in [
+            (&[][..], true, false),
+            (&[("NO_COLOR", "1")], false, false),
+            (&[("NO_COLOR", "")], true, false),
+            (&[("FORCE_COLOR", "1")], true, true),
+            (&[("FORCE_COLOR", "0")], false, false),
+            (&[("FORCE_COLOR", "1"), ("NO_COLOR", "1")], true, true),
+            (&[("TERM", "dumb")], false, false),
+        ] {
+            assert_eq!(
+                (with(set, true), with(set, false)),
+                (on_terminal, elsewhere),
+                "{set:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What is shown while a call runs: remarks, the conversation with `--debug`, and on a terminal one line of progress,
+//! redrawn in place.
+//!
+//! The line never has more than 39 columns, so that it fits any terminal without asking for its width.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use openai_videos::{Error, Event, Job, shorten};
+
+use crate::cli::show::debug::Conversation;
+use crate::cli::show::escape::{line, visible, width};
+use crate::cli::show::{note, say};
+use crate::cli::signals;
+
+const WIDTH: usize = 39;
+/// Nothing is drawn for what is done by then, and nothing twice within it.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What may be shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Show {
+    pub(crate) debug: bool,
+    /// The job's id before the first look: it is nowhere else then.
+    pub(crate) id: bool,
+    pub(crate) remarks: bool,
+    pub(crate) progress: bool,
+}
+
+/// Standard error during a run. Dropping it takes the progress line away.
+pub(crate) struct Screen {
+    show: Show,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// When the current upload or download began.
+    began: Option<Instant>,
+    drawn: Option<Instant>,
+    conversation: Conversation,
+    /// The last remark: a fault that stays is told once.
+    said: String,
+    /// What the last failed poll was about.
+    fault: String,
+    named: bool,
+}
+
+impl Screen {
+    pub(crate) fn new(show: Show) -> Self {
+        let state = State {
+            began: None,
+            drawn: None,
+            conversation: Conversation::default(),
+            said: String::new(),
+            fault: String::new(),
+            named: false,
+        };
+        Self {
+            show,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Shows one event, or does not.
+    pub(crate) fn show(&self, event: &Event<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.show.debug
+            && let Some(lines) = state.conversation.tell(event)
+        {
+            note(visible(&lines));
+        }
+        match event {
+            Event::Sending { .. } | Event::Answer { .. } => state.began = Some(Instant::now()),
+            Event::Retry {
+                after,
+                number,
+                of,
+                why,
+                ..
+            } => {
+                let tenths = after.as_millis() / 100;
+                self.remark(
+                    &mut state,
+                    format!(
+                        "{why}; retry {number} of {of} in {}.{} s",
+                        tenths / 10,
+                        tenths % 10
+                    ),
+                );
+            }
+            Event::NotKept { id, why } => {
+                // Not a remark either: see below.
+                clear(&mut state);
+                say(&format!("job {id}: {why}"));
+            }
+            Event::Unfinished { path } => signals::unfinished(*path),
+            Event::PollFailed { why } => {
+                // Texts differ by request ids and the like; an outage that lasts is told once all the same.
+                let kind = match why {
+                    Error::Api(api) => format!("HTTP {}", api.status),
+                    why => why.to_string(),
+                };
+                if state.fault != kind {
+                    self.remark(&mut state, format!("{why}; looking again"));
+                    state.fault = kind;
+                }
+            }
+            Event::NotReady { why } => self.remark(
+                &mut state,
+                format!("{why}; asking again for up to a minute"),
+            ),
+            Event::FormInstead => {
+                let text = "the server takes no JSON here; sending the reference as a form";
+                self.remark(&mut state, text.to_owned());
+            }
+            Event::Upload { sent, total } => {
+                self.draw(&mut state, false, |took| {
+                    transfer("upload", *sent, *total, took)
+                });
+            }
+            Event::Download { received, total } => {
+                self.draw(&mut state, false, |took| {
+                    transfer("download", *received, *total, took)
+                });
+            }
+            Event::Status { job, elapsed } => self.status(&mut state, job, *elapsed),
+            _ => {}
+        }
+    }
+
+    fn status(&self, state: &mut State, job: &Job, elapsed: Duration) {
+        if elapsed.is_zero() && self.show.id {
+            // Not a remark: whoever ends the run now has this line to find the job by.
+            clear(state);
+            say(&format!("job {}", job.id()));
+        }
+        if job.has_unknown_status() && !state.named {
+            state.named = true;
+            let word = shorten(job.status_word().unwrap_or_default());
+            self.remark(
+                state,
+                format!("the status '{word}' is not known; taking it for a job that still runs"),
+            );
+        }
+        self.draw(state, true, |_| status(job, elapsed));
+    }
+
+    fn remark(&self, state: &mut State, text: String) {
+        if self.show.remarks && state.said != text {
+            clear(state);
+            say(&text);
+            state.said = text;
+        }
+    }
+
+    fn draw(&self, state: &mut State, at_once: bool, text: impl FnOnce(Duration) -> String) {
+        if !self.show.progress {
+            return;
+        }
+        let now = Instant::now();
+        let since = |then: Option<Instant>| then.map(|then| now.duration_since(then));
+        let took = since(state.began).unwrap_or_default();
+        if at_once || (took >= PAUSE && since(state.drawn).is_none_or(|since| since >= PAUSE)) {
+            note(format!("\r\u{1b}[K{}", fitted(&text(took))));
+            state.drawn = Some(now);
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        clear(state);
+        if self.show.debug {
+            note(visible(&state.conversation.end()));
+        }
+    }
+}
+
+fn clear(state: &mut State) {
+    if state.drawn.take().is_some() {
+        note("\r\u{1b}[K".to_owned());
+    }
+}
+
+/// As much of a text as fits, on one line.
+fn fitted(text: &str) -> String {
+    let mut columns = 0;
+    let fits = |c: &char| {
+        columns += width(*c);
+        columns <= WIDTH
+    };
+    line(text).chars().take_while(fits).collect()
+}
+
+/// `download 45 % of 1.2 GB, 12.3 MB/s`
+fn transfer(what: &str, done: u64, total: Option<u64>, took: Duration) -> String {
+    let rate = size(
+        (u128::from(done) * 1000 / took.as_millis().max(1))
+            .try_into()
+            .unwrap_or(u64::MAX),
+    );
+    match total.filter(|total| *total > 0) {
+        Some(total) => {
+            let percent = u128::from(done) * 100 / u128::from(total);
+            format!("{what} {percent} % of {}, {rate}/s", size(total))
+        }
+        None => format!("{what} {}, {rate}/s", size(done)),
+    }
+}
+
+/// `in_progress 45 %, 1:23`
+fn status(job: &Job, elapsed: Duration) -> String {
+    let word = shorten(job.status_word().unwrap_or("waiting"));
+    let word: String = word.chars().take(18).collect();
+    let progress = job
+        .progress()
+        .filter(|text| text.len() <= 5 && text.parse::<f64>().is_ok_and(f64::is_finite));
+    let progress = progress.map_or(String::new(), |percent| format!(" {percent} %"));
+    let seconds = elapsed.as_secs();
+    format!("{word}{progress}, {}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// `999 B`, `1.2 GB`: decimal units, as disks and networks are sold in. Whole numbers do it: the code that prints
+/// floats would be 12 KB.
+fn size(bytes: u64) -> String {
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = (u128::from(bytes) * 10 + 500) / 1000;
+    for unit in ["kB", "MB", "GB"] {
+        if tenths < 10_000 {
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+        tenths = (tenths + 500) / 1000;
+    }
+    format!("{}.{} TB", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_their_units() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (1 << 30, "1.1 GB"),
+            (5_000_000_000_000, "5.0 TB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn lines_say_how_far_it_is_and_fit() {
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            transfer("download", 450, Some(1000), second),
+            "download 45 % of 1.0 kB, 450 B/s"
+        );
+        assert_eq!(
+            transfer("upload", 450, None, second),
+            "upload 450 B, 450 B/s"
+        );
+        let longest = transfer(
+            "download",
+            999_900_000_000,
+            Some(999_900_000_000),
+            Duration::from_secs(1001),
+        );
+        assert_eq!(longest, "download 100 % of 999.9 GB, 998.9 MB/s");
+        assert!(longest.len() <= WIDTH);
+
+        let job = |text: &str| Job::parse(text).unwrap();
+        let minute = Duration::from_secs(83);
+        assert_eq!(
+            status(
+                &job(r#"{"id":1,"status":"in_progress","progress":45}"#),
+                minute
+            ),
+            "in_progress 45 %, 1:23"
+        );
+        assert_eq!(
+            status(&job(r#"{"id":1,"progress":"many"}"#), minute),
+            "waiting, 1:23"
+        );
+        let evil = job(r#"{"id":1,"status":"in\n\nprog\tress\u0007"}"#);
+        let line = fitted(&status(&evil, minute));
+        assert_eq!(line, "in prog ress\\u0007, 1:23");
+        assert_eq!(fitted(&"長".repeat(WIDTH)), "長".repeat(WIDTH / 2));
+    }
+}

@@ -1,0 +1,5 @@
+//! Request bodies.
+
+pub(crate) mod multipart;
+pub(crate) mod stream;
+pub(crate) mod upload_meter;

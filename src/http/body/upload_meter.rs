@@ -1,0 +1,51 @@
+//! The request's body on its way out.
+
+use std::io::{self, Read};
+
+use crate::api::error::Error;
+use crate::api::event::{Event, Report};
+use crate::net::tracker::Wire;
+
+/// Counts it, keeps an error of its own, and stops reading once the answer is in.
+pub(crate) struct Meter<'a> {
+    pub(crate) reader: Box<dyn Read + 'a>,
+    pub(crate) wire: &'a Wire,
+    pub(crate) report: &'a Report,
+    pub(crate) sent: u64,
+    pub(crate) total: Option<u64>,
+    pub(crate) failure: Option<Error>,
+}
+
+impl Read for Meter<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.wire.is_answered() {
+            // The tap drops what is still "sent"; a body of known length has to be filled up for ureq's sake.
+            let left = self.total.map_or(0, |total| total - self.sent);
+            let count = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len());
+            self.sent += count as u64;
+            return Ok(count);
+        }
+        match self.reader.read(buffer) {
+            Ok(count) => {
+                self.sent += count as u64;
+                (self.report)(&Event::Upload {
+                    sent: self.sent,
+                    total: self.total,
+                });
+                Ok(count)
+            }
+            Err(error) => {
+                let kind = error.kind();
+                self.failure = Some(
+                    match error.into_inner().map(|inner| inner.downcast::<Error>()) {
+                        Some(Ok(error)) => *error,
+                        _ => Error::file("cannot read the request body", kind.into()),
+                    },
+                );
+                Err(kind.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What it means that an attempt did not go well: whether anything was sent, and which error the call ends with if
+//! it is not sent again.
+
+use std::io;
+
+use ureq::Timeout;
+
+use crate::api::error::Error;
+use crate::http::Http;
+use crate::http::request::{Head, Method, Request};
+use crate::http::retry::Outcome;
+use crate::net::buffers::MAX_HEAD;
+use crate::net::connect_error::NoConnection;
+use crate::net::tls_errors::{self, tls_error};
+use crate::url;
+
+/// Why an attempt brought no answer.
+pub(crate) enum Failure {
+    /// Final: something of this machine's own, such as a file that cannot be read, or a redirect into nowhere.
+    Final(Error),
+    /// Nothing of the request was sent.
+    NotSent {
+        /// `host:port`, or the host alone: after a redirect another one than the base URL's.
+        host: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Sent, and no readable answer came.
+    Cut(String),
+}
+
+/// An attempt that did not go well: the error to end with and, unless that is final, the outcome to ask
+/// [`retry::delay`](crate::http::retry::delay) about.
+pub(crate) struct Miss {
+    pub(crate) error: Error,
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl Http {
+    /// What an error status means.
+    pub(crate) fn refused(&self, request: &Request<'_>, head: &Head, body: &str) -> Miss {
+        let error = head.error(body, &self.settings);
+        let known = (300..500).contains(&head.status) || head.status == 503;
+        match error {
+            Error::Redirect { .. } => Miss {
+                error,
+                outcome: None,
+            },
+            error if request.is_repeatable() || known => Miss {
+                error,
+                outcome: Some(head.outcome(body)),
+            },
+            error => Miss {
+                error: self.unknown(error.to_string()),
+                outcome: Some(head.outcome(body)),
+            },
+        }
+    }
+
+    /// What a missing answer means.
+    pub(crate) fn missed(&self, request: &Request<'_>, failure: Failure) -> Miss {
+        match failure {
+            Failure::Final(error) => Miss {
+                error,
+                outcome: None,
+            },
+            Failure::NotSent { host, source } => Miss {
+                error: Error::Connect { host, source },
+                outcome: Some(Outcome::NotSent),
+            },
+            Failure::Cut(why) => Miss {
+                error: self.cut(request, why),
+                outcome: Some(Outcome::Cut),
+            },
+        }
+    }
+
+    /// The error for an answer that did not come or cannot be read.
+    pub(crate) fn cut(&self, request: &Request<'_>, why: String) -> Error {
+        match request.method {
+            Method::Post => self.unknown(why),
+            method => Error::Cut {
+                request: format!("{} {}", method.name(), request.path),
+                why,
+            },
+        }
+    }
+
+    fn unknown(&self, why: String) -> Error {
+        Error::Unknown {
+            why,
+            list_url: self.list_url(),
+        }
+    }
+
+    /// Where to look for a job of unknown fate.
+    pub(crate) fn list_url(&self) -> String {
+        self.url("/videos?order=desc&limit=5")
+    }
+
+    /// What an error while reading an opened answer means.
+    pub(crate) fn broken_off(&self, error: io::Error) -> Failure {
+        match self.failure(error.into(), self.settings.base_url.as_str()) {
+            // Whatever TLS says now: somebody has read the request and answered it.
+            Failure::NotSent { source, .. } => Failure::Cut(source.to_string()),
+            failure => failure,
+        }
+    }
+
+    pub(crate) fn failure(&self, error: ureq::Error, url: &str) -> Failure {
+        let settings = &self.settings;
+        let not_sent = |source| Failure::NotSent {
+            host: url::authority(url),
+            source,
+        };
+        let why = match error {
+            ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
+                format!("no byte moved for {:?}", settings.stall_timeout)
+            }
+            ureq::Error::Timeout(Timeout::RecvResponse) if self.wire.is_over() => {
+                "no answer came before the time was up".to_owned()
+            }
+            ureq::Error::Timeout(Timeout::RecvBody) if self.wire.is_over() => {
+                "the answer was not complete before the time was up".to_owned()
+            }
+            ureq::Error::Timeout(Timeout::RecvResponse) => {
+                format!("no answer came within {:?}", settings.timeout)
+            }
+            ureq::Error::Timeout(Timeout::RecvBody) => {
+                format!("the answer was not complete within {:?}", settings.timeout)
+            }
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "the server closed the connection".to_owned()
+            }
+            ureq::Error::Io(error) => match tls_error(&error) {
+                // The handshake failed at the server's end: the request went nowhere.
+                Some(&rustls::Error::AlertReceived(alert))
+                    if tls_errors::is_about_certificate(alert) =>
+                {
+                    let why = tls_errors::explain(&rustls::Error::AlertReceived(alert));
+                    return not_sent(why.into());
+                }
+                _ if !self.wire.sent() => return not_sent(error.into()),
+                _ => error.to_string(),
+            },
+            // From `dial` or `names`: there is no connection yet.
+            ureq::Error::Other(error) if error.is::<NoConnection>() => {
+                return not_sent(error);
+            }
+            ureq::Error::Protocol(error) => format!("the answer is not HTTP: {error}"),
+            ureq::Error::LargeResponseHeader(..) => {
+                format!(
+                    "the head of the answer is larger than {} KiB",
+                    MAX_HEAD >> 10
+                )
+            }
+            error => error.to_string(),
+        };
+        if self.wire.sent() {
+            Failure::Cut(why)
+        } else {
+            not_sent(why.into())
+        }
+    }
+}

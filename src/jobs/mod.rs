@@ -1,0 +1,10 @@
+//! What the program exists for: jobs are submitted, waited for and downloaded.
+
+pub(crate) mod content_range;
+pub(crate) mod download;
+pub(crate) mod output_file;
+pub(crate) mod recovery;
+pub(crate) mod state_file;
+pub(crate) mod submit;
+pub(crate) mod submit_once;
+pub(crate) mod wait;

@@ -1,0 +1,14 @@
+//! One connection: DNS, TCP, proxies and TLS, as a transport for ureq.
+
+pub(crate) mod buffers;
+pub(crate) mod connect;
+pub(crate) mod connect_error;
+pub(crate) mod direct_read;
+pub(crate) mod dns;
+pub(crate) mod pages;
+pub(crate) mod proxy_handshake;
+pub(crate) mod routes;
+pub(crate) mod tcp;
+pub(crate) mod tls;
+pub(crate) mod tls_errors;
+pub(crate) mod tracker;

@@ -1,0 +1,444 @@
+//! What is said to a proxy before it is out of the way: CONNECT (RFC 9110, 9.3.6), SOCKS 5 (RFC 1928 and 1929), or a
+//! request line that names the server (RFC 9112, 3.2.2). Over any stream; nothing here opens one.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr};
+
+use crate::net::connect_error::{NoConnection, Obstacle};
+use crate::settings::proxy::{Credentials, Proxy};
+
+/// The most of an answer to CONNECT that is read, in bytes.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Asks an HTTP proxy for a tunnel to `place`, which is `host:port`. Reads not a byte more than the answer.
+pub(crate) fn connect(
+    stream: &mut (impl Read + Write),
+    place: &str,
+    proxy: &Proxy,
+) -> io::Result<()> {
+    let mut request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n");
+    if let Some(value) = proxy.authorization() {
+        request += &format!("Proxy-Authorization: {value}\r\n");
+    }
+    request += "\r\n";
+    stream.write_all(request.as_bytes())?;
+    let mut head = self::head(stream)?;
+    while is_informational(&head) {
+        head = self::head(stream)?;
+    }
+    // `HTTP/1.1 200 Connection established`
+    let mut words = head.split(u8::is_ascii_whitespace);
+    let is_http = words
+        .next()
+        .is_some_and(|word| word.starts_with(b"HTTP/1."));
+    let status = words.next().and_then(|word| str::from_utf8(word).ok());
+    match status
+        .filter(|_| is_http)
+        .and_then(|word| word.parse().ok())
+    {
+        Some(200..=299) => Ok(()),
+        Some(407) => Err(io::Error::other(credentials_wanted(proxy))),
+        Some(status) => {
+            let why = format!("it refused to connect (HTTP {status})");
+            Err(io::Error::other(NoConnection::other(why)))
+        }
+        None => Err(refusal("it does not speak HTTP")),
+    }
+}
+
+/// The head of one answer, to the empty line that ends it.
+fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") {
+        if head.len() == MAX_HEAD {
+            return Err(refusal("the head of its answer does not end"));
+        }
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    Ok(head)
+}
+
+/// Whether this is the start of an answer that announces another: `HTTP/1.1 1xx`.
+pub(crate) fn is_informational(head: &[u8]) -> bool {
+    head.starts_with(b"HTTP/1.") && head.get(8..10) == Some(b" 1")
+}
+
+/// What 407 means.
+pub(crate) fn credentials_wanted(proxy: &Proxy) -> NoConnection {
+    let why = match proxy.credentials {
+        Some(_) => "it does not accept the user and the password",
+        None => "it asks for a user and a password",
+    };
+    NoConnection::new(Obstacle::ProxyCredentials, why)
+}
+
+/// Whether the proxy could not reach this address, and another one may do.
+pub(crate) fn is_about_address(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::HostUnreachable
+}
+
+/// Asks a SOCKS proxy for a connection to an address, or to a host that the proxy looks up.
+pub(crate) fn socks5(
+    stream: &mut (impl Read + Write),
+    target: Result<SocketAddr, (&str, u16)>,
+    proxy: &Proxy,
+) -> io::Result<()> {
+    // Without credentials, and with them if there are any.
+    let offer: &[u8] = match proxy.credentials {
+        None => &[5, 1, 0],
+        Some(_) => &[5, 2, 0, 2],
+    };
+    stream.write_all(offer)?;
+    match (read::<2>(stream)?, &proxy.credentials) {
+        ([5, 0], _) => {}
+        ([5, 2], Some(credentials)) => {
+            stream.write_all(&sign_in(credentials))?;
+            if read::<2>(stream)?[1] != 0 {
+                return Err(io::Error::other(credentials_wanted(proxy)));
+            }
+        }
+        ([5, _], _) => return Err(io::Error::other(credentials_wanted(proxy))),
+        _ => return Err(refusal("it does not speak SOCKS 5")),
+    }
+    stream.write_all(&request(target)?)?;
+    let [version, reply, _, kind] = read::<4>(stream)?;
+    let why = match (version, reply) {
+        (5, 0) => "",
+        (5, 1) => "it failed",
+        (5, 2) => "it does not allow this connection",
+        (5, 3) => "it cannot reach the server's network",
+        (5, 4) => "it cannot reach the server",
+        (5, 5) => "the server refused its connection",
+        (5, 6) => "the server is too far away from it",
+        (5, 8) => "it does not take this kind of address",
+        (5, _) => "it refused to connect",
+        _ => "it does not speak SOCKS 5",
+    };
+    match reply {
+        0 if why.is_empty() => {}
+        1 | 3..=6 | 8 => {
+            let reason = NoConnection::other(why);
+            return Err(io::Error::new(ErrorKind::HostUnreachable, reason));
+        }
+        _ => return Err(refusal(why)),
+    }
+    // The address that it connects from, which nobody needs.
+    let length = match kind {
+        1 => 4,
+        4 => 16,
+        _ => usize::from(read::<1>(stream)?[0]),
+    };
+    stream.read_exact(&mut [0; 255 + 2][..length + 2])
+}
+
+fn sign_in(credentials: &Credentials) -> Vec<u8> {
+    let mut message = vec![1];
+    for text in [&credentials.user, &credentials.password] {
+        // `Proxy::new` takes no longer ones.
+        message.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+        message.extend_from_slice(text.as_bytes());
+    }
+    message
+}
+
+fn request(target: Result<SocketAddr, (&str, u16)>) -> io::Result<Vec<u8>> {
+    let mut message = vec![5, 1, 0];
+    let port = match target {
+        Ok(address) => {
+            match address.ip() {
+                IpAddr::V4(ip) => {
+                    message.push(1);
+                    message.extend_from_slice(&ip.octets());
+                }
+                IpAddr::V6(ip) => {
+                    message.push(4);
+                    message.extend_from_slice(&ip.octets());
+                }
+            }
+            address.port()
+        }
+        Err((host, port)) => {
+            let length = u8::try_from(host.len())
+                .map_err(|_| refusal("the host's name is too long for it"))?;
+            message.extend_from_slice(&[3, length]);
+            message.extend_from_slice(host.as_bytes());
+            port
+        }
+    };
+    message.extend_from_slice(&port.to_be_bytes());
+    Ok(message)
+}
+
+fn read<const N: usize>(stream: &mut impl Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn refusal(why: &str) -> io::Error {
+    io::Error::other(NoConnection::other(why))
+}
+
+/// How a request to a server of plain http goes through an HTTP proxy: with the server in the request line, and with
+/// the credentials for the proxy. Debug output hides those.
+pub(crate) struct Absolute {
+    /// `http://host:port`
+    origin: String,
+    authorization: Option<String>,
+}
+
+impl Absolute {
+    /// For a server at `authority`, which is `host:port` or a host alone.
+    pub(crate) fn new(authority: &str, proxy: &Proxy) -> Self {
+        Self {
+            origin: format!("http://{authority}"),
+            authorization: proxy.authorization(),
+        }
+    }
+
+    /// The start of a request in this form.
+    pub(crate) fn rewrite(&self, head: &[u8]) -> Vec<u8> {
+        let after = |what: &[u8]| {
+            let found = head.windows(what.len()).position(|window| window == what);
+            found.map_or(head.len(), |at| at + what.len())
+        };
+        let (method, line) = (after(b" "), after(b"\r\n"));
+        let authorization = self.authorization.iter();
+        let authorization: String = authorization
+            .map(|value| format!("Proxy-Authorization: {value}\r\n"))
+            .collect();
+        [
+            &head[..method],
+            self.origin.as_bytes(),
+            &head[method..line],
+            authorization.as_bytes(),
+            &head[line..],
+        ]
+        .concat()
+    }
+}
+
+impl fmt::Debug for Absolute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Absolute({})", self.origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    /// Replies that were prepared, and what was sent.
+    struct Script {
+        replies: Cursor<Vec<u8>>,
+        sent: Vec<u8>,
+    }
+
+    impl Read for Script {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.replies.read(buffer)
+        }
+    }
+
+    impl Write for Script {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.sent.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn script(replies: &[u8]) -> Script {
+        Script {
+            replies: Cursor::new(replies.to_vec()),
+            sent: Vec::new(),
+        }
+    }
+
+    const CLOSED: &str = "failed to fill whole buffer";
+
+    #[test]
+    fn connect_understands_every_answer_and_reads_no_further() {
+        let (open, closed) = (Proxy::new("h").unwrap(), Proxy::new("u:p@h").unwrap());
+        for (proxy, reply, outcome) in [
+            (
+                &open,
+                "HTTP/1.1 200 Connection established\r\nA: b\r\n\r\n",
+                Ok(()),
+            ),
+            (&open, "HTTP/1.0 204\r\n\r\n", Ok(())),
+            (&open, "HTTP/1.1 200 OK\nA: b\n\n", Ok(())),
+            (
+                &open,
+                "HTTP/1.1 103 Wait\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+                Ok(()),
+            ),
+            (
+                &open,
+                "HTTP/1.1 403 No\r\n\r\n",
+                Err("it refused to connect (HTTP 403)"),
+            ),
+            (
+                &open,
+                "HTTP/1.1 407 Auth\r\n\r\n",
+                Err("it asks for a user and a password"),
+            ),
+            (
+                &closed,
+                "HTTP/1.1 407 Auth\r\n\r\n",
+                Err("it does not accept the user and the password"),
+            ),
+            (&open, "SSH-2.0 200\r\n\r\n", Err("it does not speak HTTP")),
+            (&open, "HTTP/1.1 200 OK\r\nA: b\r\n", Err(CLOSED)),
+            (&open, "", Err(CLOSED)),
+        ] {
+            let mut script = script(format!("{reply}rest").as_bytes());
+            if outcome == Err(CLOSED) {
+                script.replies.get_mut().truncate(reply.len());
+            }
+            let done = connect(&mut script, "a.example:443", proxy);
+            assert_eq!(
+                done.map_err(|error| error.to_string()),
+                outcome.map_err(str::to_owned)
+            );
+            let read = script.replies.position();
+            assert_eq!(read, reply.len() as u64, "{reply}");
+        }
+        let mut script = script(b"HTTP/1.1 200 OK\r\n\r\n");
+        connect(&mut script, "[::1]:443", &closed).unwrap();
+        assert_eq!(
+            String::from_utf8(script.sent).unwrap(),
+            "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dTpw\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn an_endless_answer_to_connect_is_not_read_for_ever() {
+        let start = b"HTTP/1.1 200 OK\r\n";
+        let mut script = script(&[&start[..], &vec![b'x'; 2 * MAX_HEAD]].concat());
+        let error = connect(&mut script, "h:1", &Proxy::new("h").unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "the head of its answer does not end");
+    }
+
+    #[test]
+    fn socks_asks_for_addresses_and_names() {
+        let v4: SocketAddr = "10.0.0.1:80".parse().unwrap();
+        let v6: SocketAddr = "[::1]:80".parse().unwrap();
+        let (open, closed) = ("socks5h://h", "socks5h://us:pwd@h");
+        for (proxy, target, replies, sent) in [
+            (
+                open,
+                Ok(v4),
+                &b"\x05\0\x05\0\0\x01\0\0\0\0\0\0"[..],
+                &b"\x05\x01\0\x05\x01\0\x01\x0a\0\0\x01\0\x50"[..],
+            ),
+            (
+                open,
+                Err(("a.example", 443)),
+                b"\x05\0\x05\0\0\x03\x02hi\0\0",
+                b"\x05\x01\0\x05\x01\0\x03\x09a.example\x01\xbb",
+            ),
+            (
+                closed,
+                Ok(v6),
+                b"\x05\x02\x01\0\x05\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+                b"\x05\x02\0\x02\x01\x02us\x03pwd\x05\x01\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\x50",
+            ),
+        ] {
+            let mut script = script(replies);
+            socks5(&mut script, target, &Proxy::new(proxy).unwrap()).unwrap();
+            assert_eq!(script.sent, sent);
+            assert_eq!(script.replies.position(), replies.len() as u64);
+            for cut in 0..replies.len() {
+                let mut script = self::script(&replies[..cut]);
+                let error = socks5(&mut script, target, &Proxy::new(proxy).unwrap()).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_socks_refuses_has_a_reason() {
+        let (open, closed) = ("socks5://h", "socks5://u:p@h");
+        for (proxy, replies, why, other_address) in [
+            (
+                open,
+                &b"\x05\xff"[..],
+                "it asks for a user and a password",
+                false,
+            ),
+            (
+                open,
+                b"\x05\x02",
+                "it asks for a user and a password",
+                false,
+            ),
+            (
+                closed,
+                b"\x05\x02\x01\x01",
+                "it does not accept the user and the password",
+                false,
+            ),
+            (open, b"HTTP/1.1", "it does not speak SOCKS 5", false),
+            (
+                open,
+                b"\x05\0\x05\x02\0\x01",
+                "it does not allow this connection",
+                false,
+            ),
+            (
+                open,
+                b"\x05\0\x05\x05\0\x01",
+                "the server refused its connection",
+                true,
+            ),
+            (
+                open,
+                b"\x05\0\x05\x04\0\x01",
+                "it cannot reach the server",
+                true,
+            ),
+            (
+                open,
+                b"\x05\0\x05\x77\0\x01",
+                "it refused to connect",
+                false,
+            ),
+        ] {
+            let target = Err(("a.example", 1));
+            let error =
+                socks5(&mut script(replies), target, &Proxy::new(proxy).unwrap()).unwrap_err();
+            assert_eq!(error.to_string(), why);
+            assert_eq!(is_about_address(&error), other_address, "{why}");
+        }
+        let long = "x".repeat(256);
+        let error = request(Err((&long, 1))).unwrap_err();
+        assert_eq!(error.to_string(), "the host's name is too long for it");
+    }
+
+    #[test]
+    fn a_request_for_a_proxy_names_the_server() {
+        let head = b"POST /v1/videos HTTP/1.1\r\nhost: a.example:8080\r\n\r\n{}";
+        let form = |proxy| Absolute::new("a.example:8080", &Proxy::new(proxy).unwrap());
+        let rewritten = |proxy| String::from_utf8(form(proxy).rewrite(head)).unwrap();
+        assert_eq!(
+            rewritten("h"),
+            "POST http://a.example:8080/v1/videos HTTP/1.1\r\nhost: a.example:8080\r\n\r\n{}"
+        );
+        assert_eq!(
+            rewritten("u:p@h"),
+            "POST http://a.example:8080/v1/videos HTTP/1.1\r\nProxy-Authorization: Basic dTpw\r\n\
+             host: a.example:8080\r\n\r\n{}"
+        );
+        assert_eq!(
+            format!("{:?}", form("u:p@h")),
+            "Absolute(http://a.example:8080)"
+        );
+    }
+}
