@@ -55,10 +55,7 @@ impl Client {
     ) -> Result<Self, Error> {
         settings.check()?;
         let http = Http::new(settings, Arc::new(report));
-        Ok(Self {
-            http,
-            alone: PhantomData,
-        })
+        Ok(Self { http, alone: PhantomData })
     }
 
     /// Asks for an extension of a completed video: `POST /videos/extensions` (`CreateVideoExtend`). Blocks until the
@@ -129,10 +126,7 @@ impl Client {
     /// [`Error::Api`], [`Error::Connect`], or [`Error::Cut`] if no readable answer came, after the retries.
     pub fn delete(&self, id: &str) -> Result<String, Error> {
         let path = format!("/videos/{}", segment(id));
-        let request = Request {
-            method: Method::Delete,
-            ..Request::get(&path)
-        };
+        let request = Request { method: Method::Delete, ..Request::get(&path) };
         self.http.text(&request).map(|text| text.body)
     }
 
@@ -152,8 +146,6 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("settings", self.settings())
-            .finish()
+        f.debug_struct("Client").field("settings", self.settings()).finish()
     }
 }

@@ -17,18 +17,12 @@ impl<'a> Object<'a> {
 
     /// The last member with this name: what JavaScript and Python take when a name comes twice.
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| *value)
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
 
     /// A string or number member as text; `None` for a missing, null, empty or structured one.
     pub(crate) fn scalar(&self, name: &str) -> Option<String> {
-        self.get(name)
-            .and_then(scalar)
-            .filter(|text| !text.is_empty())
+        self.get(name).and_then(scalar).filter(|text| !text.is_empty())
     }
 }
 
@@ -51,10 +45,7 @@ pub fn unquoted(literal: &str) -> String {
         if c == '\\' {
             c = match chars.next() {
                 Some('u') => {
-                    let hex = chars
-                        .by_ref()
-                        .take(4)
-                        .filter_map(|digit| digit.to_digit(16));
+                    let hex = chars.by_ref().take(4).filter_map(|digit| digit.to_digit(16));
                     units.push(hex.fold(0, |unit, digit| unit << 4 | digit as u16));
                     continue;
                 }
@@ -114,10 +105,7 @@ mod tests {
         let names: Vec<&str> = object.0.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["b", "a", "b"]);
         assert_eq!(object.0[0].1.get(), "1.50");
-        assert_eq!(
-            object.scalar("b").as_deref(),
-            Some("10000000000000000000001")
-        );
+        assert_eq!(object.scalar("b").as_deref(), Some("10000000000000000000001"));
     }
 
     #[test]
@@ -137,10 +125,7 @@ mod tests {
             (r#""""#, ""),
             (r#""a\"\/\\b\u0041\b\f\n\r\t""#, "a\"/\\bA\u{8}\u{c}\n\r\t"),
             (r#""\ud842\udfb7 \uD83C\uDFAC 🎬""#, "𠮷 🎬 🎬"),
-            (
-                r#""\ud800 \udfb7\ud842 \ud83c""#,
-                "\u{fffd} \u{fffd}\u{fffd} \u{fffd}",
-            ),
+            (r#""\ud800 \udfb7\ud842 \ud83c""#, "\u{fffd} \u{fffd}\u{fffd} \u{fffd}"),
         ] {
             assert_eq!(unquoted(literal), text, "{literal}");
         }

@@ -35,11 +35,7 @@ mod tests {
     #[test]
     fn fractions_stay_below_one_and_spread() {
         let fractions: Vec<f64> = (0..200).map(|_| super::fraction()).collect();
-        assert!(
-            fractions
-                .iter()
-                .all(|fraction| (0.0..1.0).contains(fraction))
-        );
+        assert!(fractions.iter().all(|fraction| (0.0..1.0).contains(fraction)));
         assert!(
             fractions.iter().any(|fraction| *fraction < 0.5)
                 && fractions.iter().any(|fraction| *fraction > 0.5)

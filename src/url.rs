@@ -90,10 +90,7 @@ pub(crate) fn without_secrets(url: &str) -> String {
 
 /// Scheme, host and port of a URL, by which one server is told from another.
 pub(crate) fn origin(url: &str) -> String {
-    let scheme = url
-        .split_once("://")
-        .map_or("", |(scheme, _)| scheme)
-        .to_ascii_lowercase();
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
     let authority = authority(url).to_ascii_lowercase();
     let default_port = if scheme == "https" { ":443" } else { ":80" };
     let authority = authority.strip_suffix(default_port).unwrap_or(&authority);
@@ -127,10 +124,7 @@ mod tests {
             ("//b.example/x", Some("https://b.example/x")),
             ("/x", Some("https://a.example:8443/x")),
             ("/x y/\u{e9}", Some("https://a.example:8443/x%20y/%C3%A9")),
-            (
-                "?sig=1",
-                Some("https://a.example:8443/v1/videos/1/content?sig=1"),
-            ),
+            ("?sig=1", Some("https://a.example:8443/v1/videos/1/content?sig=1")),
             ("x/y", Some("https://a.example:8443/v1/videos/1/x/y")),
             ("ftp://b.example/x", None),
             ("https://user:password@b.example/x", None),
@@ -159,18 +153,9 @@ mod tests {
 
     #[test]
     fn servers_are_told_apart_by_scheme_host_and_port() {
-        assert_eq!(
-            origin("https://A.example:443/x"),
-            origin("HTTPS://a.example")
-        );
+        assert_eq!(origin("https://A.example:443/x"), origin("HTTPS://a.example"));
         assert_ne!(origin("https://a.example"), origin("http://a.example"));
-        assert_ne!(
-            origin("https://a.example"),
-            origin("https://a.example:8443")
-        );
-        assert_ne!(
-            origin("https://a.example"),
-            origin("https://a.example.evil")
-        );
+        assert_ne!(origin("https://a.example"), origin("https://a.example:8443"));
+        assert_ne!(origin("https://a.example"), origin("https://a.example.evil"));
     }
 }

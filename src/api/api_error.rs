@@ -45,10 +45,7 @@ impl ApiError {
             body: body.to_owned(),
         };
         let text = match Object::parse(body) {
-            Ok(object) => match object
-                .get("error")
-                .map(|raw| (raw, Object::parse(raw.get())))
-            {
+            Ok(object) => match object.get("error").map(|raw| (raw, Object::parse(raw.get()))) {
                 Some((_, Ok(inner))) => {
                     error.kind = inner.scalar("type");
                     error.code = inner.scalar("code");
@@ -88,12 +85,7 @@ impl fmt::Display for ApiError {
         let mut open = false;
         for (name, value) in details {
             if let Some(value) = value {
-                write!(
-                    f,
-                    "{}{name}: {}",
-                    if open { ", " } else { " (" },
-                    shorten(value)
-                )?;
+                write!(f, "{}{name}: {}", if open { ", " } else { " (" }, shorten(value))?;
                 open = true;
             }
         }
@@ -127,10 +119,7 @@ mod tests {
             ),
             (r#"{"error": {"code": 7}, "message": "outer"}"#, "outer"),
             (r#"{"detail": "Not Found"}"#, "Not Found"),
-            (
-                r#"{"detail": [{"loc": ["body"]}]}"#,
-                r#"[{"loc": ["body"]}]"#,
-            ),
+            (r#"{"detail": [{"loc": ["body"]}]}"#, r#"[{"loc": ["body"]}]"#),
             ("<html>\n  <b>502</b>\n</html>", "<html> <b>502</b> </html>"),
             ("", ""),
             (r#"{"unknown": 1}"#, r#"{"unknown": 1}"#),
@@ -142,9 +131,7 @@ mod tests {
     #[test]
     fn a_numeric_code_is_kept() {
         assert_eq!(
-            ApiError::read(400, r#"{"error":{"message":"m","code":1113}}"#)
-                .code
-                .as_deref(),
+            ApiError::read(400, r#"{"error":{"message":"m","code":1113}}"#).code.as_deref(),
             Some("1113")
         );
     }

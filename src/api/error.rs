@@ -108,26 +108,17 @@ pub enum Error {
 impl Error {
     /// An [`Error::Invalid`] without a hint.
     pub fn invalid(what: impl Into<String>) -> Self {
-        Error::Invalid {
-            what: what.into(),
-            hint: None,
-        }
+        Error::Invalid { what: what.into(), hint: None }
     }
 
     /// An [`Error::Invalid`] that says what to do instead.
     pub fn invalid_with(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Error::Invalid {
-            what: what.into(),
-            hint: Some(hint.into()),
-        }
+        Error::Invalid { what: what.into(), hint: Some(hint.into()) }
     }
 
     /// An [`Error::File`]; `what` names the action and the path.
     pub fn file(what: impl Into<String>, source: std::io::Error) -> Self {
-        Error::File {
-            what: what.into(),
-            source,
-        }
+        Error::File { what: what.into(), source }
     }
 }
 
@@ -144,10 +135,7 @@ impl fmt::Display for Error {
             }
             Error::Api(error) => write!(f, "{error}"),
             Error::Redirect { status, target } => {
-                write!(
-                    f,
-                    "the server redirects the request (HTTP {status}) to '{target}'"
-                )
+                write!(f, "the server redirects the request (HTTP {status}) to '{target}'")
             }
             Error::Failed(job) => {
                 let word = job.status_word().unwrap_or("failed");
@@ -239,9 +227,6 @@ mod tests {
             Error::Failed(Box::new(job)).to_string(),
             "the job 'a b\\u001b[2J\\u009b' ended as failed: the server gives no reason"
         );
-        assert_eq!(
-            Error::invalid("'é\t\r\n'").to_string(),
-            "'é\\u0009\\u000d\\u000a'"
-        );
+        assert_eq!(Error::invalid("'é\t\r\n'").to_string(), "'é\\u0009\\u000d\\u000a'");
     }
 }

@@ -22,10 +22,8 @@ pub const SECONDS: [&str; 5] = ["4", "8", "12", "16", "20"];
 const MAX_FIELDS: usize = 1000;
 
 /// Fields that servers take in place of `seconds` and `video`, so a request that has one is complete.
-const STAND_INS: [(&str, &[&str]); 2] = [
-    ("seconds", &["duration"]),
-    ("video", &["video_id", "video_url"]),
-];
+const STAND_INS: [(&str, &[&str]); 2] =
+    [("seconds", &["duration"]), ("video", &["video_id", "video_url"])];
 
 /// The completed video to extend.
 #[derive(Debug)]
@@ -166,10 +164,7 @@ impl Fields {
 
     /// The value of a field.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 }
 
@@ -254,12 +249,7 @@ impl Extension {
                 return Err(Error::invalid(format!("the request has no {name}")));
             }
         }
-        Ok(Self {
-            fields,
-            upload,
-            encoding: Encoding::Auto,
-            idempotency_key: None,
-        })
+        Ok(Self { fields, upload, encoding: Encoding::Auto, idempotency_key: None })
     }
 
     /// Chooses the encoding. Default: [`Encoding::Auto`].
@@ -284,10 +274,7 @@ impl Extension {
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Result<Self, Error> {
         let key = key.into();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::invalid(format!(
-                "'{}' is no idempotency key",
-                key.escape_debug()
-            )));
+            return Err(Error::invalid(format!("'{}' is no idempotency key", key.escape_debug())));
         }
         self.idempotency_key = Some(key);
         Ok(self)
@@ -295,10 +282,7 @@ impl Extension {
 
     /// The prompt as text.
     pub(crate) fn prompt(&self) -> String {
-        self.fields
-            .get("prompt")
-            .map(Value::to_text)
-            .unwrap_or_default()
+        self.fields.get("prompt").map(Value::to_text).unwrap_or_default()
     }
 
     pub(crate) fn upload(&self) -> Option<&Upload> {
@@ -405,10 +389,7 @@ mod tests {
             ("video[n]", "1.0"),
             ("video[o]", r#"{"x": []}"#),
         ];
-        assert_eq!(
-            parts,
-            expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
-        );
+        assert_eq!(parts, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
 
     #[test]
@@ -450,9 +431,7 @@ mod tests {
         }
         let fields = Fields::from_json(r#"{"prompt":["x"],"seconds":4,"video":"v"}"#).unwrap();
         assert_eq!(
-            Extension::from_fields(fields, None)
-                .unwrap_err()
-                .to_string(),
+            Extension::from_fields(fields, None).unwrap_err().to_string(),
             r#"the prompt is no text: ["x"]"#
         );
     }
@@ -471,26 +450,13 @@ mod tests {
     #[test]
     fn a_missing_field_is_named_unless_another_stands_in() {
         for (body, missing) in [
-            (
-                r#"{"seconds":"4","video":"v"}"#,
-                Some("the request has no prompt"),
-            ),
-            (
-                r#"{"prompt":"p","video":"v"}"#,
-                Some("the request has no seconds"),
-            ),
-            (
-                r#"{"prompt":"p","seconds":"4"}"#,
-                Some("the request has no video"),
-            ),
+            (r#"{"seconds":"4","video":"v"}"#, Some("the request has no prompt")),
+            (r#"{"prompt":"p","video":"v"}"#, Some("the request has no seconds")),
+            (r#"{"prompt":"p","seconds":"4"}"#, Some("the request has no video")),
             (r#"{"prompt":"p","duration":6,"video_id":"v"}"#, None),
         ] {
             let result = Extension::from_fields(Fields::from_json(body).unwrap(), None);
-            assert_eq!(
-                result.err().map(|e| e.to_string()).as_deref(),
-                missing,
-                "{body}"
-            );
+            assert_eq!(result.err().map(|e| e.to_string()).as_deref(), missing, "{body}");
         }
     }
 

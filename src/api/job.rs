@@ -33,14 +33,8 @@ impl Status {
 }
 
 /// Words for a job that is not finished. Any other that is not known means the same, and is worth a remark.
-const PENDING: [&str; 6] = [
-    "queued",
-    "pending",
-    "in_progress",
-    "processing",
-    "running",
-    "not_start",
-];
+const PENDING: [&str; 6] =
+    ["queued", "pending", "in_progress", "processing", "running", "not_start"];
 
 /// A job as the server described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,13 +80,7 @@ impl Job {
             None => ["id", "request_id", "task_id"].into_iter().find_map(find)?,
         };
         let (word, progress) = (find("status"), find("progress"));
-        Some(Self {
-            id,
-            word,
-            progress,
-            poll_after: None,
-            text,
-        })
+        Some(Self { id, word, progress, poll_after: None, text })
     }
 
     pub(crate) fn with_poll_after(mut self, poll_after: Option<Duration>) -> Self {
@@ -112,9 +100,7 @@ impl Job {
 
     /// What `status` means; [`Status::Pending`] if there is none.
     pub fn status(&self) -> Status {
-        self.word
-            .as_deref()
-            .map_or(Status::Pending, Status::from_word)
+        self.word.as_deref().map_or(Status::Pending, Status::from_word)
     }
 
     /// The server's word for the status.
@@ -150,10 +136,7 @@ impl Job {
         let Ok(object) = Object::parse(error.get()) else {
             return short(json::scalar(error));
         };
-        match (
-            short(object.scalar("message")),
-            short(object.scalar("code")),
-        ) {
+        match (short(object.scalar("message")), short(object.scalar("code"))) {
             (Some(message), Some(code)) => Some(format!("{message} (code: {code})")),
             (message, code) => message.or(code),
         }
@@ -175,10 +158,7 @@ fn only_element(data: &RawValue) -> Option<Object<'_>> {
 pub(crate) fn error_code(text: &str) -> Option<String> {
     let top = Object::parse(text).ok()?;
     let error = top.get("error")?;
-    Object::parse(error.get())
-        .ok()?
-        .get("code")
-        .and_then(json::scalar)
+    Object::parse(error.get()).ok()?.get("code").and_then(json::scalar)
 }
 
 #[cfg(test)]
@@ -200,10 +180,7 @@ mod tests {
             (r#"{"id": "", "task_id": "t"}"#, "t"),
             (r#"{"id": 12345678901234567890}"#, "12345678901234567890"),
             (r#"{"object": "list", "data": [{"id": "inner"}]}"#, "inner"),
-            (
-                r#"{"code": "success", "data": {"task_id": "inner"}}"#,
-                "inner",
-            ),
+            (r#"{"code": "success", "data": {"task_id": "inner"}}"#, "inner"),
             (r#"{"id": "a/b?c=="}"#, "a/b?c=="),
         ] {
             assert_eq!(read(text).0, id, "{text}");
@@ -230,10 +207,7 @@ mod tests {
     #[test]
     fn the_status_decides_whatever_the_other_fields_say() {
         for (text, status) in [
-            (
-                r#"{"id":1,"status":"queued","error":{"code":"x"}}"#,
-                Status::Pending,
-            ),
+            (r#"{"id":1,"status":"queued","error":{"code":"x"}}"#, Status::Pending),
             (r#"{"id":1,"status":"Succeeded"}"#, Status::Completed),
             (r#"{"id":1,"status":"FAILURE"}"#, Status::Failed),
             (r#"{"id":1,"status":"NOT_START"}"#, Status::Pending),
@@ -247,11 +221,8 @@ mod tests {
 
     #[test]
     fn a_later_answer_keeps_the_id_that_was_given_first() {
-        let job = Job::parse_as(
-            r#"{"id": "unknown", "status": "done"}"#.to_owned(),
-            "video_1",
-        )
-        .unwrap();
+        let job =
+            Job::parse_as(r#"{"id": "unknown", "status": "done"}"#.to_owned(), "video_1").unwrap();
         assert_eq!((job.id(), job.status()), ("video_1", Status::Completed));
         assert!(Job::parse_as("{}".to_owned(), "video_1").is_some());
         assert!(Job::parse_as("[]".to_owned(), "video_1").is_none());
@@ -274,10 +245,7 @@ mod tests {
     #[test]
     fn the_reason_of_a_failure_is_read() {
         for (error, reason) in [
-            (
-                r#"{"code": "moderation", "message": "no"}"#,
-                Some("no (code: moderation)"),
-            ),
+            (r#"{"code": "moderation", "message": "no"}"#, Some("no (code: moderation)")),
             (r#"{"message": "no"}"#, Some("no")),
             (r#"{"code": 7}"#, Some("7")),
             (r#""no""#, Some("no")),

@@ -79,23 +79,14 @@ impl<'a> Reader<'a> {
                     return Err(format!("the quoted text at '{}' is broken", self.rest));
                 };
                 self.rest = &self.rest[values.byte_offset()..];
-                Ok(Token {
-                    text: json::unquoted(literal.get()),
-                    quoted: true,
-                })
+                Ok(Token { text: json::unquoted(literal.get()), quoted: true })
             }
             Some('\'') => {
                 let Some((text, rest)) = self.rest[1..].split_once('\'') else {
-                    return Err(format!(
-                        "a closing ' is missing after '{}'",
-                        &self.rest[1..]
-                    ));
+                    return Err(format!("a closing ' is missing after '{}'", &self.rest[1..]));
                 };
                 self.rest = rest;
-                Ok(Token {
-                    text: text.to_owned(),
-                    quoted: true,
-                })
+                Ok(Token { text: text.to_owned(), quoted: true })
             }
             _ => {
                 let end = self.rest.find(ends).unwrap_or(self.rest.len());
@@ -104,10 +95,7 @@ impl<'a> Reader<'a> {
                 match text.trim_end() {
                     "" if rest.is_empty() => Err("a closing '}' is missing".to_owned()),
                     "" => Err(format!("a key or a value is missing before '{rest}'")),
-                    text => Ok(Token {
-                        text: text.to_owned(),
-                        quoted: false,
-                    }),
+                    text => Ok(Token { text: text.to_owned(), quoted: false }),
                 }
             }
         }
@@ -162,14 +150,8 @@ mod tests {
             ("{id: video_123}", r#"{"id":"video_123"}"#),
             (" { id:video_123 , } ", r#"{"id":"video_123"}"#),
             ("{id: 'a, b'}", r#"{"id":"a, b"}"#),
-            (
-                r#"{"id": video_1, 'k': "q\n"}"#,
-                r#"{"id":"video_1","k":"q\n"}"#,
-            ),
-            (
-                "{url: https://x.example/a?b=c:d}",
-                r#"{"url":"https://x.example/a?b=c:d"}"#,
-            ),
+            (r#"{"id": video_1, 'k': "q\n"}"#, r#"{"id":"video_1","k":"q\n"}"#),
+            ("{url: https://x.example/a?b=c:d}", r#"{"url":"https://x.example/a?b=c:d"}"#),
             (
                 "{n: 1.50, t: true, z: null, s: '5', v: 5s}",
                 r#"{"n":1.50,"t":true,"z":null,"s":"5","v":"5s"}"#,
@@ -193,10 +175,7 @@ mod tests {
             ("{id: 'x}", "a closing ' is missing after 'x}'"),
             ("{\"id: x}", "the quoted text at '\"id: x}' is broken"),
             ("{id: x} y", "there is more after its end: 'y'"),
-            (
-                "{ids: [a]}",
-                "with a list, as after \"ids\", the whole has to be JSON",
-            ),
+            ("{ids: [a]}", "with a list, as after \"ids\", the whole has to be JSON"),
             ("{id: x {}", "there is no ',' or '}' after \"id\""),
         ] {
             assert_eq!(to_json(text), Err(why.to_owned()), "{text}");

@@ -8,44 +8,16 @@ pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
 
 /// Code, meaning, and what a scheduler should do.
 pub(crate) const TABLE: [(u8, &str, &str); 11] = [
-    (
-        0,
-        "done; with --wait completed, with --output the file is whole",
-        "",
-    ),
+    (0, "done; with --wait completed, with --output the file is whole", ""),
     (1, "the job ended as failed", "a new request is needed"),
-    (
-        2,
-        "bad or missing argument; nothing was sent",
-        "fix the call",
-    ),
+    (2, "bad or missing argument; nothing was sent", "fix the call"),
     (3, "the API refused the request (4xx)", "fix the request"),
     (4, "no key, 401 or 403", "fix the key"),
-    (
-        5,
-        "408, 409, 429, 503 or, for a GET, 5xx, still after the retries",
-        "later",
-    ),
-    (
-        6,
-        "no connection (lookup, connect, TLS, proxy), or a GET cut off or past --timeout",
-        "later",
-    ),
-    (
-        7,
-        "sent, outcome unknown: a job may exist",
-        "look, then decide",
-    ),
-    (
-        8,
-        "--wait-timeout passed while the job runs; the id is printed",
-        "wait again",
-    ),
-    (
-        9,
-        "a local file or stream could not be read or written",
-        "fix the disk",
-    ),
+    (5, "408, 409, 429, 503 or, for a GET, 5xx, still after the retries", "later"),
+    (6, "no connection (lookup, connect, TLS, proxy), or a GET cut off or past --timeout", "later"),
+    (7, "sent, outcome unknown: a job may exist", "look, then decide"),
+    (8, "--wait-timeout passed while the job runs; the id is printed", "wait again"),
+    (9, "a local file or stream could not be read or written", "fix the disk"),
     (10, "another run holds the state file", "leave it"),
 ];
 
@@ -85,18 +57,9 @@ mod tests {
         let errors = [
             Error::invalid("x"),
             Error::NoKey,
-            Error::Redirect {
-                status: 302,
-                target: String::new(),
-            },
-            Error::Connect {
-                host: String::new(),
-                source: "x".into(),
-            },
-            Error::Unknown {
-                why: String::new(),
-                list_url: String::new(),
-            },
+            Error::Redirect { status: 302, target: String::new() },
+            Error::Connect { host: String::new(), source: "x".into() },
+            Error::Unknown { why: String::new(), list_url: String::new() },
             Error::file("x", std::io::ErrorKind::NotFound.into()),
         ];
         for error in &errors {

@@ -42,17 +42,14 @@ fn once(
 ) -> Result<(), Error> {
     let taken_up = state.is_pending();
     let gone = |error, state: &StateFile| match error {
-        Error::Api(error) if taken_up && matches!(error.status, 404 | 410) => Error::Gone {
-            error,
-            path: state.path().to_owned(),
-        },
+        Error::Api(error) if taken_up && matches!(error.status, 404 | 410) => {
+            Error::Gone { error, path: state.path().to_owned() }
+        }
         error => error,
     };
     let mut job = client.extend_once(extension, state)?;
     if taken_up && plan.wait.is_none() {
-        job = client
-            .retrieve(job.id())
-            .map_err(|error| gone(error, state))?;
+        job = client.retrieve(job.id()).map_err(|error| gone(error, state))?;
     }
     let status = job.status();
     let ended = plan.wait.is_some() || status != Status::Pending;
@@ -76,11 +73,7 @@ enum Taken {
 
 /// From the job as it was first seen to what the user wants of it.
 fn follow(client: Client, job: Job, plan: &Plan) -> Result<Taken, Error> {
-    let (job, done) = match plan
-        .wait
-        .as_ref()
-        .map(|rules| client.wait(job.clone(), rules))
-    {
+    let (job, done) = match plan.wait.as_ref().map(|rules| client.wait(job.clone(), rules)) {
         None => (job, Ok(Taken::Whole)),
         Some(Ok(job)) => {
             let fetched = match plan.output {

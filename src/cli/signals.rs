@@ -23,9 +23,7 @@ pub(crate) fn unfinished(path: Option<&Path>) {
 /// ignored; where signals cannot be had, the system's defaults stay.
 pub(crate) fn watch() {
     let ignored = ignored();
-    let wanted = [SIGINT, SIGTERM]
-        .into_iter()
-        .filter(|signal| ignored >> (signal - 1) & 1 == 0);
+    let wanted = [SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
     let Ok(mut signals) = Signals::new(wanted) else {
         return;
     };
@@ -38,11 +36,7 @@ pub(crate) fn watch() {
 
 #[allow(clippy::disallowed_methods)] // there is no way back to main from here
 fn end(signal: i32) -> ! {
-    if let Some(path) = UNFINISHED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take()
-    {
+    if let Some(path) = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).take() {
         let _ = fs::remove_file(path);
     }
     std::process::exit(128 + signal)
@@ -52,6 +46,5 @@ fn end(signal: i32) -> ! {
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -82,23 +82,10 @@ impl Http {
             .timeout_recv_body(Some(Settings::LONGEST))
             .build();
         let routes = Arc::new(Routes::new(&settings));
-        let connector = Dial::new(
-            &settings,
-            Arc::clone(&routes),
-            Arc::clone(&wire),
-            Arc::clone(&report),
-        )
-        .chain(TapConnector {
-            wire: Arc::clone(&wire),
-            routes: Arc::clone(&routes),
-        });
-        Self {
-            agent: Agent::with_parts(config, connector, NotYet),
-            settings,
-            routes,
-            wire,
-            report,
-        }
+        let connector =
+            Dial::new(&settings, Arc::clone(&routes), Arc::clone(&wire), Arc::clone(&report))
+                .chain(TapConnector { wire: Arc::clone(&wire), routes: Arc::clone(&routes) });
+        Self { agent: Agent::with_parts(config, connector, NotYet), settings, routes, wire, report }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -140,11 +127,7 @@ impl Http {
     /// How long to wait before this request may be sent once more, after `done` retries.
     pub(crate) fn delay(&self, request: &Request<'_>, done: u32, miss: &Miss) -> Option<Duration> {
         let policy = Policy {
-            max_retries: if request.is_single_use() {
-                0
-            } else {
-                self.settings.max_retries
-            },
+            max_retries: if request.is_single_use() { 0 } else { self.settings.max_retries },
             retry_unsafe: self.settings.retry_unsafe,
         };
         retry::delay(
@@ -174,10 +157,7 @@ impl Http {
     pub(crate) fn once(&self, request: &Request<'_>) -> Result<Text, Miss> {
         let answer = self.open(request).and_then(|mut opened| {
             let body = self.read(&opened.head, &mut opened.body)?;
-            Ok(Text {
-                head: opened.head,
-                body,
-            })
+            Ok(Text { head: opened.head, body })
         });
         match answer {
             Ok(text) if text.head.is_success() => Ok(text),
@@ -222,9 +202,7 @@ impl Http {
                 _ => return Ok(opened),
             }
         }
-        Err(Failure::Cut(format!(
-            "it was redirected more than {MAX_REDIRECTS} times"
-        )))
+        Err(Failure::Cut(format!("it was redirected more than {MAX_REDIRECTS} times")))
     }
 
     fn exchange(
@@ -239,25 +217,20 @@ impl Http {
             true => url.to_owned(),
             false => url::without_secrets(url),
         };
-        (self.report)(&Event::Sending {
-            method,
-            url: &shown_url,
-            headers: &shown(headers),
-        });
+        (self.report)(&Event::Sending { method, url: &shown_url, headers: &shown(headers) });
         self.wire.start();
 
         let unusable = |error: http::Error| match is_own {
-            true => Failure::Final(Error::invalid(format!(
-                "cannot send a request to '{url}': {error}"
-            ))),
+            true => {
+                Failure::Final(Error::invalid(format!("cannot send a request to '{url}': {error}")))
+            }
             false => Failure::Cut(format!(
                 "the server redirects to '{}', which is no usable URL",
                 shorten(&shown_url)
             )),
         };
-        let uri: http::Uri = url
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| unusable(error.into()))?;
+        let uri: http::Uri =
+            url.parse().map_err(|error: http::uri::InvalidUri| unusable(error.into()))?;
         let message = headers.iter().fold(
             http::Request::builder().method(method).uri(uri.clone()),
             |message, (name, value)| message.header(name, value),
@@ -265,10 +238,9 @@ impl Http {
         let reader: Box<dyn Read + '_> = match &request.body {
             Body::None => Box::new(io::empty()),
             Body::Json(text) => Box::new(text.as_bytes()),
-            Body::Form(form) => Box::new(
-                form.open(self.settings.stall_timeout)
-                    .map_err(Failure::Final)?,
-            ),
+            Body::Form(form) => {
+                Box::new(form.open(self.settings.stall_timeout).map_err(Failure::Final)?)
+            }
         };
         let mut reader = Meter {
             reader,
@@ -288,17 +260,9 @@ impl Http {
         if let Some(error) = reader.failure {
             return Err(Failure::Final(error));
         }
-        let (head, body) = response
-            .map_err(|error| self.failure(error, url))?
-            .into_parts();
-        let head = Head {
-            status: head.status.as_u16(),
-            headers: pairs(&head.headers),
-        };
-        (self.report)(&Event::Answer {
-            status: head.status,
-            headers: &shown(&head.headers),
-        });
+        let (head, body) = response.map_err(|error| self.failure(error, url))?.into_parts();
+        let head = Head { status: head.status.as_u16(), headers: pairs(&head.headers) };
+        (self.report)(&Event::Answer { status: head.status, headers: &shown(&head.headers) });
         if head.status == 407
             && self.routes.absolute(&uri).is_some()
             && let Some(proxy) = self.routes.proxy(&uri)
@@ -306,11 +270,7 @@ impl Http {
             let source = credentials_wanted(proxy).at_proxy(proxy);
             return Err(self.failure(ureq::Error::Other(source.into()), url));
         }
-        Ok(Opened {
-            head,
-            length: body.content_length(),
-            body: body.into_reader(),
-        })
+        Ok(Opened { head, length: body.content_length(), body: body.into_reader() })
     }
 
     /// The body of the answer that was opened last, if it is one that may take any time, as long as it moves.
@@ -328,20 +288,14 @@ impl Http {
         let most = if success { MAX_JSON } else { MAX_ERROR };
         let mut bytes = Vec::new();
         let ended = body.take(most + 1).read_to_end(&mut bytes);
-        (self.report)(&Event::Read {
-            size: bytes.len() as u64,
-        });
+        (self.report)(&Event::Read { size: bytes.len() as u64 });
         match ended {
-            Ok(_) if success && bytes.len() as u64 > MAX_JSON => Err(Failure::Cut(format!(
-                "the answer is larger than {} MiB",
-                MAX_JSON >> 20
-            ))),
+            Ok(_) if success && bytes.len() as u64 > MAX_JSON => {
+                Err(Failure::Cut(format!("the answer is larger than {} MiB", MAX_JSON >> 20)))
+            }
             Ok(_) => match String::from_utf8(bytes) {
                 // A byte order mark is no part of the JSON.
-                Ok(text) => Ok(text
-                    .strip_prefix('\u{feff}')
-                    .map(str::to_owned)
-                    .unwrap_or(text)),
+                Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
                 Err(_) if success => Err(Failure::Cut("the answer is not UTF-8".to_owned())),
                 Err(error) => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
             },
@@ -354,8 +308,5 @@ impl Http {
 
 fn pairs(headers: &http::HeaderMap) -> Headers {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), text(value)))
-        .collect()
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }

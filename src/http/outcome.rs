@@ -41,36 +41,26 @@ impl Http {
         let error = head.error(body, &self.settings);
         let known = (300..500).contains(&head.status) || head.status == 503;
         match error {
-            Error::Redirect { .. } => Miss {
-                error,
-                outcome: None,
-            },
-            error if request.is_repeatable() || known => Miss {
-                error,
-                outcome: Some(head.outcome(body)),
-            },
-            error => Miss {
-                error: self.unknown(error.to_string()),
-                outcome: Some(head.outcome(body)),
-            },
+            Error::Redirect { .. } => Miss { error, outcome: None },
+            error if request.is_repeatable() || known => {
+                Miss { error, outcome: Some(head.outcome(body)) }
+            }
+            error => {
+                Miss { error: self.unknown(error.to_string()), outcome: Some(head.outcome(body)) }
+            }
         }
     }
 
     /// What a missing answer means.
     pub(crate) fn missed(&self, request: &Request<'_>, failure: Failure) -> Miss {
         match failure {
-            Failure::Final(error) => Miss {
-                error,
-                outcome: None,
-            },
-            Failure::NotSent { host, source } => Miss {
-                error: Error::Connect { host, source },
-                outcome: Some(Outcome::NotSent),
-            },
-            Failure::Cut(why) => Miss {
-                error: self.cut(request, why),
-                outcome: Some(Outcome::Cut),
-            },
+            Failure::Final(error) => Miss { error, outcome: None },
+            Failure::NotSent { host, source } => {
+                Miss { error: Error::Connect { host, source }, outcome: Some(Outcome::NotSent) }
+            }
+            Failure::Cut(why) => {
+                Miss { error: self.cut(request, why), outcome: Some(Outcome::Cut) }
+            }
         }
     }
 
@@ -78,18 +68,12 @@ impl Http {
     pub(crate) fn cut(&self, request: &Request<'_>, why: String) -> Error {
         match request.method {
             Method::Post => self.unknown(why),
-            method => Error::Cut {
-                request: format!("{} {}", method.name(), request.path),
-                why,
-            },
+            method => Error::Cut { request: format!("{} {}", method.name(), request.path), why },
         }
     }
 
     fn unknown(&self, why: String) -> Error {
-        Error::Unknown {
-            why,
-            list_url: self.list_url(),
-        }
+        Error::Unknown { why, list_url: self.list_url() }
     }
 
     /// Where to look for a job of unknown fate.
@@ -108,10 +92,7 @@ impl Http {
 
     pub(crate) fn failure(&self, error: ureq::Error, url: &str) -> Failure {
         let settings = &self.settings;
-        let not_sent = |source| Failure::NotSent {
-            host: url::authority(url),
-            source,
-        };
+        let not_sent = |source| Failure::NotSent { host: url::authority(url), source };
         let why = match error {
             ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
                 format!("no byte moved for {:?}", settings.stall_timeout)
@@ -148,17 +129,10 @@ impl Http {
             }
             ureq::Error::Protocol(error) => format!("the answer is not HTTP: {error}"),
             ureq::Error::LargeResponseHeader(..) => {
-                format!(
-                    "the head of the answer is larger than {} KiB",
-                    MAX_HEAD >> 10
-                )
+                format!("the head of the answer is larger than {} KiB", MAX_HEAD >> 10)
             }
             error => error.to_string(),
         };
-        if self.wire.sent() {
-            Failure::Cut(why)
-        } else {
-            not_sent(why.into())
-        }
+        if self.wire.sent() { Failure::Cut(why) } else { not_sent(why.into()) }
     }
 }

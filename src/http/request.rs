@@ -84,12 +84,7 @@ pub(crate) enum Body<'a> {
 
 impl<'a> Request<'a> {
     pub(crate) fn get(path: &'a str) -> Self {
-        Request {
-            method: Method::Get,
-            path,
-            body: Body::None,
-            headers: &[],
-        }
+        Request { method: Method::Get, path, body: Body::None, headers: &[] }
     }
 
     /// Whether sending it twice changes no more than sending it once.
@@ -123,10 +118,9 @@ impl<'a> Request<'a> {
             add("Authorization", &format!("Bearer {}", key.expose()));
         }
         self.add_plain(&mut add, ask_first);
-        for (name, value) in [
-            ("OpenAI-Organization", &settings.organization),
-            ("OpenAI-Project", &settings.project),
-        ] {
+        for (name, value) in
+            [("OpenAI-Organization", &settings.organization), ("OpenAI-Project", &settings.project)]
+        {
             if let Some(value) = value {
                 add(name, value);
             }
@@ -139,10 +133,7 @@ impl<'a> Request<'a> {
     /// The headers for another host than the one that the user named: nothing that could be meant for that one.
     pub(crate) fn headers_for_strangers(&self) -> Headers {
         let mut headers = Headers::new();
-        self.add_plain(
-            &mut |name, value| headers.push((name.to_owned(), value.to_owned())),
-            false,
-        );
+        self.add_plain(&mut |name, value| headers.push((name.to_owned(), value.to_owned())), false);
         headers
     }
 
@@ -150,10 +141,7 @@ impl<'a> Request<'a> {
         if !self.headers.iter().any(|(name, _)| *name == "Accept") {
             add("Accept", "application/json");
         }
-        add(
-            "User-Agent",
-            concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")),
-        );
+        add("User-Agent", concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
         for (name, value) in self.headers {
             add(name, value);
         }
@@ -187,16 +175,9 @@ impl Body<'_> {
 pub(crate) fn shown(headers: &[(String, String)]) -> Headers {
     let show = |name: &str| SHOWN_HEADERS.contains(&name.to_ascii_lowercase().as_str());
     let value = |name: &str, value: &str| {
-        if show(name) {
-            value.to_owned()
-        } else {
-            "[hidden]".to_owned()
-        }
+        if show(name) { value.to_owned() } else { "[hidden]".to_owned() }
     };
-    headers
-        .iter()
-        .map(|(name, text)| (name.clone(), value(name, text)))
-        .collect()
+    headers.iter().map(|(name, text)| (name.clone(), value(name, text))).collect()
 }
 
 /// Status and headers of an answer.
@@ -216,11 +197,7 @@ impl Head {
 
     /// The `openai-poll-after-ms` header.
     pub(crate) fn poll_after(&self) -> Option<Duration> {
-        self.header("openai-poll-after-ms")?
-            .trim()
-            .parse()
-            .ok()
-            .map(Duration::from_millis)
+        self.header("openai-poll-after-ms")?.trim().parse().ok().map(Duration::from_millis)
     }
 
     pub(crate) fn is_success(&self) -> bool {
@@ -231,9 +208,7 @@ impl Head {
     pub(crate) fn outcome(&self, body: &str) -> Outcome {
         Outcome::Status {
             code: self.status,
-            should_retry: self
-                .header("x-should-retry")
-                .and_then(|text| text.trim().parse().ok()),
+            should_retry: self.header("x-should-retry").and_then(|text| text.trim().parse().ok()),
             out_of_quota: job::error_code(body).as_deref() == Some("insufficient_quota"),
             asked: retry::asked_delay(
                 self.header("retry-after-ms"),
@@ -246,23 +221,15 @@ impl Head {
 
     /// The error for an error status or a redirect that is not followed, without the secrets of these settings.
     pub(crate) fn error(&self, body: &str, settings: &Settings) -> Error {
-        let header = |name: &str| {
-            self.header(name)
-                .map(|text| settings.hide_secrets(text.to_owned()))
-        };
+        let header =
+            |name: &str| self.header(name).map(|text| settings.hide_secrets(text.to_owned()));
         if let (300..400, Some(target)) = (self.status, header("location")) {
             let target = shorten(&without_secrets(&target));
-            return Error::Redirect {
-                status: self.status,
-                target,
-            };
+            return Error::Redirect { status: self.status, target };
         }
         let mut error = ApiError::read(self.status, &settings.hide_secrets(body.to_owned()));
         error.request_id = header("x-request-id");
-        if let Outcome::Status {
-            asked: Some(asked), ..
-        } = self.outcome(body)
-        {
+        if let Outcome::Status { asked: Some(asked), .. } = self.outcome(body) {
             error.retry_after = (asked > retry::LONGEST_ASKED).then_some(asked);
         }
         Error::Api(Box::new(error))

@@ -55,26 +55,11 @@ pub(crate) fn delay(
     let (may, asked) = match *outcome {
         Outcome::NotSent => (true, None),
         Outcome::Cut => (repeatable, None),
-        Outcome::Status {
-            should_retry: Some(false),
-            ..
-        }
-        | Outcome::Status {
-            out_of_quota: true, ..
-        } => (false, None),
-        Outcome::Status {
-            should_retry: Some(true),
-            asked,
-            ..
-        } => (true, asked),
-        Outcome::Status {
-            code: 408 | 409 | 429 | 503,
-            asked,
-            ..
-        } => (true, asked),
-        Outcome::Status {
-            code: 500.., asked, ..
-        } => (repeatable, asked),
+        Outcome::Status { should_retry: Some(false), .. }
+        | Outcome::Status { out_of_quota: true, .. } => (false, None),
+        Outcome::Status { should_retry: Some(true), asked, .. } => (true, asked),
+        Outcome::Status { code: 408 | 409 | 429 | 503, asked, .. } => (true, asked),
+        Outcome::Status { code: 500.., asked, .. } => (repeatable, asked),
         Outcome::Status { .. } => (false, None),
     };
     match asked {
@@ -109,9 +94,7 @@ pub(crate) fn asked_delay(
     let text = retry_after?;
     number(text, 1.0).or_else(|| {
         let until = httpdate::parse_http_date(text.trim()).ok()?;
-        let from = date
-            .and_then(|date| httpdate::parse_http_date(date.trim()).ok())
-            .unwrap_or(now);
+        let from = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok()).unwrap_or(now);
         Some(until.duration_since(from).unwrap_or_default())
     })
 }
@@ -120,18 +103,10 @@ pub(crate) fn asked_delay(
 mod tests {
     use super::*;
 
-    const POLICY: Policy = Policy {
-        max_retries: 2,
-        retry_unsafe: false,
-    };
+    const POLICY: Policy = Policy { max_retries: 2, retry_unsafe: false };
 
     fn status(code: u16) -> Outcome {
-        Outcome::Status {
-            code,
-            should_retry: None,
-            out_of_quota: false,
-            asked: None,
-        }
+        Outcome::Status { code, should_retry: None, out_of_quota: false, asked: None }
     }
 
     #[test]
@@ -143,12 +118,8 @@ mod tests {
             out_of_quota: false,
             asked: None,
         };
-        let quota = Outcome::Status {
-            code: 429,
-            should_retry: None,
-            out_of_quota: true,
-            asked: None,
-        };
+        let quota =
+            Outcome::Status { code: 429, should_retry: None, out_of_quota: true, asked: None };
         let table = [
             (Outcome::NotSent, true, true, true),
             (Outcome::Cut, false, true, true),
@@ -172,39 +143,22 @@ mod tests {
             (quota, false, false, false),
         ];
         for (outcome, post, unsafe_post, get) in table {
-            let unsafe_policy = Policy {
-                retry_unsafe: true,
-                ..POLICY
-            };
-            assert_eq!(
-                delay(POLICY, false, 0, &outcome, 0.0).is_some(),
-                post,
-                "POST {outcome:?}"
-            );
+            let unsafe_policy = Policy { retry_unsafe: true, ..POLICY };
+            assert_eq!(delay(POLICY, false, 0, &outcome, 0.0).is_some(), post, "POST {outcome:?}");
             assert_eq!(
                 delay(unsafe_policy, false, 0, &outcome, 0.0).is_some(),
                 unsafe_post,
                 "unsafe {outcome:?}"
             );
-            assert_eq!(
-                delay(POLICY, true, 0, &outcome, 0.0).is_some(),
-                get,
-                "GET {outcome:?}"
-            );
+            assert_eq!(delay(POLICY, true, 0, &outcome, 0.0).is_some(), get, "GET {outcome:?}");
         }
     }
 
     #[test]
     fn delays_double_up_to_eight_seconds_less_the_jitter() {
-        let policy = Policy {
-            max_retries: 100,
-            ..POLICY
-        };
-        let millis = |done, jitter| {
-            delay(policy, false, done, &status(503), jitter)
-                .unwrap()
-                .as_millis()
-        };
+        let policy = Policy { max_retries: 100, ..POLICY };
+        let millis =
+            |done, jitter| delay(policy, false, done, &status(503), jitter).unwrap().as_millis();
         assert_eq!(
             [0, 1, 2, 3, 4, 5, 31, 32, 99].map(|done| millis(done, 0.0)),
             [500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000]
@@ -218,17 +172,7 @@ mod tests {
         assert!(delay(POLICY, true, 1, &Outcome::NotSent, 0.0).is_some());
         assert!(delay(POLICY, true, 2, &Outcome::NotSent, 0.0).is_none());
         assert!(
-            delay(
-                Policy {
-                    max_retries: 0,
-                    ..POLICY
-                },
-                true,
-                0,
-                &Outcome::NotSent,
-                0.0
-            )
-            .is_none()
+            delay(Policy { max_retries: 0, ..POLICY }, true, 0, &Outcome::NotSent, 0.0).is_none()
         );
     }
 
@@ -252,10 +196,7 @@ mod tests {
         let read = |ms, after, date| asked_delay(ms, after, date, now);
         let ms = |millis| Some(Duration::from_millis(millis));
         assert_eq!(read(Some("1500"), Some("9"), None), ms(1500));
-        assert_eq!(
-            read(Some("0.5"), None, None),
-            Some(Duration::from_micros(500))
-        );
+        assert_eq!(read(Some("0.5"), None, None), Some(Duration::from_micros(500)));
         assert_eq!(read(Some("soon"), Some("9"), None), ms(9000));
         assert_eq!(read(None, Some(" 1.5 "), None), ms(1500));
         assert_eq!(read(None, Some("0"), None), ms(0));
@@ -263,19 +204,10 @@ mod tests {
         assert_eq!(read(None, Some("nan"), None), None);
         assert_eq!(read(None, Some("inf"), None), Some(Duration::MAX));
         assert_eq!(read(None, Some("1e400"), None), Some(Duration::MAX));
-        assert_eq!(
-            read(None, Some("Sun, 06 Nov 1994 08:49:47 GMT"), None),
-            ms(10_000)
-        );
-        assert_eq!(
-            read(None, Some("Sun, 06 Nov 1994 08:49:00 GMT"), None),
-            ms(0)
-        );
+        assert_eq!(read(None, Some("Sun, 06 Nov 1994 08:49:47 GMT"), None), ms(10_000));
+        assert_eq!(read(None, Some("Sun, 06 Nov 1994 08:49:00 GMT"), None), ms(0));
         let date = Some("Sun, 06 Nov 1994 08:49:40 GMT");
-        assert_eq!(
-            read(None, Some("Sun, 06 Nov 1994 08:49:47 GMT"), date),
-            ms(7000)
-        );
+        assert_eq!(read(None, Some("Sun, 06 Nov 1994 08:49:47 GMT"), date), ms(7000));
         assert_eq!(read(None, Some("later"), date), None);
         assert_eq!(read(None, None, date), None);
     }

@@ -9,32 +9,21 @@ pub(crate) struct ContentRange {
 
 pub(crate) fn content_range(text: &str) -> Option<ContentRange> {
     let number = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| text.parse().ok())
-            .flatten()
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
     };
     let (unit, rest) = text.trim().split_once(' ')?;
     let (range, total) = rest.trim().split_once('/')?;
     if !unit.eq_ignore_ascii_case("bytes") {
         return None;
     }
-    let total = if total == "*" {
-        None
-    } else {
-        Some(number(total)?)
-    };
+    let total = if total == "*" { None } else { Some(number(total)?) };
     if range == "*" {
         return Some(ContentRange { first: None, total });
     }
-    let (first, last): (u64, u64) = range
-        .split_once('-')
-        .and_then(|(a, b)| Some((number(a)?, number(b)?)))?;
+    let (first, last): (u64, u64) =
+        range.split_once('-').and_then(|(a, b)| Some((number(a)?, number(b)?)))?;
     let sound = first <= last && total.is_none_or(|total| last < total);
-    sound.then_some(ContentRange {
-        first: Some(first),
-        total,
-    })
+    sound.then_some(ContentRange { first: Some(first), total })
 }
 
 #[cfg(test)]

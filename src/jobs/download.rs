@@ -64,14 +64,10 @@ pub(crate) fn download(
     options: &Download,
     target: Target<'_>,
 ) -> Result<u64, Error> {
-    let name = Variant::NAMES
-        .iter()
-        .find(|(_, variant)| Some(*variant) == options.variant);
+    let name = Variant::NAMES.iter().find(|(_, variant)| Some(*variant) == options.variant);
     let query = name.map_or(String::new(), |(name, _)| format!("?variant={name}"));
     let output = Output::open(target)?;
-    (http.report)(&Event::Unfinished {
-        path: output.unfinished(),
-    });
+    (http.report)(&Event::Unfinished { path: output.unfinished() });
     let transfer = Transfer {
         http,
         path: format!("/videos/{}/content{query}", segment(id)),
@@ -106,19 +102,13 @@ struct Transfer<'a> {
 /// Why an attempt did not bring the rest.
 enum Stop {
     Miss(Miss),
-    NotReady {
-        error: Error,
-        asked: Option<Duration>,
-    },
+    NotReady { error: Error, asked: Option<Duration> },
 }
 
 impl Transfer<'_> {
     fn run(mut self, options: &Download) -> Result<u64, Error> {
-        let deadline = Instant::now()
-            + options
-                .ready_within
-                .unwrap_or(READY_WITHIN)
-                .min(READY_WITHIN);
+        let deadline =
+            Instant::now() + options.ready_within.unwrap_or(READY_WITHIN).min(READY_WITHIN);
         let mut pauses = Pauses::new(options.poll_interval);
         let mut failures = 0;
         loop {
@@ -156,15 +146,9 @@ impl Transfer<'_> {
         if let (true, Some(validator)) = (asked_for_a_part, &validator) {
             headers.extend([("Range", range.as_str()), ("If-Range", validator.as_str())]);
         }
-        let request = Request {
-            headers: &headers,
-            ..Request::get(&path)
-        };
+        let request = Request { headers: &headers, ..Request::get(&path) };
         let miss = |http: &Http, failure| Stop::Miss(http.missed(&request, failure));
-        let mut opened = self
-            .http
-            .open(&request)
-            .map_err(|failure| miss(self.http, failure))?;
+        let mut opened = self.http.open(&request).map_err(|failure| miss(self.http, failure))?;
         match opened.head.status {
             206 if asked_for_a_part => match self.rest(&opened.head) {
                 Some(total) => self.total = Some(total),
@@ -184,9 +168,7 @@ impl Transfer<'_> {
                 let why = "the server has no such part".to_owned();
                 return Err(miss(self.http, Failure::Cut(why)));
             }
-            200 | 203 => self
-                .start_over(&opened)
-                .map_err(|error| Stop::Miss(error.into()))?,
+            200 | 203 => self.start_over(&opened).map_err(|error| Stop::Miss(error.into()))?,
             status @ 200..300 => {
                 let why = format!("HTTP {status} is no answer that brings the whole content");
                 return Err(miss(self.http, Failure::Cut(why)));
@@ -197,33 +179,22 @@ impl Transfer<'_> {
                 return Err(self.refused(&request, &opened.head, &body));
             }
         }
-        self.copy(opened)
-            .map_err(|failure| miss(self.http, failure))
+        self.copy(opened).map_err(|failure| miss(self.http, failure))
     }
 
     fn copy(&mut self, opened: Opened) -> Result<(), Failure> {
         let Opened { head, body, length } = opened;
-        let content_type = head
-            .header("content-type")
-            .unwrap_or("of no type")
-            .to_owned();
-        let encoding = head
-            .header("content-encoding")
-            .filter(|name| !name.eq_ignore_ascii_case("identity"));
+        let content_type = head.header("content-type").unwrap_or("of no type").to_owned();
+        let encoding =
+            head.header("content-encoding").filter(|name| !name.eq_ignore_ascii_case("identity"));
         if let Some(encoding) = encoding {
             let content_type = format!("{content_type}, encoded as {encoding}");
-            return Err(Failure::Final(Error::NotMedia {
-                content_type,
-                text: String::new(),
-            }));
+            return Err(Failure::Final(Error::NotMedia { content_type, text: String::new() }));
         }
         let not_media = |start: &[u8]| {
             let text = String::from_utf8_lossy(&start[..start.len().min(4096)]).into_owned();
             let text = self.http.settings().hide_secrets(text);
-            Failure::Final(Error::NotMedia {
-                content_type: content_type.clone(),
-                text,
-            })
+            Failure::Final(Error::NotMedia { content_type: content_type.clone(), text })
         };
         if is_text(&content_type) {
             let mut start = Vec::new();
@@ -243,25 +214,17 @@ impl Transfer<'_> {
             if self.position == 0 && looks_like_text(&buffer[..count]) {
                 return Err(not_media(&buffer[..count]));
             }
-            self.output
-                .write(&buffer[..count])
-                .map_err(Failure::Final)?;
+            self.output.write(&buffer[..count]).map_err(Failure::Final)?;
             self.position += count as u64;
             self.furthest = self.furthest.max(self.position);
-            (self.http.report)(&Event::Download {
-                received: self.position,
-                total: self.total,
-            });
+            (self.http.report)(&Event::Download { received: self.position, total: self.total });
         }
         match self.total {
             _ if self.position == 0 => Err(Failure::Cut("the content is empty".to_owned())),
             Some(total) if self.position != total => {
                 // More than there is: whatever that was, it does not belong together.
                 self.takes_ranges &= self.position < total;
-                Err(Failure::Cut(format!(
-                    "{} of {total} bytes came",
-                    self.position
-                )))
+                Err(Failure::Cut(format!("{} of {total} bytes came", self.position)))
             }
             _ => Ok(()),
         }
@@ -270,11 +233,7 @@ impl Transfer<'_> {
     /// The size of the whole content, if this 206 brings a part of the same content from where it broke.
     fn rest(&self, head: &Head) -> Option<u64> {
         let validator = self.validator.as_deref()?;
-        let shown = head.header(if validator.starts_with('"') {
-            "etag"
-        } else {
-            "last-modified"
-        });
+        let shown = head.header(if validator.starts_with('"') { "etag" } else { "last-modified" });
         let range = head.header("content-range").and_then(content_range)?;
         let total = range.total.or(self.total)?;
         let fits = shown.is_none_or(|shown| shown == validator)
@@ -304,10 +263,7 @@ impl Transfer<'_> {
         match (not_ready, &miss.outcome) {
             (true, Some(Outcome::Status { asked, .. })) => {
                 let asked = head.poll_after().or(*asked);
-                Stop::NotReady {
-                    error: miss.error,
-                    asked,
-                }
+                Stop::NotReady { error: miss.error, asked }
             }
             _ => Stop::Miss(miss),
         }
@@ -317,21 +273,13 @@ impl Transfer<'_> {
 impl From<Error> for Miss {
     /// A failure that no second attempt mends.
     fn from(error: Error) -> Self {
-        Miss {
-            error,
-            outcome: None,
-        }
+        Miss { error, outcome: None }
     }
 }
 
 /// A page or JSON where media should be.
 fn is_text(content_type: &str) -> bool {
-    let kind = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.ends_with("+json") || kind.starts_with("text/")
 }
 
@@ -344,9 +292,7 @@ fn looks_like_text(start: &[u8]) -> bool {
 /// What makes sure that a part belongs to the same content (RFC 9110, 13.1.5): weak tags do not.
 fn validator(head: &Head) -> Option<String> {
     let strong = head.header("etag").filter(|etag| etag.starts_with('"'));
-    strong
-        .or_else(|| head.header("last-modified"))
-        .map(str::to_owned)
+    strong.or_else(|| head.header("last-modified")).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -363,13 +309,9 @@ mod tests {
         ] {
             assert!(is_text(kind), "{kind}");
         }
-        for kind in [
-            "video/mp4",
-            "application/octet-stream",
-            "image/webp",
-            "binary/octet-stream",
-            "",
-        ] {
+        for kind in
+            ["video/mp4", "application/octet-stream", "image/webp", "binary/octet-stream", ""]
+        {
             assert!(!is_text(kind), "{kind}");
         }
     }

@@ -57,12 +57,7 @@ impl<'a> Output<'a> {
             }
             Target::File(path) => return Part::create(path).map(Output::Part),
         };
-        Ok(Output::Stream(Stream {
-            writer,
-            name,
-            written: 0,
-            skip: 0,
-        }))
+        Ok(Output::Stream(Stream { writer, name, written: 0, skip: 0 }))
     }
 
     /// The file that is to be removed should the program end now.
@@ -75,10 +70,9 @@ impl<'a> Output<'a> {
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match self {
-            Output::Part(part) => part
-                .file
-                .write_all(bytes)
-                .map_err(|error| unwritable(&part.target, error)),
+            Output::Part(part) => {
+                part.file.write_all(bytes).map_err(|error| unwritable(&part.target, error))
+            }
             Output::Stream(stream) => stream.write(bytes),
         }
     }
@@ -88,10 +82,7 @@ impl<'a> Output<'a> {
     pub(crate) fn rewind(&mut self, same: bool) -> Result<(), Error> {
         match self {
             Output::Part(part) => {
-                let rewound = part
-                    .file
-                    .set_len(0)
-                    .and_then(|()| io::Seek::rewind(&mut part.file));
+                let rewound = part.file.set_len(0).and_then(|()| io::Seek::rewind(&mut part.file));
                 rewound.map_err(|error| unwritable(&part.target, error))
             }
             Output::Stream(stream) if same || stream.written == 0 => {
@@ -102,10 +93,7 @@ impl<'a> Output<'a> {
                 let why = format!(
                     "the transfer broke after {written} bytes, and the server does not go on from there"
                 );
-                Err(Error::file(
-                    format!("cannot complete {name}"),
-                    io::Error::other(why),
-                ))
+                Err(Error::file(format!("cannot complete {name}"), io::Error::other(why)))
             }
         }
     }
@@ -116,9 +104,7 @@ impl<'a> Output<'a> {
             Output::Part(part) => part.put_in_place(),
             Output::Stream(mut stream) => {
                 let Stream { writer, name, .. } = &mut stream;
-                writer
-                    .flush()
-                    .map_err(|error| Error::file(format!("cannot write {name}"), error))
+                writer.flush().map_err(|error| Error::file(format!("cannot write {name}"), error))
             }
         }
     }
@@ -126,9 +112,7 @@ impl<'a> Output<'a> {
 
 impl Stream<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let skipped = usize::try_from(self.skip)
-            .unwrap_or(usize::MAX)
-            .min(bytes.len());
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
         self.skip -= skipped as u64;
         let bytes = &bytes[skipped..];
         let written = self.writer.write_all(bytes);
@@ -143,12 +127,7 @@ impl Part {
         // A link stays a link: what it points to is replaced.
         let target = behind_links(target);
         let (path, file) = create_part(&target).map_err(|error| unwritable(&target, error))?;
-        let part = Self {
-            file,
-            path,
-            target,
-            done: false,
-        };
+        let part = Self { file, path, target, done: false };
         if let Ok(old) = fs::metadata(&part.target) {
             // Not being able to keep the permissions is no reason to have no file.
             let _ = fs::set_permissions(&part.path, old.permissions());
@@ -157,15 +136,10 @@ impl Part {
     }
 
     fn put_in_place(mut self) -> Result<(), Error> {
-        let moved = self
-            .file
-            .sync_all()
-            .and_then(|()| match is_at(&self.file, &self.path) {
-                true => fs::rename(&self.path, &self.target),
-                false => Err(io::Error::other(
-                    "another program took the unfinished file away",
-                )),
-            });
+        let moved = self.file.sync_all().and_then(|()| match is_at(&self.file, &self.path) {
+            true => fs::rename(&self.path, &self.target),
+            false => Err(io::Error::other("another program took the unfinished file away")),
+        });
         moved.map_err(|error| unwritable(&self.target, error))?;
         self.done = true;
         // The file is whole and in its place. Whether its name has reached the disk is not known to every file
@@ -218,11 +192,7 @@ fn create_part(target: &Path) -> io::Result<(PathBuf, File)> {
         target.with_file_name(part)
     };
     for number in 0..NAMES {
-        let path = named(&if number == 0 {
-            ".part".to_owned()
-        } else {
-            format!(".{number}.part")
-        });
+        let path = named(&if number == 0 { ".part".to_owned() } else { format!(".{number}.part") });
         remove_leftover(&path);
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             // Between the two steps another run may have taken it for a leftover.
@@ -239,11 +209,7 @@ fn create_part(target: &Path) -> io::Result<(PathBuf, File)> {
         }
     }
     let path = named(&format!(".{}.part", random::token()));
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map(|file| (path, file))
+    OpenOptions::new().write(true).create_new(true).open(&path).map(|file| (path, file))
 }
 
 /// Removes a file that a killed run left behind. One that is locked is in use; one that is reached over a link is
@@ -295,18 +261,14 @@ pub fn check_output(path: &Path) -> Result<(), Error> {
         || path.file_name().is_none()
         || path.as_os_str().as_encoded_bytes().ends_with(b"/")
     {
-        return Err(Error::invalid(format!(
-            "the output '{shown}' is a directory"
-        )));
+        return Err(Error::invalid(format!("the output '{shown}' is a directory")));
     }
     if is_special(path) {
         return Ok(());
     }
     if !directory(path).is_dir() {
         let directory = directory(path).display();
-        return Err(Error::invalid(format!(
-            "the output's directory '{directory}' does not exist"
-        )));
+        return Err(Error::invalid(format!("the output's directory '{directory}' does not exist")));
     }
     Part::create(path).map(drop)
 }

@@ -50,10 +50,8 @@ pub(crate) fn find(http: &Http, prompt: &str, since: SystemTime) -> Result<Found
         Err(error) => return Err(error),
     };
     let now = SystemTime::now();
-    let server_now = head
-        .header("date")
-        .and_then(|date| httpdate::parse_http_date(date).ok())
-        .unwrap_or(now);
+    let server_now =
+        head.header("date").and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
     Ok(search(&body, prompt, since, now, server_now))
 }
 
@@ -72,18 +70,13 @@ fn search(
 ) -> Found {
     let unclear = |why: &str| Found::Unclear(why.to_owned());
     let seconds = |time: SystemTime| {
-        time.duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs()
+        time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
     };
     if seconds(since) < CLOCK_WAS_SET || seconds(since) > seconds(now) + SLACK {
         return unclear("this machine's clock was not right when the request was sent");
     }
     let age = seconds(now).saturating_sub(seconds(since));
-    let (since, latest) = (
-        seconds(server_now).saturating_sub(age),
-        seconds(server_now) + DOUBT,
-    );
+    let (since, latest) = (seconds(server_now).saturating_sub(age), seconds(server_now) + DOUBT);
 
     let Some(list) = List::parse(list) else {
         return unclear("the server's list of jobs cannot be read");
@@ -97,11 +90,7 @@ fn search(
             Some(created) if created + DOUBT < since => continue,
             created => created,
         };
-        match (
-            job.prompt.as_deref().map(|listed| same(listed, prompt)),
-            created,
-            &job.id,
-        ) {
+        match (job.prompt.as_deref().map(|listed| same(listed, prompt)), created, &job.id) {
             (Some(Same::No), ..) => {}
             (None, ..) => return unclear("the server does not list the prompts of its jobs"),
             (Some(Same::Perhaps), ..) => {
@@ -148,21 +137,15 @@ impl List {
         let data: Vec<&RawValue> = serde_json::from_str(top.get("data")?.get()).ok()?;
         let jobs: Option<Vec<Listed>> = data.into_iter().map(Listed::parse).collect();
         let has_more = top.get("has_more").and_then(|more| more.get().parse().ok());
-        Some(Self {
-            jobs: jobs?,
-            has_more,
-        })
+        Some(Self { jobs: jobs?, has_more })
     }
 
     /// Whether no job since then can be missing: there are no more, or the list goes down in time beyond it.
     fn reaches_back_to(&self, since: u64) -> bool {
-        let descends = self
-            .jobs
-            .windows(2)
-            .all(|pair| match (pair[0].created, pair[1].created) {
-                (Some(first), Some(second)) => first >= second,
-                _ => false,
-            });
+        let descends = self.jobs.windows(2).all(|pair| match (pair[0].created, pair[1].created) {
+            (Some(first), Some(second)) => first >= second,
+            _ => false,
+        });
         let last = self.jobs.last().and_then(|job| job.created);
         match self.has_more {
             Some(false) => true,
@@ -175,9 +158,7 @@ impl List {
 impl Listed {
     fn parse(job: &RawValue) -> Option<Self> {
         let fields = Object::parse(job.get()).ok()?;
-        let created = fields
-            .scalar("created_at")
-            .and_then(|text| text.parse::<f64>().ok());
+        let created = fields.scalar("created_at").and_then(|text| text.parse::<f64>().ok());
         // Milliseconds are seen by their size: as seconds they would be thousands of years away.
         let created = created.map(|time| if time > 1e11 { time / 1000.0 } else { time });
         Some(Self {
@@ -229,17 +210,11 @@ mod tests {
     }
 
     fn job(id: &str, prompt: &str, age: u64) -> String {
-        format!(
-            r#"{{"id":"{id}","prompt":{prompt},"created_at":{}}}"#,
-            NOW - age
-        )
+        format!(r#"{{"id":"{id}","prompt":{prompt},"created_at":{}}}"#, NOW - age)
     }
 
     fn list(jobs: &[String]) -> String {
-        format!(
-            r#"{{"object":"list","data":[{}],"has_more":false}}"#,
-            jobs.join(",")
-        )
+        format!(r#"{{"object":"list","data":[{}],"has_more":false}}"#, jobs.join(","))
     }
 
     #[test]
@@ -247,11 +222,7 @@ mod tests {
         let older = job("old", "\"p\"", 20_000);
         let other = job("other", "\"q\"", 50);
         assert_eq!(
-            ask(&list(&[
-                other.clone(),
-                job("new", "\"p\"", 90),
-                older.clone()
-            ])),
+            ask(&list(&[other.clone(), job("new", "\"p\"", 90), older.clone()])),
             Found::Job("new".into())
         );
         assert_eq!(ask(&list(&[other.clone(), older.clone()])), Found::None);
@@ -273,10 +244,7 @@ mod tests {
         let ahead = search(&list, "p", at(NOW + 3540), at(NOW + 3600), at(NOW));
         assert!(matches!(ahead, Found::Unclear(_)));
         for since in [100, NOW + 3600] {
-            assert!(matches!(
-                search(&list, "p", at(since), at(NOW), at(NOW)),
-                Found::Unclear(_)
-            ));
+            assert!(matches!(search(&list, "p", at(since), at(NOW), at(NOW)), Found::Unclear(_)));
         }
     }
 
@@ -302,21 +270,12 @@ mod tests {
             job("other", "\"q\"", 50),
             job("old", "null", 9000),
         ]);
-        assert!(matches!(
-            ask(&ascending.replace("false", "true")),
-            Found::Unclear(_)
-        ));
+        assert!(matches!(ask(&ascending.replace("false", "true")), Found::Unclear(_)));
         let full: Vec<String> = (0..100).map(|_| job("other", "\"q\"", 50)).collect();
-        assert!(matches!(
-            ask(&list(&full).replace(",\"has_more\":false", "")),
-            Found::Unclear(_)
-        ));
+        assert!(matches!(ask(&list(&full).replace(",\"has_more\":false", "")), Found::Unclear(_)));
         let shortly_before = list(&[job("new", "\"p\"", 120)]);
         assert!(matches!(ask(&shortly_before), Found::Unclear(_)));
-        let future = list(&[format!(
-            r#"{{"id":"a","prompt":"p","created_at":{}}}"#,
-            NOW + 86_400
-        )]);
+        let future = list(&[format!(r#"{{"id":"a","prompt":"p","created_at":{}}}"#, NOW + 86_400)]);
         assert!(matches!(ask(&future), Found::Unclear(_)));
         let nameless = list(&[format!(r#"{{"prompt":"p","created_at":{NOW}}}"#)]);
         assert!(matches!(ask(&nameless), Found::Unclear(_)));
@@ -324,30 +283,14 @@ mod tests {
 
     #[test]
     fn times_in_milliseconds_and_prompts_that_were_trimmed_are_understood() {
-        let milliseconds = |age: u64| {
-            format!(
-                r#"{{"id":"a","prompt":"p","created_at":{}}}"#,
-                (NOW - age) * 1000
-            )
-        };
+        let milliseconds =
+            |age: u64| format!(r#"{{"id":"a","prompt":"p","created_at":{}}}"#, (NOW - age) * 1000);
         assert_eq!(ask(&list(&[milliseconds(50)])), Found::Job("a".into()));
         assert_eq!(ask(&list(&[milliseconds(86_400)])), Found::None);
         let ask_for = |prompt: &str, listed: &str| {
-            search(
-                &list(&[job("a", listed, 50)]),
-                prompt,
-                at(NOW - 100),
-                at(NOW),
-                at(NOW),
-            )
+            search(&list(&[job("a", listed, 50)]), prompt, at(NOW - 100), at(NOW), at(NOW))
         };
-        assert_eq!(
-            ask_for("a  prompt \n", "\"a prompt\""),
-            Found::Job("a".into())
-        );
-        assert!(matches!(
-            ask_for("a long prompt", "\"a long...\""),
-            Found::Unclear(_)
-        ));
+        assert_eq!(ask_for("a  prompt \n", "\"a prompt\""), Found::Job("a".into()));
+        assert!(matches!(ask_for("a long prompt", "\"a long...\""), Found::Unclear(_)));
     }
 }

@@ -65,9 +65,9 @@ impl StateFile {
             .mode(0o600)
             .open(path);
         let mut file = file.map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => Error::invalid(format!(
-                "the directory of the state file '{shown}' does not exist"
-            )),
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                Error::invalid(format!("the directory of the state file '{shown}' does not exist"))
+            }
             ErrorKind::IsADirectory => {
                 Error::invalid(format!("the state file '{shown}' is a directory"))
             }
@@ -76,9 +76,7 @@ impl StateFile {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Error::Locked {
-                    path: path.to_owned(),
-                });
+                return Err(Error::Locked { path: path.to_owned() });
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
@@ -92,23 +90,14 @@ impl StateFile {
             return Err(foreign());
         }
         // An older file may be there for all to read.
-        file.set_permissions(Permissions::from_mode(0o600))
-            .map_err(unusable)?;
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(unusable)?;
         let mut text = Vec::new();
-        Read::by_ref(&mut file)
-            .take(LIMIT + 1)
-            .read_to_end(&mut text)
-            .map_err(unusable)?;
+        Read::by_ref(&mut file).take(LIMIT + 1).read_to_end(&mut text).map_err(unusable)?;
         if text.len() as u64 > LIMIT {
             return Err(foreign());
         }
         let (end, record) = read(&text).ok_or_else(foreign)?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            end,
-            record,
-        })
+        Ok(Self { file, path: path.to_owned(), end, record })
     }
 
     /// The file's name, for messages.
@@ -123,10 +112,7 @@ impl StateFile {
 
     /// The error for a request that cannot be compared with what is pending, which must not be forgotten over it.
     pub(crate) fn waiting(&self, error: Error) -> Error {
-        match (
-            error,
-            self.record.as_ref().and_then(|record| record.id.as_ref()),
-        ) {
+        match (error, self.record.as_ref().and_then(|record| record.id.as_ref())) {
             (Error::Invalid { what, .. }, Some(id)) => Error::invalid_with(
                 what,
                 format!(
@@ -151,9 +137,7 @@ impl StateFile {
         let line = record.line();
         // The next line, with the id, is as long: it has to fit too.
         if self.end + 2 * line.len() as u64 > LIMIT {
-            return Err(Error::invalid(
-                "the request is too large for a state file: 2 MB at most",
-            ));
+            return Err(Error::invalid("the request is too large for a state file: 2 MB at most"));
         }
         let written = self
             .file
@@ -185,18 +169,13 @@ impl StateFile {
     /// # Errors
     /// [`Error::File`] if the file cannot be written.
     pub fn clear(&mut self) -> Result<(), Error> {
-        self.file
-            .set_len(0)
-            .map_err(|error| self.unwritable(error))?;
+        self.file.set_len(0).map_err(|error| self.unwritable(error))?;
         (self.end, self.record) = (0, None);
         Ok(())
     }
 
     fn unwritable(&self, error: io::Error) -> Error {
-        Error::file(
-            format!("cannot write the state file '{}'", self.path.display()),
-            error,
-        )
+        Error::file(format!("cannot write the state file '{}'", self.path.display()), error)
     }
 }
 
@@ -217,20 +196,10 @@ fn read(text: &[u8]) -> Option<(u64, Option<Record>)> {
 
 impl Record {
     fn line(&self) -> String {
-        let since = self
-            .since
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
-        let phase = if self.id.is_some() {
-            "submitted"
-        } else {
-            "submitting"
-        };
-        let id = self
-            .id
-            .as_ref()
-            .map_or(String::new(), |id| format!(",\"id\":{}", json::quote(id)));
+        let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let phase = if self.id.is_some() { "submitted" } else { "submitting" };
+        let id =
+            self.id.as_ref().map_or(String::new(), |id| format!(",\"id\":{}", json::quote(id)));
         format!(
             "{MAGIC}\"phase\":\"{phase}\",\"since\":{since},\"idempotency_key\":{}{id},\"request\":{}}}\n",
             json::quote(&self.idempotency_key),
@@ -244,16 +213,8 @@ impl Record {
         }
         let object = Object::parse(line).ok()?;
         let id = object.scalar("id");
-        let phase = if id.is_some() {
-            "submitted"
-        } else {
-            "submitting"
-        };
-        let since = object
-            .scalar("since")?
-            .parse()
-            .ok()
-            .map(Duration::from_secs)?;
+        let phase = if id.is_some() { "submitted" } else { "submitting" };
+        let since = object.scalar("since")?.parse().ok().map(Duration::from_secs)?;
         Some(Self {
             request: object.get("request")?.get().to_owned(),
             idempotency_key: object.scalar("idempotency_key")?,
@@ -278,9 +239,7 @@ pub(crate) fn describe(base_url: &BaseUrl, extension: &Extension) -> Result<Stri
             ));
         }
         Some(Upload::File(path)) => {
-            let place = path
-                .canonicalize()
-                .and_then(|place| Ok((place.metadata()?, place)));
+            let place = path.canonicalize().and_then(|place| Ok((place.metadata()?, place)));
             let (metadata, place) = place.map_err(|error| match error.kind() {
                 ErrorKind::NotFound => {
                     Error::invalid(format!("there is no file '{}' to upload", path.display()))
@@ -326,22 +285,12 @@ mod tests {
     fn the_last_whole_line_counts() {
         let (first, second) = (record(None).line(), record(Some("v\"1")).line());
         assert_eq!(read(b""), Some((0, None)));
-        assert_eq!(
-            read(first.as_bytes()),
-            Some((first.len() as u64, Some(record(None))))
-        );
+        assert_eq!(read(first.as_bytes()), Some((first.len() as u64, Some(record(None)))));
         let both = format!("{first}{second}");
-        assert_eq!(
-            read(both.as_bytes()),
-            Some((both.len() as u64, Some(record(Some("v\"1")))))
-        );
+        assert_eq!(read(both.as_bytes()), Some((both.len() as u64, Some(record(Some("v\"1"))))));
         for cut in 0..second.len() {
             let torn = [first.as_bytes(), &second.as_bytes()[..cut]].concat();
-            assert_eq!(
-                read(&torn),
-                Some((first.len() as u64, Some(record(None)))),
-                "{cut}"
-            );
+            assert_eq!(read(&torn), Some((first.len() as u64, Some(record(None)))), "{cut}");
         }
         for cut in 0..first.len() {
             assert_eq!(read(&first.as_bytes()[..cut]), Some((0, None)));

@@ -15,10 +15,7 @@ const EXTENSIONS: &str = "/videos/extensions";
 
 /// Sends the request with its own idempotency key, or with a random one.
 pub(crate) fn submit(http: &Http, extension: &Extension) -> Result<Job, Error> {
-    let key = extension
-        .idempotency_key
-        .clone()
-        .unwrap_or_else(random::token);
+    let key = extension.idempotency_key.clone().unwrap_or_else(random::token);
     submit_with(http, extension, &key)
 }
 
@@ -60,11 +57,7 @@ pub(crate) fn preview(http: &Http, extension: &Extension) -> Result<Preview, Err
     let key = extension.idempotency_key.as_deref().unwrap_or("[random]");
     let json = extension.to_json();
     let form = match extension.wants_form() {
-        true => Some(Form::new(
-            &extension.to_parts(),
-            extension.upload(),
-            random::token(),
-        )?),
+        true => Some(Form::new(&extension.to_parts(), extension.upload(), random::token())?),
         false => None,
     };
     let (body, content) = match &form {

@@ -23,19 +23,13 @@ pub(crate) fn submit_once(
     let record = match state.record() {
         None => Record {
             request,
-            idempotency_key: extension
-                .idempotency_key
-                .clone()
-                .unwrap_or_else(random::token),
+            idempotency_key: extension.idempotency_key.clone().unwrap_or_else(random::token),
             since: SystemTime::now(),
             id: None,
         },
         Some(record) if record.request != request => {
             return Err(Error::invalid_with(
-                format!(
-                    "'{}' holds another request that is not finished",
-                    state.path().display()
-                ),
+                format!("'{}' holds another request that is not finished", state.path().display()),
                 "finish it with its own arguments, or remove the file to give it up",
             ));
         }
@@ -43,10 +37,7 @@ pub(crate) fn submit_once(
             Some(id) => return Ok(Job::of(id)),
             None => match recover(http, extension, record, state)? {
                 Some(id) => {
-                    let record = Record {
-                        id: Some(id.clone()),
-                        ..record.clone()
-                    };
+                    let record = Record { id: Some(id.clone()), ..record.clone() };
                     keep(http, state, record);
                     return Ok(Job::of(&id));
                 }
@@ -58,14 +49,7 @@ pub(crate) fn submit_once(
     state.note(record.clone())?;
     match submit_with(http, extension, &record.idempotency_key) {
         Ok(job) => {
-            keep(
-                http,
-                state,
-                Record {
-                    id: Some(job.id().to_owned()),
-                    ..record
-                },
-            );
+            keep(http, state, Record { id: Some(job.id().to_owned()), ..record });
             Ok(job)
         }
         Err(error @ Error::Unknown { .. }) => Err(error),
@@ -92,11 +76,9 @@ fn recover(
     match recovery::find(http, &extension.prompt(), record.since)? {
         Found::Job(id) => Ok(Some(id)),
         Found::None => Ok(None),
-        Found::Unclear(why) => Err(Error::Undecided {
-            why,
-            list_url: http.list_url(),
-            path: state.path().to_owned(),
-        }),
+        Found::Unclear(why) => {
+            Err(Error::Undecided { why, list_url: http.list_url(), path: state.path().to_owned() })
+        }
     }
 }
 

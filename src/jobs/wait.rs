@@ -42,10 +42,7 @@ impl Wait {
 
 impl Default for Wait {
     fn default() -> Self {
-        Self {
-            timeout: Self::TIMEOUT,
-            poll_interval: None,
-        }
+        Self { timeout: Self::TIMEOUT, poll_interval: None }
     }
 }
 
@@ -55,10 +52,7 @@ pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error
     let path = format!("/videos/{}", segment(job.id()));
     let mut pauses = Pauses::new(rules.poll_interval);
     let mut asked = job.poll_after();
-    (http.report)(&Event::Status {
-        job: &job,
-        elapsed: Duration::ZERO,
-    });
+    (http.report)(&Event::Status { job: &job, elapsed: Duration::ZERO });
     loop {
         match job.status() {
             Status::Completed => return Ok(job),
@@ -67,19 +61,13 @@ pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Error::Pending {
-                job: Box::new(job),
-                waited: rules.timeout,
-            });
+            return Err(Error::Pending { job: Box::new(job), waited: rules.timeout });
         }
         thread::sleep(pauses.next(asked, random::fraction()).min(left));
         asked = match poll(http, &path, &job, deadline) {
             Ok(next) => {
                 job = next;
-                (http.report)(&Event::Status {
-                    job: &job,
-                    elapsed: start.elapsed(),
-                });
+                (http.report)(&Event::Status { job: &job, elapsed: start.elapsed() });
                 job.poll_after()
             }
             Err((asked, why)) if passes(&why) => {
@@ -136,10 +124,7 @@ pub(crate) struct Pauses {
 
 impl Pauses {
     pub(crate) fn new(fixed: Option<Duration>) -> Self {
-        Self {
-            fixed,
-            grown: FIRST_PAUSE,
-        }
+        Self { fixed, grown: FIRST_PAUSE }
     }
 
     /// The next pause: what the server asked for, within bounds; else the fixed one; else one that grows.
@@ -165,20 +150,14 @@ mod tests {
     fn pauses_grow_by_half_up_to_15_seconds() {
         let mut pauses = Pauses::new(None);
         let millis: Vec<u128> = (0..9).map(|_| pauses.next(None, 0.0).as_millis()).collect();
-        assert_eq!(
-            millis,
-            [1000, 1500, 2250, 3375, 5062, 7593, 11390, 15000, 15000]
-        );
+        assert_eq!(millis, [1000, 1500, 2250, 3375, 5062, 7593, 11390, 15000, 15000]);
     }
 
     #[test]
     fn the_servers_wish_comes_first_and_has_bounds() {
         let mut pauses = Pauses::new(Some(Duration::from_secs(5)));
-        let mut millis = |asked: Option<u64>| {
-            pauses
-                .next(asked.map(Duration::from_millis), 0.0)
-                .as_millis()
-        };
+        let mut millis =
+            |asked: Option<u64>| pauses.next(asked.map(Duration::from_millis), 0.0).as_millis();
         assert_eq!(
             [Some(2000), Some(1), Some(90_000), None].map(&mut millis),
             [2000, 100, 60_000, 5000]
@@ -187,9 +166,6 @@ mod tests {
 
     #[test]
     fn jitter_adds_up_to_a_tenth() {
-        assert_eq!(
-            Pauses::new(None).next(None, 1.0),
-            Duration::from_millis(1100)
-        );
+        assert_eq!(Pauses::new(None).next(None, 1.0), Duration::from_millis(1100));
     }
 }

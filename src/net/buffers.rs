@@ -29,9 +29,7 @@ pub(crate) struct Buffers {
 
 impl Buffers {
     fn halves(&mut self) -> (&mut [u8], &mut [u8]) {
-        let memory = self
-            .memory
-            .get_or_insert_with(|| Pages::new(BUFFER + INPUT + SCRATCH));
+        let memory = self.memory.get_or_insert_with(|| Pages::new(BUFFER + INPUT + SCRATCH));
         memory.bytes_mut().split_at_mut(BUFFER)
     }
 }

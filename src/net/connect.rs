@@ -74,9 +74,7 @@ impl Connector for Dial {
             tls: None,
             took: Phases::default(),
         };
-        call.connection()
-            .map(Some)
-            .map_err(|reason| ureq::Error::Other(reason.into()))
+        call.connection().map(Some).map_err(|reason| ureq::Error::Other(reason.into()))
     }
 }
 
@@ -113,9 +111,8 @@ impl Call<'_> {
             Some(proxy) => {
                 let start = Instant::now();
                 let way = self.through(proxy, host, port)?;
-                self.took.proxy = start
-                    .elapsed()
-                    .saturating_sub(self.took.lookup + self.took.connect);
+                self.took.proxy =
+                    start.elapsed().saturating_sub(self.took.lookup + self.took.connect);
                 way
             }
         };
@@ -167,10 +164,7 @@ impl Call<'_> {
                 }
                 Err(error) => reason = self.explain(error.into(), "connecting took"),
             }
-            (self.dial.report)(&Event::Unreachable {
-                address: *address,
-                why: &reason.why,
-            });
+            (self.dial.report)(&Event::Unreachable { address: *address, why: &reason.why });
         }
         Err(reason)
     }

@@ -39,10 +39,7 @@ pub enum Obstacle {
 
 impl NoConnection {
     pub(crate) fn new(obstacle: Obstacle, why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            obstacle,
-        }
+        Self { why: why.into(), obstacle }
     }
 
     pub(crate) fn other(why: impl Into<String>) -> Self {

@@ -32,10 +32,7 @@ enum Source {
 impl Content {
     /// `length` in bytes. The tap is to know of it: [`Wire::transfer`](crate::net::tracker::Wire::transfer).
     pub(crate) fn new(reader: BodyReader<'static>, length: u64) -> Self {
-        Self {
-            source: Source::Buffered(reader),
-            left: length,
-        }
+        Self { source: Source::Buffered(reader), left: length }
     }
 }
 
@@ -43,9 +40,7 @@ impl Read for Content {
     /// # Errors
     /// [`io::ErrorKind::UnexpectedEof`] for an end before its time, and those of the connection.
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left)
-            .unwrap_or(usize::MAX)
-            .min(room.len());
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(room.len());
         if most == 0 {
             return Ok(0);
         }
@@ -89,9 +84,7 @@ impl Handover {
             buffers.input_consume(count);
             return Ok(count);
         }
-        self.way
-            .read(room, self.timeout)
-            .map_err(|error| not_the_end(error).into_io())
+        self.way.read(room, self.timeout).map_err(|error| not_the_end(error).into_io())
     }
 }
 
@@ -233,10 +226,7 @@ mod tests {
         buffers.input_append_buf()[..3].copy_from_slice(b"def");
         buffers.input_appended(3);
         let connection = Handover {
-            way: Box::new(Pieces {
-                buffers,
-                pieces: pieces.to_vec(),
-            }),
+            way: Box::new(Pieces { buffers, pieces: pieces.to_vec() }),
             timeout: NextTimeout::default(),
         };
         let body = Body::builder().reader(Ureq(b"Abc", Some(connection)));
@@ -246,14 +236,9 @@ mod tests {
     #[test]
     fn it_goes_on_where_ureq_stopped_and_ends_with_its_length() {
         let pieces: [Result<&[u8], ErrorKind>; 3] = [Ok(b"ghi"), Ok(b"jkl"), Ok(b"more")];
-        for (length, text) in [
-            (0, ""),
-            (2, "Ab"),
-            (3, "Abc"),
-            (5, "Abcde"),
-            (9, "Abcdefghi"),
-            (11, "Abcdefghijk"),
-        ] {
+        for (length, text) in
+            [(0, ""), (2, "Ab"), (3, "Abc"), (5, "Abcde"), (9, "Abcdefghi"), (11, "Abcdefghijk")]
+        {
             let mut read = String::new();
             let count = content(length, &pieces).read_to_string(&mut read);
             assert_eq!((count.ok(), &*read), (Some(text.len()), text));
@@ -292,11 +277,9 @@ mod tests {
             ended.map_err(|error| error.to_string())
         };
         assert_eq!(read(Ok(b"")), Err("unexpected end of file".to_owned()));
-        for kind in [
-            ErrorKind::UnexpectedEof,
-            ErrorKind::ConnectionAborted,
-            ErrorKind::ConnectionReset,
-        ] {
+        for kind in
+            [ErrorKind::UnexpectedEof, ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset]
+        {
             assert_eq!(read(Err(kind)), Err("the connection was cut".to_owned()));
         }
         let other = read(Err(ErrorKind::HostUnreachable));

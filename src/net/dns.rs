@@ -58,10 +58,7 @@ fn resolve(
 ) -> Result<Vec<SocketAddr>, NoConnection> {
     let (sender, receiver) = mpsc::channel();
     let families = [Family::V6, Family::V4];
-    for family in families
-        .into_iter()
-        .filter(|it| wanted.is_none_or(|wanted| wanted == *it))
-    {
+    for family in families.into_iter().filter(|it| wanted.is_none_or(|wanted| wanted == *it)) {
         let (sender, host) = (sender.clone(), host.to_owned());
         // A lookup cannot be interrupted: past the limit its thread is left to end with the process.
         thread::Builder::new()
@@ -86,10 +83,7 @@ fn resolve(
             }
             Err(_) => continue,
         };
-        let found: Vec<_> = found
-            .into_iter()
-            .map(|it| SocketAddr::new(it, port))
-            .collect();
+        let found: Vec<_> = found.into_iter().map(|it| SocketAddr::new(it, port)).collect();
         if found.first().copied().and_then(source).is_some() {
             limit = limit.min(start.elapsed() + GRACE);
         }
@@ -133,10 +127,7 @@ fn addresses(host: &str, family: Family) -> Result<Vec<IpAddr>, LookupError> {
 
 /// Whether it says no more than that there is no such address, which the other family's error may explain.
 fn is_missing(error: &LookupError) -> bool {
-    matches!(
-        error.kind(),
-        LookupErrorKind::NoName | LookupErrorKind::NoData
-    )
+    matches!(error.kind(), LookupErrorKind::NoName | LookupErrorKind::NoData)
 }
 
 fn failure(what: &str) -> NoConnection {
@@ -197,9 +188,7 @@ mod tests {
     fn ordered(v6: &str, v4: &str, from_v6: &str, from_v4: &str) -> String {
         let read = |list: &str| -> Vec<SocketAddr> {
             let words = list.split_whitespace();
-            words
-                .map(|word| SocketAddr::new(word.parse().unwrap(), 1))
-                .collect()
+            words.map(|word| SocketAddr::new(word.parse().unwrap(), 1)).collect()
         };
         let source = |target: SocketAddr| match target.is_ipv6() {
             true => from_v6.parse().ok(),
@@ -214,27 +203,16 @@ mod tests {
     fn the_family_that_leads_somewhere_comes_first() {
         let (v6, v4) = ("2001:db8::1 2001:db8::2", "192.0.2.1");
         for (from_v6, from_v4, order) in [
-            (
-                "2001:db8::9",
-                "10.0.0.1",
-                "2001:db8::1 192.0.2.1 2001:db8::2",
-            ),
+            ("2001:db8::9", "10.0.0.1", "2001:db8::1 192.0.2.1 2001:db8::2"),
             ("", "10.0.0.1", "192.0.2.1 2001:db8::1 2001:db8::2"),
             ("2001:db8::9", "", "2001:db8::1 2001:db8::2 192.0.2.1"),
             ("fd00::9", "10.0.0.1", "192.0.2.1 2001:db8::1 2001:db8::2"),
             ("fd00::9", "", "2001:db8::1 2001:db8::2 192.0.2.1"),
             ("", "", "2001:db8::1 192.0.2.1 2001:db8::2"),
         ] {
-            assert_eq!(
-                ordered(v6, v4, from_v6, from_v4),
-                order,
-                "{from_v6} {from_v4}"
-            );
+            assert_eq!(ordered(v6, v4, from_v6, from_v4), order, "{from_v6} {from_v4}");
         }
-        assert_eq!(
-            ordered("fd00::1", v4, "fd00::9", "10.0.0.1"),
-            "fd00::1 192.0.2.1"
-        );
+        assert_eq!(ordered("fd00::1", v4, "fd00::9", "10.0.0.1"), "fd00::1 192.0.2.1");
         assert_eq!(ordered("", v4, "", ""), v4);
         assert_eq!(ordered(v6, "", "", ""), v6);
     }
@@ -243,36 +221,19 @@ mod tests {
     fn no_more_than_sixteen_are_tried() {
         let many = "192.0.2.1 ".repeat(40);
         assert_eq!(ordered("", &many, "", "10.0.0.1").split(' ').count(), MOST);
-        assert_eq!(
-            ordered("2001:db8::1", &many, "", "10.0.0.1")
-                .split(' ')
-                .count(),
-            MOST
-        );
+        assert_eq!(ordered("2001:db8::1", &many, "", "10.0.0.1").split(' ').count(), MOST);
     }
 
     #[test]
     fn addresses_and_this_machine_are_not_looked_up() {
         let found = |host: &str, wanted| {
             let found = look_up(host, 7, wanted, Duration::ZERO);
-            found.map(|found| {
-                found
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            })
+            found.map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
         };
         assert_eq!(found("192.0.2.1", None).unwrap(), "192.0.2.1:7");
-        assert_eq!(
-            found("2001:db8::1", Some(Family::V6)).unwrap(),
-            "[2001:db8::1]:7"
-        );
+        assert_eq!(found("2001:db8::1", Some(Family::V6)).unwrap(), "[2001:db8::1]:7");
         assert_eq!(found("localhost", None).unwrap(), "127.0.0.1:7 [::1]:7");
-        assert_eq!(
-            found("LocalHost.", Some(Family::V4)).unwrap(),
-            "127.0.0.1:7"
-        );
+        assert_eq!(found("LocalHost.", Some(Family::V4)).unwrap(), "127.0.0.1:7");
         assert_eq!(found("a.localhost", Some(Family::V6)).unwrap(), "[::1]:7");
         let error = found("192.0.2.1", Some(Family::V6)).unwrap_err();
         assert_eq!(error.to_string(), "the address is of the other family");

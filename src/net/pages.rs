@@ -17,11 +17,7 @@ impl Pages {
     pub(crate) fn new(size: usize) -> Self {
         let memory = vec![0; size + PAGE];
         let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
-        Self {
-            memory,
-            start,
-            size,
-        }
+        Self { memory, start, size }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

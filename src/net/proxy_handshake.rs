@@ -29,14 +29,9 @@ pub(crate) fn connect(
     }
     // `HTTP/1.1 200 Connection established`
     let mut words = head.split(u8::is_ascii_whitespace);
-    let is_http = words
-        .next()
-        .is_some_and(|word| word.starts_with(b"HTTP/1."));
+    let is_http = words.next().is_some_and(|word| word.starts_with(b"HTTP/1."));
     let status = words.next().and_then(|word| str::from_utf8(word).ok());
-    match status
-        .filter(|_| is_http)
-        .and_then(|word| word.parse().ok())
-    {
+    match status.filter(|_| is_http).and_then(|word| word.parse().ok()) {
         Some(200..=299) => Ok(()),
         Some(407) => Err(io::Error::other(credentials_wanted(proxy))),
         Some(status) => {
@@ -193,10 +188,7 @@ pub(crate) struct Absolute {
 impl Absolute {
     /// For a server at `authority`, which is `host:port` or a host alone.
     pub(crate) fn new(authority: &str, proxy: &Proxy) -> Self {
-        Self {
-            origin: format!("http://{authority}"),
-            authorization: proxy.authorization(),
-        }
+        Self { origin: format!("http://{authority}"), authorization: proxy.authorization() }
     }
 
     /// The start of a request in this form.
@@ -207,9 +199,8 @@ impl Absolute {
         };
         let (method, line) = (after(b" "), after(b"\r\n"));
         let authorization = self.authorization.iter();
-        let authorization: String = authorization
-            .map(|value| format!("Proxy-Authorization: {value}\r\n"))
-            .collect();
+        let authorization: String =
+            authorization.map(|value| format!("Proxy-Authorization: {value}\r\n")).collect();
         [
             &head[..method],
             self.origin.as_bytes(),
@@ -255,10 +246,7 @@ mod tests {
     }
 
     fn script(replies: &[u8]) -> Script {
-        Script {
-            replies: Cursor::new(replies.to_vec()),
-            sent: Vec::new(),
-        }
+        Script { replies: Cursor::new(replies.to_vec()), sent: Vec::new() }
     }
 
     const CLOSED: &str = "failed to fill whole buffer";
@@ -267,28 +255,12 @@ mod tests {
     fn connect_understands_every_answer_and_reads_no_further() {
         let (open, closed) = (Proxy::new("h").unwrap(), Proxy::new("u:p@h").unwrap());
         for (proxy, reply, outcome) in [
-            (
-                &open,
-                "HTTP/1.1 200 Connection established\r\nA: b\r\n\r\n",
-                Ok(()),
-            ),
+            (&open, "HTTP/1.1 200 Connection established\r\nA: b\r\n\r\n", Ok(())),
             (&open, "HTTP/1.0 204\r\n\r\n", Ok(())),
             (&open, "HTTP/1.1 200 OK\nA: b\n\n", Ok(())),
-            (
-                &open,
-                "HTTP/1.1 103 Wait\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
-                Ok(()),
-            ),
-            (
-                &open,
-                "HTTP/1.1 403 No\r\n\r\n",
-                Err("it refused to connect (HTTP 403)"),
-            ),
-            (
-                &open,
-                "HTTP/1.1 407 Auth\r\n\r\n",
-                Err("it asks for a user and a password"),
-            ),
+            (&open, "HTTP/1.1 103 Wait\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Ok(())),
+            (&open, "HTTP/1.1 403 No\r\n\r\n", Err("it refused to connect (HTTP 403)")),
+            (&open, "HTTP/1.1 407 Auth\r\n\r\n", Err("it asks for a user and a password")),
             (
                 &closed,
                 "HTTP/1.1 407 Auth\r\n\r\n",
@@ -303,10 +275,7 @@ mod tests {
                 script.replies.get_mut().truncate(reply.len());
             }
             let done = connect(&mut script, "a.example:443", proxy);
-            assert_eq!(
-                done.map_err(|error| error.to_string()),
-                outcome.map_err(str::to_owned)
-            );
+            assert_eq!(done.map_err(|error| error.to_string()), outcome.map_err(str::to_owned));
             let read = script.replies.position();
             assert_eq!(read, reply.len() as u64, "{reply}");
         }
@@ -367,49 +336,14 @@ mod tests {
     fn what_socks_refuses_has_a_reason() {
         let (open, closed) = ("socks5://h", "socks5://u:p@h");
         for (proxy, replies, why, other_address) in [
-            (
-                open,
-                &b"\x05\xff"[..],
-                "it asks for a user and a password",
-                false,
-            ),
-            (
-                open,
-                b"\x05\x02",
-                "it asks for a user and a password",
-                false,
-            ),
-            (
-                closed,
-                b"\x05\x02\x01\x01",
-                "it does not accept the user and the password",
-                false,
-            ),
+            (open, &b"\x05\xff"[..], "it asks for a user and a password", false),
+            (open, b"\x05\x02", "it asks for a user and a password", false),
+            (closed, b"\x05\x02\x01\x01", "it does not accept the user and the password", false),
             (open, b"HTTP/1.1", "it does not speak SOCKS 5", false),
-            (
-                open,
-                b"\x05\0\x05\x02\0\x01",
-                "it does not allow this connection",
-                false,
-            ),
-            (
-                open,
-                b"\x05\0\x05\x05\0\x01",
-                "the server refused its connection",
-                true,
-            ),
-            (
-                open,
-                b"\x05\0\x05\x04\0\x01",
-                "it cannot reach the server",
-                true,
-            ),
-            (
-                open,
-                b"\x05\0\x05\x77\0\x01",
-                "it refused to connect",
-                false,
-            ),
+            (open, b"\x05\0\x05\x02\0\x01", "it does not allow this connection", false),
+            (open, b"\x05\0\x05\x05\0\x01", "the server refused its connection", true),
+            (open, b"\x05\0\x05\x04\0\x01", "it cannot reach the server", true),
+            (open, b"\x05\0\x05\x77\0\x01", "it refused to connect", false),
         ] {
             let target = Err(("a.example", 1));
             let error =
@@ -436,9 +370,6 @@ mod tests {
             "POST http://a.example:8080/v1/videos HTTP/1.1\r\nProxy-Authorization: Basic dTpw\r\n\
              host: a.example:8080\r\n\r\n{}"
         );
-        assert_eq!(
-            format!("{:?}", form("u:p@h")),
-            "Absolute(http://a.example:8080)"
-        );
+        assert_eq!(format!("{:?}", form("u:p@h")), "Absolute(http://a.example:8080)");
     }
 }

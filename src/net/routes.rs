@@ -18,9 +18,7 @@ pub(crate) struct Routes {
 
 impl Routes {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self {
-            proxies: settings.proxies.clone(),
-        }
+        Self { proxies: settings.proxies.clone() }
     }
 
     /// The proxy that leads to a URL's host, if it needs one.

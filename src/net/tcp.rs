@@ -28,11 +28,7 @@ impl Tcp {
         let stream = TcpStream::connect_timeout(&address, within.max(SHORTEST))?;
         stream.set_nodelay(true)?;
         Ok(Self {
-            socket: Socket {
-                stream,
-                read_timeout: None,
-                write_timeout: None,
-            },
+            socket: Socket { stream, read_timeout: None, write_timeout: None },
             buffers: Buffers::default(),
             broken: false,
         })
@@ -85,8 +81,7 @@ impl Socket {
     fn write(&mut self, bytes: &[u8], timeout: NextTimeout) -> Result<(), ureq::Error> {
         let timeout = timeout.for_write();
         let within = allowed(timeout)?;
-        self.write_within(bytes, within)
-            .map_err(|error| told(error, timeout))
+        self.write_within(bytes, within).map_err(|error| told(error, timeout))
     }
 
     fn write_within(&mut self, bytes: &[u8], within: Option<Duration>) -> io::Result<()> {
@@ -118,8 +113,7 @@ impl Socket {
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
         let timeout = timeout.for_read();
         let within = allowed(timeout)?;
-        self.read_within(room, within)
-            .map_err(|error| told(error, timeout))
+        self.read_within(room, within).map_err(|error| told(error, timeout))
     }
 
     fn read_within(&mut self, room: &mut [u8], within: Option<Duration>) -> io::Result<usize> {

@@ -91,14 +91,7 @@ impl Secure {
                 _ => error,
             });
         }
-        Ok(Self {
-            buffers: Buffers::default(),
-            session: Session {
-                tls,
-                stream,
-                failure: None,
-            },
-        })
+        Ok(Self { buffers: Buffers::default(), session: Session { tls, stream, failure: None } })
     }
 
     /// The version that was agreed on.

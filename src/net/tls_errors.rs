@@ -16,18 +16,16 @@ pub(crate) fn explain(error: &rustls::Error) -> NoConnection {
     let because = |obstacle, why: String| NoConnection::new(obstacle, why);
     match error {
         rustls::Error::InvalidCertificate(error) => certificate(error),
-        rustls::Error::InvalidMessage(_) => because(
-            Obstacle::NoTls,
-            "the server does not speak TLS there".to_owned(),
-        ),
+        rustls::Error::InvalidMessage(_) => {
+            because(Obstacle::NoTls, "the server does not speak TLS there".to_owned())
+        }
         rustls::Error::AlertReceived(alert) if is_about_certificate(*alert) => because(
             Obstacle::ClientCertificate,
             format!("the server does not accept the client certificate, or wants one ({alert:?})"),
         ),
-        rustls::Error::AlertReceived(alert) => because(
-            Obstacle::Other,
-            format!("the server refused the TLS handshake ({alert:?})"),
-        ),
+        rustls::Error::AlertReceived(alert) => {
+            because(Obstacle::Other, format!("the server refused the TLS handshake ({alert:?})"))
+        }
         error => because(
             Obstacle::Other,
             format!("the TLS handshake failed: {}", shorten(&error.to_string())),
@@ -40,15 +38,10 @@ fn certificate(error: &CertificateError) -> NoConnection {
         BadSignature, ExpiredContext, NotValidForNameContext, NotValidYetContext, UnknownIssuer,
     };
     let (obstacle, why) = match error {
-        NotValidForNameContext {
-            expected,
-            presented,
-        } => {
+        NotValidForNameContext { expected, presented } => {
             // They come as `DnsName("a.example")`.
-            let names: Vec<&str> = presented
-                .iter()
-                .map(|name| name.split('"').nth(1).unwrap_or(name))
-                .collect();
+            let names: Vec<&str> =
+                presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
             let names = match names.is_empty() {
                 true => "no name at all".to_owned(),
                 false => shorten(&names.join(", ")),
@@ -66,10 +59,7 @@ fn certificate(error: &CertificateError) -> NoConnection {
         }
         ExpiredContext { not_after, .. } => {
             let until = date(not_after.as_secs());
-            (
-                Obstacle::Clock,
-                format!("the server's certificate expired on {until}"),
-            )
+            (Obstacle::Clock, format!("the server's certificate expired on {until}"))
         }
         UnknownIssuer => (
             Obstacle::Issuer,
@@ -85,10 +75,7 @@ fn certificate(error: &CertificateError) -> NoConnection {
         ),
         other => (
             Obstacle::Other,
-            format!(
-                "the server's certificate cannot be accepted: {}",
-                shorten(&other.to_string())
-            ),
+            format!("the server's certificate cannot be accepted: {}", shorten(&other.to_string())),
         ),
     };
     NoConnection::new(obstacle, why)

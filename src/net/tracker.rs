@@ -42,11 +42,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self {
-            stall: settings.stall_timeout,
-            timeout: settings.timeout,
-            ..Self::default()
-        }
+        Self { stall: settings.stall_timeout, timeout: settings.timeout, ..Self::default() }
     }
 
     pub(crate) fn start(&self) {
@@ -83,10 +79,9 @@ impl Wire {
     fn limited(&self, timeout: NextTimeout) -> NextTimeout {
         match self.left() {
             None => timeout,
-            Some(left) => NextTimeout {
-                after: timeout.after.min(time::Duration::Exact(left)),
-                ..timeout
-            },
+            Some(left) => {
+                NextTimeout { after: timeout.after.min(time::Duration::Exact(left)), ..timeout }
+            }
         }
     }
 
@@ -215,11 +210,7 @@ impl Tap {
 
     fn stalling(&self, timeout: NextTimeout) -> NextTimeout {
         let stall = Some(time::Duration::Exact(self.wire.stall));
-        NextTimeout {
-            per_read: stall,
-            per_write: stall,
-            ..timeout
-        }
+        NextTimeout { per_read: stall, per_write: stall, ..timeout }
     }
 }
 
@@ -242,10 +233,7 @@ impl Transport for Tap {
         };
         // A server that refuses an upload answers and closes without reading on. Its answer says more than the
         // broken pipe that it leaves behind.
-        let last = NextTimeout {
-            after: time::Duration::Exact(Self::LAST_WORDS),
-            ..timeout
-        };
+        let last = NextTimeout { after: time::Duration::Exact(Self::LAST_WORDS), ..timeout };
         let has_come = !self.inner.buffers().input().is_empty();
         match self.inner.await_input(last) {
             more if has_come || matches!(more, Ok(true)) => {
@@ -271,10 +259,9 @@ impl Transport for Tap {
         let is_transfer =
             timeout.reason == Timeout::RecvBody && self.wire.transfer.load(Ordering::Relaxed);
         let timeout = match timeout.reason {
-            _ if is_transfer => NextTimeout {
-                after: time::Duration::NotHappening,
-                ..self.stalling(timeout)
-            },
+            _ if is_transfer => {
+                NextTimeout { after: time::Duration::NotHappening, ..self.stalling(timeout) }
+            }
             Timeout::RecvBody => {
                 let now = Instant::now();
                 let until = *self.body_until.get_or_insert(now + self.wire.timeout);

@@ -25,10 +25,7 @@ impl BaseUrl {
     /// query, a fragment, or characters that a URL cannot hold.
     pub fn new(url: &str) -> Result<Self, Error> {
         let refuse = |why: &str, hint: &str| {
-            Err(Error::invalid_with(
-                format!("the base URL '{url}' {why}"),
-                hint,
-            ))
+            Err(Error::invalid_with(format!("the base URL '{url}' {why}"), hint))
         };
         let example = "write it like https://gateway.example.com/v1";
         if url.contains('@') {
@@ -56,9 +53,8 @@ impl BaseUrl {
             "http" => false,
             _ => return refuse("is neither http:// nor https://", example),
         };
-        if let Some(bad) = rest
-            .chars()
-            .find(|c| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c))
+        if let Some(bad) =
+            rest.chars().find(|c| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c))
         {
             let bad = bad.escape_debug();
             return refuse(
@@ -68,10 +64,7 @@ impl BaseUrl {
         }
         let rest = rest.trim_end_matches('/');
         let authority = rest.split('/').next().unwrap_or_default();
-        let (host, port) = match authority
-            .strip_prefix('[')
-            .and_then(|v6| v6.split_once(']'))
-        {
+        let (host, port) = match authority.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
             Some((host, "")) => (host, None),
             Some((host, port)) => (host, Some(port.strip_prefix(':').unwrap_or("bad"))),
             None => match authority.split_once(':') {
@@ -84,9 +77,7 @@ impl BaseUrl {
         }
         let sound = match authority.starts_with('[') {
             true => host.parse::<Ipv6Addr>().is_ok(),
-            false => host
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
+            false => host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
         };
         if !sound {
             return refuse("has no usable host", example);
@@ -98,11 +89,7 @@ impl BaseUrl {
             return refuse("has no usable port", "a port is a number from 1 to 65535");
         }
         let url = format!("{}://{rest}", if https { "https" } else { "http" });
-        Ok(Self {
-            https,
-            host: host.to_ascii_lowercase(),
-            url,
-        })
+        Ok(Self { https, host: host.to_ascii_lowercase(), url })
     }
 
     /// The URL without a slash at its end.
@@ -148,10 +135,7 @@ mod tests {
             ("https://api.openai.com/v1/", "https://api.openai.com/v1"),
             ("HTTP://127.0.0.1:4010", "http://127.0.0.1:4010"),
             ("http://[::1]:80//", "http://[::1]:80"),
-            (
-                "https://gateway.example/a/b%20c",
-                "https://gateway.example/a/b%20c",
-            ),
+            ("https://gateway.example/a/b%20c", "https://gateway.example/a/b%20c"),
         ] {
             assert_eq!(BaseUrl::new(given).unwrap().as_str(), kept);
         }
@@ -160,57 +144,21 @@ mod tests {
     #[test]
     fn unusable_base_urls_are_refused_with_their_text() {
         for (given, what) in [
-            (
-                "localhost:4010/v1",
-                "the base URL 'localhost:4010/v1' has no scheme",
-            ),
-            (
-                "ftp://x/v1",
-                "the base URL 'ftp://x/v1' is neither http:// nor https://",
-            ),
+            ("localhost:4010/v1", "the base URL 'localhost:4010/v1' has no scheme"),
+            ("ftp://x/v1", "the base URL 'ftp://x/v1' is neither http:// nor https://"),
             ("https://", "the base URL 'https://' has no host"),
             ("https:///v1", "the base URL 'https:///v1' has no host"),
-            (
-                "https://x:0",
-                "the base URL 'https://x:0' has no usable port",
-            ),
-            (
-                "https://x:99999",
-                "the base URL 'https://x:99999' has no usable port",
-            ),
-            (
-                "https://[::1]x",
-                "the base URL 'https://[::1]x' has no usable port",
-            ),
+            ("https://x:0", "the base URL 'https://x:0' has no usable port"),
+            ("https://x:99999", "the base URL 'https://x:99999' has no usable port"),
+            ("https://[::1]x", "the base URL 'https://[::1]x' has no usable port"),
             ("https://x/v1?a=b", "the base URL has a query or a fragment"),
-            (
-                "http://[zz]/v1",
-                "the base URL 'http://[zz]/v1' has no usable host",
-            ),
-            (
-                "http://a%zz",
-                "the base URL 'http://a%zz' has no usable host",
-            ),
-            (
-                "http://x:+80",
-                "the base URL 'http://x:+80' has no usable port",
-            ),
-            (
-                "https:/user:secret@host/v1",
-                "the base URL holds credentials",
-            ),
-            (
-                "https://a b/",
-                "the base URL 'https://a b/' holds the character ' '",
-            ),
-            (
-                "https://exämple.com",
-                "the base URL 'https://exämple.com' holds the character 'ä'",
-            ),
-            (
-                "https://user:secret@host/v1",
-                "the base URL holds credentials",
-            ),
+            ("http://[zz]/v1", "the base URL 'http://[zz]/v1' has no usable host"),
+            ("http://a%zz", "the base URL 'http://a%zz' has no usable host"),
+            ("http://x:+80", "the base URL 'http://x:+80' has no usable port"),
+            ("https:/user:secret@host/v1", "the base URL holds credentials"),
+            ("https://a b/", "the base URL 'https://a b/' holds the character ' '"),
+            ("https://exämple.com", "the base URL 'https://exämple.com' holds the character 'ä'"),
+            ("https://user:secret@host/v1", "the base URL holds credentials"),
             ("user:sec ret@host", "the base URL holds credentials"),
         ] {
             assert_eq!(BaseUrl::new(given).unwrap_err().to_string(), what);

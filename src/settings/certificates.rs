@@ -31,9 +31,7 @@ impl Roots {
     }
 
     pub(crate) fn mozilla() -> Self {
-        Self(Arc::new(RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        }))
+        Self(Arc::new(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }))
     }
 }
 
@@ -57,10 +55,9 @@ impl ClientCertificate {
     /// another certificate. No message shows anything of the key.
     pub fn from_pem(certificate: &[u8], key_pem: &[u8]) -> Result<Self, Error> {
         let chain = certificates(certificate).map_err(|error| match error {
-            Error::Invalid { what, hint } => Error::Invalid {
-                what: format!("the certificate file: {what}"),
-                hint,
-            },
+            Error::Invalid { what, hint } => {
+                Error::Invalid { what: format!("the certificate file: {what}"), hint }
+            }
             other => other,
         })?;
         let unusable = |why: &str| {
@@ -86,11 +83,7 @@ impl ClientCertificate {
 
 impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "ClientCertificate({} certificates, [key])",
-            self.0.cert.len()
-        )
+        write!(f, "ClientCertificate({} certificates, [key])", self.0.cert.len())
     }
 }
 

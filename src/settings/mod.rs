@@ -55,18 +55,13 @@ fn hide(secret: &str, text: String) -> String {
     if word || secret.len() < 8 {
         return text;
     }
-    let forms = [
-        secret.to_owned(),
-        secret.replace('/', "\\/"),
-        segment(secret),
-    ];
-    forms.iter().fold(text, |text, form| {
-        if text.contains(form) {
-            text.replace(form, "[key]")
-        } else {
-            text
-        }
-    })
+    let forms = [secret.to_owned(), secret.replace('/', "\\/"), segment(secret)];
+    forms.iter().fold(
+        text,
+        |text, form| {
+            if text.contains(form) { text.replace(form, "[key]") } else { text }
+        },
+    )
 }
 
 impl fmt::Debug for ApiKey {
@@ -86,12 +81,7 @@ pub struct Header {
 
 impl Header {
     /// The body decides these; another value would break the framing of the request.
-    const OWNED: [&str; 4] = [
-        "content-length",
-        "content-type",
-        "transfer-encoding",
-        "connection",
-    ];
+    const OWNED: [&str; 4] = ["content-length", "content-type", "transfer-encoding", "connection"];
 
     /// Reads `Name: value`.
     ///
@@ -100,10 +90,7 @@ impl Header {
     /// with a control character in the value. The message shows the name only: the value may be a secret.
     pub fn parse(line: &str) -> Result<Self, Error> {
         let Some((name, value)) = line.split_once(':') else {
-            return Err(Error::invalid_with(
-                "a header has no colon",
-                "write it as 'Name: value'",
-            ));
+            return Err(Error::invalid_with("a header has no colon", "write it as 'Name: value'"));
         };
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         if name.is_empty() || !name.chars().all(token) {
@@ -123,10 +110,7 @@ impl Header {
                 "the value of the header '{name}' holds a control character"
             )));
         }
-        Ok(Self {
-            name: name.to_owned(),
-            value: value.to_owned(),
-        })
+        Ok(Self { name: name.to_owned(), value: value.to_owned() })
     }
 
     pub(crate) fn is(&self, name: &str) -> bool {
@@ -147,10 +131,7 @@ impl Header {
     fn secrets(&self) -> impl Iterator<Item = &str> {
         let is_secret = self.is_key() || self.value.len() >= 16;
         let words = self.value.split([' ', '\t', ';', ',', '=']);
-        [self.value.as_str()]
-            .into_iter()
-            .chain(words)
-            .filter(move |_| is_secret)
+        [self.value.as_str()].into_iter().chain(words).filter(move |_| is_secret)
     }
 }
 
@@ -286,23 +267,15 @@ impl Settings {
             }
         }
         let key = self.api_key.as_ref().map_or(0, |key| key.expose().len());
-        let own = self
-            .headers
-            .iter()
-            .map(|own| own.name.len() + own.value.len());
+        let own = self.headers.iter().map(|own| own.name.len() + own.value.len());
         if key + own.sum::<usize>() > Self::LARGEST_HEADERS {
             return Err(Error::invalid(format!(
                 "the key and the headers are larger than {} KiB together",
                 Self::LARGEST_HEADERS >> 10
             )));
         }
-        for (name, value) in [
-            ("organization", &self.organization),
-            ("project", &self.project),
-        ] {
-            if value
-                .as_ref()
-                .is_some_and(|value| !value.chars().all(|c| (' '..='~').contains(&c)))
+        for (name, value) in [("organization", &self.organization), ("project", &self.project)] {
+            if value.as_ref().is_some_and(|value| !value.chars().all(|c| (' '..='~').contains(&c)))
             {
                 let value = value.as_deref().unwrap_or_default().escape_debug();
                 return Err(Error::invalid(format!(
@@ -320,9 +293,7 @@ impl Settings {
         let text = key
             .chain(self.headers.iter().flat_map(Header::secrets))
             .fold(text, |text, secret| hide(secret, text));
-        self.proxies
-            .secrets()
-            .fold(text, |text, secret| hide(&secret, text))
+        self.proxies.secrets().fold(text, |text, secret| hide(&secret, text))
     }
 }
 
@@ -332,12 +303,9 @@ mod tests {
 
     #[test]
     fn a_key_that_cannot_be_a_header_is_refused_without_showing_it() {
-        for (key, at) in [
-            ("sk-secret\n", 10),
-            ("sk-\r\nX: y", 4),
-            ("schlüssel", 5),
-            ("\u{feff}sk", 1),
-        ] {
+        for (key, at) in
+            [("sk-secret\n", 10), ("sk-\r\nX: y", 4), ("schlüssel", 5), ("\u{feff}sk", 1)]
+        {
             let message = ApiKey::new(key).unwrap_err().to_string();
             let expected = format!(
                 "the API key cannot be sent as a header: its character {at} is not printable ASCII"
@@ -351,9 +319,7 @@ mod tests {
     fn debug_output_hides_every_secret() {
         let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
         settings.api_key = Some(ApiKey::new("sk-topsecret").unwrap());
-        settings
-            .headers
-            .push(Header::parse("X-Gateway-Key: topsecret").unwrap());
+        settings.headers.push(Header::parse("X-Gateway-Key: topsecret").unwrap());
         let debug = format!("{settings:?}");
         assert!(!debug.contains("topsecret"), "{debug}");
         assert!(debug.contains("X-Gateway-Key"));
@@ -362,17 +328,12 @@ mod tests {
     #[test]
     fn secrets_in_a_servers_text_are_hidden_unless_they_are_mere_words() {
         let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
-        settings
-            .headers
-            .push(Header::parse("Authorization: Bearer abc-123-def").unwrap());
+        settings.headers.push(Header::parse("Authorization: Bearer abc-123-def").unwrap());
         let mut hidden = |key: &str, text: &str| {
             settings.api_key = Some(ApiKey::new(key).unwrap());
             settings.hide_secrets(text.to_owned())
         };
-        assert_eq!(
-            hidden("sk-topsecret", "bad key sk-topsecret!"),
-            "bad key [key]!"
-        );
+        assert_eq!(hidden("sk-topsecret", "bad key sk-topsecret!"), "bad key [key]!");
         assert_eq!(hidden("My API Key", "My API Key"), "[key]");
         assert_eq!(hidden("string", "no string"), "no string");
         assert_eq!(hidden("anything", "anything goes"), "anything goes");
@@ -391,10 +352,7 @@ mod tests {
         };
         let cookie = "Cookie: session=SESSION12345; theme=dark-mode";
         assert_eq!(hidden(cookie, "no SESSION12345 here"), "no [key] here");
-        assert_eq!(
-            hidden("X-Auth: Bearer tok-0123456 v2", "tok-0123456"),
-            "[key]"
-        );
+        assert_eq!(hidden("X-Auth: Bearer tok-0123456 v2", "tok-0123456"), "[key]");
         assert_eq!(hidden("X-Goog-Api-Key: tok-0123", "tok-0123"), "[key]");
         assert_eq!(hidden("X-Upload-Token: tok-0123", "tok-0123"), "[key]");
         assert_eq!(hidden("X-Region: eu-west-1", "eu-west-1"), "eu-west-1");
@@ -426,18 +384,12 @@ mod tests {
     #[test]
     fn headers_are_checked() {
         let header = Header::parse("X-A:  b: c ").unwrap();
-        assert_eq!(
-            (header.name.as_str(), header.value.as_str()),
-            ("X-A", "b: c")
-        );
+        assert_eq!((header.name.as_str(), header.value.as_str()), ("X-A", "b: c"));
         for (line, what) in [
             ("X-A", "a header has no colon"),
             (": b", "'' is no header name"),
             ("X A: b", "'X A' is no header name"),
-            (
-                "X-A: b\r\nX-B: c",
-                "the value of the header 'X-A' holds a control character",
-            ),
+            ("X-A: b\r\nX-B: c", "the value of the header 'X-A' holds a control character"),
             (
                 "Content-Length: 0",
                 "the header 'Content-Length' follows from the request body and cannot be set",
@@ -451,9 +403,7 @@ mod tests {
     fn a_key_crosses_no_network_in_the_clear_unless_allowed() {
         let mut settings = Settings::new(BaseUrl::new("http://gateway.example/v1").unwrap());
         assert!(settings.check().is_ok());
-        settings
-            .headers
-            .push(Header::parse("authorization: Basic x").unwrap());
+        settings.headers.push(Header::parse("authorization: Basic x").unwrap());
         assert!(matches!(settings.check(), Err(Error::Invalid { .. })));
         settings.headers.clear();
         settings.api_key = Some(ApiKey::new("k").unwrap());

@@ -104,11 +104,7 @@ impl Proxy {
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hidden = if self.credentials.is_some() {
-            "[credentials] at "
-        } else {
-            ""
-        };
+        let hidden = if self.credentials.is_some() { "[credentials] at " } else { "" };
         write!(f, "Proxy({:?}, {hidden}{})", self.kind, self.place())
     }
 }
@@ -165,12 +161,7 @@ impl Exceptions {
     /// blocks; a name or an address may have a port. What is none of these matches nothing.
     pub fn new(list: &str) -> Self {
         let words = list.split(|c: char| c == ',' || c.is_ascii_whitespace());
-        Self(
-            words
-                .filter(|word| !word.is_empty())
-                .filter_map(Exception::new)
-                .collect(),
-        )
+        Self(words.filter(|word| !word.is_empty()).filter_map(Exception::new).collect())
     }
 
     fn hold(&self, host: &str, port: u16) -> bool {
@@ -231,10 +222,7 @@ fn same_start(one: IpAddr, other: IpAddr, bits: u8) -> bool {
 
 /// A host in lower case, without brackets and without the dot of a fully qualified name.
 fn bare(host: &str) -> String {
-    let host = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
+    let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
@@ -286,16 +274,8 @@ mod tests {
     fn proxies_are_read() {
         for (url, shown, authorization) in [
             ("proxy.example", "Proxy(Http, proxy.example:80)", None),
-            (
-                "proxy.example:3128",
-                "Proxy(Http, proxy.example:3128)",
-                None,
-            ),
-            (
-                "HTTPS://Proxy.Example/",
-                "Proxy(Https, proxy.example:443)",
-                None,
-            ),
+            ("proxy.example:3128", "Proxy(Http, proxy.example:3128)", None),
+            ("HTTPS://Proxy.Example/", "Proxy(Https, proxy.example:443)", None),
             ("socks5://[::1]", "Proxy(Socks5, [::1]:1080)", None),
             ("socks5h://10.0.0.1:9", "Proxy(Socks5h, 10.0.0.1:9)", None),
             (
@@ -303,11 +283,7 @@ mod tests {
                 "Proxy(Http, [credentials] at h:80)",
                 Some("Basic dXNAZXI6cDpzc0B3b3Jk"),
             ),
-            (
-                "u@h:1/",
-                "Proxy(Http, [credentials] at h:1)",
-                Some("Basic dTo="),
-            ),
+            ("u@h:1/", "Proxy(Http, [credentials] at h:1)", Some("Basic dTo=")),
         ] {
             let proxy = Proxy::new(url).unwrap();
             assert_eq!(format!("{proxy:?}"), shown);
@@ -360,16 +336,9 @@ mod tests {
                 &["fd12::1", "[fdff::]", "2001:db8::1"],
                 &["fe00::1", "2001:db8::2", "10.0.0.1"],
             ),
-            (
-                "0.0.0.0/0,1.2.3.4/33,x/8,a:b",
-                &["8.8.8.8"],
-                &["fd00::1", "x", "a"],
-            ),
+            ("0.0.0.0/0,1.2.3.4/33,x/8,a:b", &["8.8.8.8"], &["fd00::1", "x", "a"]),
         ];
-        let mut proxies = Proxies {
-            https: Some(Proxy::new("h").unwrap()),
-            ..Proxies::default()
-        };
+        let mut proxies = Proxies { https: Some(Proxy::new("h").unwrap()), ..Proxies::default() };
         for (list, direct, proxied) in table {
             proxies.exceptions = Exceptions::new(list);
             let through = |host: &&&str| proxies.choose(true, host, 443).is_some();
@@ -385,35 +354,19 @@ mod tests {
 
     #[test]
     fn the_scheme_decides_and_this_machine_is_reached_directly() {
-        let proxies = Proxies {
-            http: Some(Proxy::new("plain").unwrap()),
-            ..Proxies::default()
-        };
-        assert_eq!(
-            proxies.choose(false, "a.example", 80),
-            proxies.http.as_ref()
-        );
+        let proxies = Proxies { http: Some(Proxy::new("plain").unwrap()), ..Proxies::default() };
+        assert_eq!(proxies.choose(false, "a.example", 80), proxies.http.as_ref());
         assert_eq!(proxies.choose(true, "a.example", 443), None);
-        for host in [
-            "localhost",
-            "a.localhost",
-            "127.0.0.1",
-            "127.9.9.9",
-            "[::1]",
-        ] {
+        for host in ["localhost", "a.localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
             assert_eq!(proxies.choose(false, host, 80), None);
         }
     }
 
     #[test]
     fn base64_is_padded() {
-        for (text, encoded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-        ] {
+        for (text, encoded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
             assert_eq!(base64(text.as_bytes()), encoded);
         }
     }

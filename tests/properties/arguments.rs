@@ -90,14 +90,8 @@ fn sound(plan: &Plan) {
     assert!(!shown.contains(SECRET), "{shown}");
     let settings = &plan.settings;
     let wait = plan.wait.iter();
-    let times = wait
-        .flat_map(|wait| [Some(wait.timeout), wait.poll_interval])
-        .flatten();
-    for time in times.chain([
-        settings.connect_timeout,
-        settings.timeout,
-        settings.stall_timeout,
-    ]) {
+    let times = wait.flat_map(|wait| [Some(wait.timeout), wait.poll_interval]).flatten();
+    for time in times.chain([settings.connect_timeout, settings.timeout, settings.stall_timeout]) {
         assert!(!time.is_zero() && time <= Settings::LONGEST, "{time:?}");
     }
     let (Task::Preview(extension) | Task::Extend(extension)) = &plan.task else {
@@ -123,10 +117,7 @@ fn sound(plan: &Plan) {
 /// A refusal is one line.
 fn refusal(error: &Error) -> String {
     let line = error.to_string();
-    assert!(
-        !line.is_empty() && !line.chars().any(char::is_control),
-        "{line:?}"
-    );
+    assert!(!line.is_empty() && !line.chars().any(char::is_control), "{line:?}");
     let whole = format!("{error:?}");
     assert!(!line.contains(SECRET) && !whole.contains(SECRET), "{whole}");
     whole
@@ -153,17 +144,10 @@ fn guard(args: &mut Args) {
     ] {
         *path = path.take().map(|path| harmless(&path));
     }
-    if args
-        .output
-        .as_ref()
-        .is_some_and(|path| !path.is_empty() && path != "-")
-    {
+    if args.output.as_ref().is_some_and(|path| !path.is_empty() && path != "-") {
         args.output = Some("/dev/null".into());
     }
-    if let Some(path) = args
-        .prompt
-        .as_ref()
-        .and_then(|prompt| prompt.as_bytes().strip_prefix(b"@"))
+    if let Some(path) = args.prompt.as_ref().and_then(|prompt| prompt.as_bytes().strip_prefix(b"@"))
     {
         let is_handle = path != b"-" && !path.contains(&b'.') && !path.contains(&b'/');
         if !is_handle {
@@ -230,17 +214,12 @@ fn spellings(argv: &[OsString]) -> Vec<Vec<OsString>> {
     };
     let joined = units.iter().flat_map(Unit::joined).collect();
     let apart = units.iter().flat_map(Unit::apart).collect();
-    let (options, words): (Vec<&Unit>, Vec<&Unit>) = units
-        .iter()
-        .partition(|unit| matches!(unit, Unit::Option(..) | Unit::Help));
+    let (options, words): (Vec<&Unit>, Vec<&Unit>) =
+        units.iter().partition(|unit| matches!(unit, Unit::Option(..) | Unit::Help));
     let mut sorted: Vec<OsString> = options.into_iter().flat_map(Unit::joined).collect();
     sorted.push("--".into());
-    sorted.extend(
-        words
-            .into_iter()
-            .filter(|unit| !matches!(unit, Unit::End))
-            .flat_map(Unit::apart),
-    );
+    sorted
+        .extend(words.into_iter().filter(|unit| !matches!(unit, Unit::End)).flat_map(Unit::apart));
     vec![joined, apart, sorted]
 }
 
@@ -375,18 +354,12 @@ mod tests {
             let (command, name, ..) = Command::ALL[random.below(4)];
             let mut lines = match command {
                 Command::Extend => {
-                    vec![
-                        "--prompt=p".to_owned(),
-                        "--seconds=4".to_owned(),
-                        "--video=v".to_owned(),
-                    ]
+                    vec!["--prompt=p".to_owned(), "--seconds=4".to_owned(), "--video=v".to_owned()]
                 }
                 _ => vec!["--video-id=v".to_owned()],
             };
-            let fitting: Vec<&Flag> = FLAGS
-                .iter()
-                .filter(|flag| flag.is_for(Some(command)))
-                .collect();
+            let fitting: Vec<&Flag> =
+                FLAGS.iter().filter(|flag| flag.is_for(Some(command))).collect();
             for _ in 0..random.below(5) {
                 lines.push(option(fitting[random.below(fitting.len())], random));
             }

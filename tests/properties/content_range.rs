@@ -8,25 +8,17 @@ use crate::jobs::content_range::{ContentRange, content_range};
 pub(crate) fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let range = content_range(&text);
-    let numbers: Vec<&str> = text
-        .split(|c: char| !c.is_ascii_digit())
-        .filter(|digits| !digits.is_empty())
-        .collect();
+    let numbers: Vec<&str> =
+        text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty()).collect();
     let shape = shape(&text);
     let number = |at: usize| numbers[at].parse::<u64>().ok();
     let expected = match shape.as_str() {
         "bytes n-n/n" | "bytes n-n/*" => {
             part(number(0), number(1), numbers.get(2).map(|_| number(2)))
         }
-        "bytes */n" => number(0).map(|total| ContentRange {
-            first: None,
-            total: Some(total),
-        }),
+        "bytes */n" => number(0).map(|total| ContentRange { first: None, total: Some(total) }),
         // Nothing is known, and nothing follows from it.
-        "bytes */*" => Some(ContentRange {
-            first: None,
-            total: None,
-        }),
+        "bytes */*" => Some(ContentRange { first: None, total: None }),
         _ => None,
     };
     assert_eq!(range, expected, "{text:?} has the shape {shape:?}");
@@ -40,10 +32,7 @@ fn part(first: Option<u64>, last: Option<u64>, total: Option<Option<u64>>) -> Op
         None => None,
     };
     let ordered = first <= last && total.is_none_or(|total| last < total);
-    ordered.then_some(ContentRange {
-        first: Some(first),
-        total,
-    })
+    ordered.then_some(ContentRange { first: Some(first), total })
 }
 
 /// The text in lower case with `n` for each number, and without white space where some more of it is let pass.

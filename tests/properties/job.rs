@@ -31,16 +31,8 @@ pub(crate) fn check(input: &[u8]) {
     };
     let inner = only_element(&value);
     let places = [Some(&value), inner];
-    let find = |name: &str| {
-        places
-            .into_iter()
-            .flatten()
-            .find_map(|place| scalar(&place[name]))
-    };
-    let id = NAMES
-        .into_iter()
-        .find_map(find)
-        .filter(|_| value.is_object());
+    let find = |name: &str| places.into_iter().flatten().find_map(|place| scalar(&place[name]));
+    let id = NAMES.into_iter().find_map(find).filter(|_| value.is_object());
     assert_eq!(job.is_some(), id.is_some(), "{value}");
     let (Some(job), Some(id)) = (job, id) else {
         return;
@@ -54,10 +46,7 @@ fn sound(job: &Job, text: &str) {
     assert_eq!(job.text(), text);
     assert_eq!(job.poll_after(), None);
     let word = job.status_word();
-    assert_eq!(
-        job.status(),
-        word.map_or(Status::Pending, Status::from_word)
-    );
+    assert_eq!(job.status(), word.map_or(Status::Pending, Status::from_word));
     assert!(!job.has_unknown_status() || job.status() == Status::Pending);
     job.reason();
 }
@@ -151,9 +140,7 @@ mod tests {
     /// Text with anything that JSON escapes.
     fn text(random: &mut Random) -> String {
         const LETTERS: [char; 10] = ['a', 'B', '7', ' ', '"', '\\', '\n', '\u{1b}', 'é', '🎬'];
-        (0..=random.below(6))
-            .map(|_| LETTERS[random.below(LETTERS.len())])
-            .collect()
+        (0..=random.below(6)).map(|_| LETTERS[random.below(LETTERS.len())]).collect()
     }
 
     #[test]

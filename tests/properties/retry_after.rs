@@ -13,14 +13,9 @@ const NOW: Duration = Duration::from_secs(784_111_777);
 /// exactly, and nothing is made of what is no time.
 pub(crate) fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
-    let mut lines = text
-        .split('\n')
-        .map(|line| Some(line).filter(|line| !line.is_empty()));
-    let (ms, after, date) = (
-        lines.next().flatten(),
-        lines.next().flatten(),
-        lines.next().flatten(),
-    );
+    let mut lines = text.split('\n').map(|line| Some(line).filter(|line| !line.is_empty()));
+    let (ms, after, date) =
+        (lines.next().flatten(), lines.next().flatten(), lines.next().flatten());
     let asked = asked_delay(ms, after, date, SystemTime::UNIX_EPOCH + NOW);
     waits(asked);
 
@@ -45,16 +40,8 @@ pub(crate) fn check(input: &[u8]) {
 
 /// What the program makes of it.
 fn waits(asked: Option<Duration>) {
-    let policy = Policy {
-        max_retries: 1,
-        retry_unsafe: false,
-    };
-    let outcome = Outcome::Status {
-        code: 503,
-        should_retry: None,
-        out_of_quota: false,
-        asked,
-    };
+    let policy = Policy { max_retries: 1, retry_unsafe: false };
+    let outcome = Outcome::Status { code: 503, should_retry: None, out_of_quota: false, asked };
     for jitter in [0.0, 0.5, 1.0] {
         let waits = delay(policy, false, 0, &outcome, jitter);
         match asked {
@@ -69,9 +56,7 @@ fn waits(asked: Option<Duration>) {
 fn whole(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    (digits && text.len() <= 8)
-        .then(|| text.parse().ok())
-        .flatten()
+    (digits && text.len() <= 8).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]

@@ -136,9 +136,7 @@ mod tests {
 
     fn text(random: &mut Random) -> String {
         let letters: Vec<char> = "aB7 -_./é🎬\"'\\{},:\n\u{1b}".chars().collect();
-        (0..random.below(7))
-            .map(|_| letters[random.below(letters.len())])
-            .collect()
+        (0..random.below(7)).map(|_| letters[random.below(letters.len())]).collect()
     }
 
     fn one_way(text: &str, random: &mut Random) -> String {

@@ -27,26 +27,19 @@ pub(crate) fn command(words: &[OsString]) -> Result<(Command, &'static str), Err
             ));
         }
     }
-    let word = words
-        .next()
-        .ok_or_else(|| Error::invalid_with("no command after 'videos'", hint()))?;
+    let word =
+        words.next().ok_or_else(|| Error::invalid_with("no command after 'videos'", hint()))?;
     let known = Command::ALL.iter().find(|(_, name, ..)| *name == word);
     let (command, name, ..) = *known.ok_or_else(|| {
         let near = nearest(&word, &mut Command::ALL.iter().map(|(_, name, ..)| *name));
-        Error::invalid_with(
-            format!("unknown command 'videos {word}'"),
-            did_you_mean(near),
-        )
+        Error::invalid_with(format!("unknown command 'videos {word}'"), did_you_mean(near))
     })?;
     let arguments = usize::from(command != Command::Extend);
     match words.nth(arguments) {
         None => Ok((command, name)),
         Some(word) => {
             let hint = "put a text with spaces in quotation marks";
-            Err(Error::invalid_with(
-                format!("unexpected argument '{word}'"),
-                hint,
-            ))
+            Err(Error::invalid_with(format!("unexpected argument '{word}'"), hint))
         }
     }
 }

@@ -82,24 +82,9 @@ impl Command {
             "--prompt TEXT --seconds N --video REF",
             "Create an extension of a completed video",
         ),
-        (
-            Command::Retrieve,
-            "retrieve",
-            "ID",
-            "Look at a job, or wait for it",
-        ),
-        (
-            Command::DownloadContent,
-            "download-content",
-            "ID",
-            "Fetch a completed job's media",
-        ),
-        (
-            Command::Delete,
-            "delete",
-            "ID",
-            "Delete a job and its media",
-        ),
+        (Command::Retrieve, "retrieve", "ID", "Look at a job, or wait for it"),
+        (Command::DownloadContent, "download-content", "ID", "Fetch a completed job's media"),
+        (Command::Delete, "delete", "ID", "Delete a job and its media"),
     ];
 }
 
@@ -621,18 +606,10 @@ mod tests {
     fn names_are_unique_and_well_formed() {
         for (at, flag) in FLAGS.iter().enumerate() {
             let name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            assert!(
-                !flag.long.is_empty() && flag.long.chars().all(name),
-                "{}",
-                flag.long
-            );
+            assert!(!flag.long.is_empty() && flag.long.chars().all(name), "{}", flag.long);
             for other in &FLAGS[at + 1..] {
                 assert_ne!(flag.long, other.long);
-                assert!(
-                    flag.short.is_none() || flag.short != other.short,
-                    "{}",
-                    flag.long
-                );
+                assert!(flag.short.is_none() || flag.short != other.short, "{}", flag.long);
             }
         }
     }
@@ -640,12 +617,7 @@ mod tests {
     #[test]
     fn a_switch_has_no_value_and_everything_else_has_one() {
         for flag in FLAGS {
-            assert_eq!(
-                flag.value.is_empty(),
-                matches!(flag.set, Set::Switch(_)),
-                "{}",
-                flag.long
-            );
+            assert_eq!(flag.value.is_empty(), matches!(flag.set, Set::Switch(_)), "{}", flag.long);
         }
     }
 
@@ -657,11 +629,7 @@ mod tests {
                 "{}",
                 flag.long
             );
-            assert!(
-                flag.more.is_empty() || flag.more.ends_with('.'),
-                "{}",
-                flag.long
-            );
+            assert!(flag.more.is_empty() || flag.more.ends_with('.'), "{}", flag.long);
         }
     }
 

@@ -22,10 +22,8 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
     // Where a command may stand, `help` is none; behind it, it may be an id.
     let is_help = |at: usize, word: &OsString| at < 2 && word == "help";
     let words = args.words.iter().enumerate();
-    let words: Vec<OsString> = words
-        .filter(|(at, word)| !is_help(*at, word))
-        .map(|(_, word)| word.clone())
-        .collect();
+    let words: Vec<OsString> =
+        words.filter(|(at, word)| !is_help(*at, word)).map(|(_, word)| word.clone()).collect();
     let help = match args.help {
         None if words.len() == args.words.len() => return Ok(None),
         help => help.unwrap_or(Help::Whole),
@@ -59,10 +57,7 @@ fn whole(of: Option<Command>) -> String {
     let mut text = usage_lines(of, true);
     for (group, title) in Group::SHOWN {
         let mut heading = format!("\n{title}:\n");
-        for flag in FLAGS
-            .iter()
-            .filter(|flag| flag.group == group && flag.is_for(of))
-        {
+        for flag in FLAGS.iter().filter(|flag| flag.group == group && flag.is_for(of)) {
             text += &std::mem::take(&mut heading);
             text += &paragraph(flag);
         }
@@ -87,9 +82,7 @@ fn whole(of: Option<Command>) -> String {
 type Row = (Command, &'static str, &'static str, &'static str);
 
 fn commands(of: Option<Command>) -> impl Iterator<Item = Row> {
-    Command::ALL
-        .into_iter()
-        .filter(move |row| of.is_none_or(|command| command == row.0))
+    Command::ALL.into_iter().filter(move |row| of.is_none_or(|command| command == row.0))
 }
 
 fn usage_lines(of: Option<Command>, with_purpose: bool) -> String {
@@ -106,9 +99,7 @@ fn usage_lines(of: Option<Command>, with_purpose: bool) -> String {
 
 /// `  -q, --quiet`, `      --seconds N`.
 fn usage(flag: &Flag) -> String {
-    let short = flag
-        .short
-        .map_or("    ".to_owned(), |short| format!("-{short}, "));
+    let short = flag.short.map_or("    ".to_owned(), |short| format!("-{short}, "));
     let space = if flag.value.is_empty() { "" } else { " " };
     format!("  {short}--{}{space}{}", flag.long, flag.value)
 }
@@ -160,8 +151,7 @@ mod tests {
     /// Whether the text has a row that begins so, not only a mention.
     fn has(text: &str, usage: &str) -> bool {
         let is_row = |rest: &str| rest.is_empty() || rest.starts_with("  ");
-        text.lines()
-            .any(|line| line.strip_prefix(usage).is_some_and(is_row))
+        text.lines().any(|line| line.strip_prefix(usage).is_some_and(is_row))
     }
 
     #[test]
@@ -189,9 +179,7 @@ mod tests {
             // An example is not broken: it is there to be copied.
             let is_prose = |line: &&str| !line.contains("openai videos ");
             assert!(
-                text.lines()
-                    .filter(is_prose)
-                    .all(|line| line.chars().count() <= WIDTH),
+                text.lines().filter(is_prose).all(|line| line.chars().count() <= WIDTH),
                 "{text}"
             );
             for flag in FLAGS {
@@ -224,10 +212,7 @@ Usage: openai videos delete ID
     #[test]
     fn help_is_asked_for_by_word_too_but_not_in_the_place_of_an_id() {
         let asked = |words: &[&str]| {
-            asked(&Args {
-                words: words.iter().map(OsString::from).collect(),
-                ..Args::default()
-            })
+            asked(&Args { words: words.iter().map(OsString::from).collect(), ..Args::default() })
         };
         for (words, of) in [
             (&["help"][..], None),

@@ -34,14 +34,10 @@ fn next(parser: &mut lexopt::Parser, args: &mut Args) -> Result<bool, Error> {
             args.help.get_or_insert(Help::Short);
             return Ok(true);
         }
-        Some(Arg::Short(short)) => (
-            FLAGS.iter().find(|flag| flag.short == Some(short)),
-            format!("-{short}"),
-        ),
-        Some(Arg::Long(long)) => (
-            FLAGS.iter().find(|flag| flag.long == long),
-            format!("--{long}"),
-        ),
+        Some(Arg::Short(short)) => {
+            (FLAGS.iter().find(|flag| flag.short == Some(short)), format!("-{short}"))
+        }
+        Some(Arg::Long(long)) => (FLAGS.iter().find(|flag| flag.long == long), format!("--{long}")),
     };
     let flag = flag.ok_or_else(|| unknown_flag(&shown))?;
     args.given.push(flag);
@@ -60,19 +56,13 @@ fn set(
         Set::Switch(set) => set(args),
         Set::Os(set) => set(args, parser.value().map_err(usage)?),
         Set::Text(set) => set(args, text(parser)?),
-        Set::Duration(set) => set(
-            args,
-            duration(&text(parser)?).map_err(|why| bad(shown, why))?,
-        ),
+        Set::Duration(set) => set(args, duration(&text(parser)?).map_err(|why| bad(shown, why))?),
         Set::Number(set) => {
             let text = text(parser)?;
             set(
                 args,
                 text.parse().map_err(|_| {
-                    bad(
-                        shown,
-                        format!("'{text}' is no whole number from 0 to 4294967295"),
-                    )
+                    bad(shown, format!("'{text}' is no whole number from 0 to 4294967295"))
                 })?,
             );
         }
@@ -83,9 +73,7 @@ fn set(
 /// `90`, `90s`, `1.5m`, `2h` or `250ms`. The error quotes the text.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let refuse = |why: &str| Err(format!("'{text}' {why}"));
-    let split = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .unwrap_or(text.len());
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let unit = match unit {
         "" | "s" => 1.0,
@@ -94,18 +82,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3600.0,
         _ => return refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms"),
     };
-    if number.is_empty()
-        || !number
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
-    {
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms");
     }
-    match number
-        .parse::<f64>()
-        .ok()
-        .map(|number| Duration::try_from_secs_f64(number * unit))
-    {
+    match number.parse::<f64>().ok().map(|number| Duration::try_from_secs_f64(number * unit)) {
         None => refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms"),
         Some(Ok(Duration::ZERO)) => refuse("is no time at all"),
         Some(Ok(duration)) if duration <= Settings::LONGEST => Ok(duration),
@@ -116,10 +96,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 /// An argument as text.
 pub(crate) fn text(value: &OsStr, what: &str) -> Result<String, Error> {
     // Not quoted: it could be a key, and could not be shown as it is anyway.
-    value
-        .to_str()
-        .map(str::to_owned)
-        .ok_or_else(|| bad(what, "the value is not UTF-8"))
+    value.to_str().map(str::to_owned).ok_or_else(|| bad(what, "the value is not UTF-8"))
 }
 
 /// A usage error: what is wrong with the value of which flag or variable.
@@ -128,10 +105,7 @@ pub(crate) fn bad(what: &str, why: impl std::fmt::Display) -> Error {
 }
 
 fn usage(error: lexopt::Error) -> Error {
-    Error::invalid_with(
-        error.to_string(),
-        "openai videos extend --help lists the options",
-    )
+    Error::invalid_with(error.to_string(), "openai videos extend --help lists the options")
 }
 
 fn unknown_flag(shown: &str) -> Error {
@@ -153,9 +127,7 @@ fn unknown_flag(shown: &str) -> Error {
 pub(crate) fn choice(long: &str, text: &str) -> Result<usize, Error> {
     let flag = FLAGS.iter().find(|flag| flag.long == long);
     let values = flag.map_or(&[][..], |flag| flag.values);
-    let place = values
-        .iter()
-        .position(|value| value.eq_ignore_ascii_case(text));
+    let place = values.iter().position(|value| value.eq_ignore_ascii_case(text));
     place.ok_or_else(|| Error::Invalid {
         what: format!("--{long}: '{text}' is none of {}", values.join(", ")),
         hint: nearest(text, &mut values.iter().copied())
@@ -219,17 +191,9 @@ mod tests {
 
     #[test]
     fn options_stand_anywhere_and_in_both_forms() {
-        let args = read(&[
-            "--prompt=a=b",
-            "videos",
-            "--seconds",
-            "4",
-            "extend",
-            "--video",
-            "-x",
-            "-q",
-        ])
-        .unwrap();
+        let args =
+            read(&["--prompt=a=b", "videos", "--seconds", "4", "extend", "--video", "-x", "-q"])
+                .unwrap();
         assert_eq!(args.words, ["videos", "extend"]);
         assert_eq!(args.prompt.as_deref(), Some(OsStr::new("a=b")));
         assert_eq!(args.seconds.as_deref(), Some("4"));
@@ -239,17 +203,8 @@ mod tests {
 
     #[test]
     fn the_last_of_two_counts_and_repeatable_ones_add_up() {
-        let args = read(&[
-            "--seconds",
-            "4",
-            "--seconds",
-            "8",
-            "--field",
-            "a=1",
-            "--field",
-            "b=2",
-        ])
-        .unwrap();
+        let args = read(&["--seconds", "4", "--seconds", "8", "--field", "a=1", "--field", "b=2"])
+            .unwrap();
         assert_eq!(args.seconds.as_deref(), Some("8"));
         assert_eq!(args.fields, ["a=1", "b=2"]);
     }
@@ -266,10 +221,7 @@ mod tests {
             (&["--promt", "x"][..], "unknown option '--promt'"),
             (&["-x"][..], "unknown option '-x'"),
             (&["--prompt"][..], "missing argument for option '--prompt'"),
-            (
-                &["--dry-run=yes"][..],
-                "unexpected argument for option '--dry-run': \"yes\"",
-            ),
+            (&["--dry-run=yes"][..], "unexpected argument for option '--dry-run': \"yes\""),
             (
                 &["--max-retries", "-1"][..],
                 "--max-retries: '-1' is no whole number from 0 to 4294967295",
@@ -281,13 +233,7 @@ mod tests {
         ] {
             assert_eq!(read(argv).unwrap_err(), what, "{argv:?}");
         }
-        let argv = [
-            "--bogus=x",
-            "--dry-run=y",
-            "--seconds=4",
-            "--timeout=no",
-            "a",
-        ];
+        let argv = ["--bogus=x", "--dry-run=y", "--seconds=4", "--timeout=no", "a"];
         let (args, read) = parse(argv.into_iter().map(OsString::from));
         assert_eq!(read.unwrap_err().to_string(), "unknown option '--bogus'");
         assert_eq!((args.seconds.as_deref(), args.words.len()), (Some("4"), 1));
@@ -296,18 +242,14 @@ mod tests {
     #[test]
     fn durations_have_a_unit_or_are_seconds() {
         let millis = |text| duration(text).map(|duration| duration.as_millis());
-        for (text, expected) in [
-            ("90", 90_000),
-            ("90s", 90_000),
-            ("1.5m", 90_000),
-            ("2h", 7_200_000),
-            ("250ms", 250),
-        ] {
+        for (text, expected) in
+            [("90", 90_000), ("90s", 90_000), ("1.5m", 90_000), ("2h", 7_200_000), ("250ms", 250)]
+        {
             assert_eq!(millis(text), Ok(expected), "{text}");
         }
-        for text in [
-            "", "s", "1d", "-1", "1 s", "1.2.3", "inf", "nan", "1e9", "0", "0ms", "9000000h", ".",
-        ] {
+        for text in
+            ["", "s", "1d", "-1", "1 s", "1.2.3", "inf", "nan", "1e9", "0", "0ms", "9000000h", "."]
+        {
             assert!(millis(text).is_err(), "{text}");
         }
     }

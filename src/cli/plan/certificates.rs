@@ -24,12 +24,8 @@ pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result
         "OPENAI_MTLS_CLIENT_CERT_FILE",
         env,
     );
-    let key = named_file(
-        &args.client_key,
-        "--mtls-client-key-file",
-        "OPENAI_MTLS_CLIENT_KEY_FILE",
-        env,
-    );
+    let key =
+        named_file(&args.client_key, "--mtls-client-key-file", "OPENAI_MTLS_CLIENT_KEY_FILE", env);
     settings.client_certificate = match (certificate, key) {
         (None, None) => None,
         (Some(one), None) => return Err(bad(one.from, "--mtls-client-key-file is missing")),

@@ -21,10 +21,7 @@ pub(crate) fn read(path: &OsStr, what: &str) -> Result<String, Error> {
     let text =
         String::from_utf8(bytes).map_err(|_| bad(what, format!("{} is not UTF-8", shown(path))))?;
     // Some editors put a byte order mark in front; it is no part of the text.
-    Ok(text
-        .strip_prefix('\u{feff}')
-        .map(str::to_owned)
-        .unwrap_or(text))
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// As [`read`], for what need not be text.
@@ -44,10 +41,7 @@ pub(crate) fn bytes(path: &OsStr, what: &str) -> Result<Vec<u8>, Error> {
     }
     .map_err(failed)?;
     if bytes.len() as u64 > LIMIT {
-        return Err(bad(
-            what,
-            format!("{shown} is larger than {} MiB", LIMIT >> 20),
-        ));
+        return Err(bad(what, format!("{shown} is larger than {} MiB", LIMIT >> 20)));
     }
     Ok(bytes)
 }
@@ -90,16 +84,10 @@ pub(crate) fn prompt(value: &OsStr) -> Result<String, Error> {
 
 /// What follows an `@`, as a path.
 pub(crate) fn after_at(value: &OsStr) -> Option<OsString> {
-    value
-        .as_bytes()
-        .strip_prefix(b"@")
-        .map(|path| OsString::from_vec(path.to_owned()))
+    value.as_bytes().strip_prefix(b"@").map(|path| OsString::from_vec(path.to_owned()))
 }
 
 /// A name as prompts mention people, rather than a path.
 fn is_handle(path: &OsStr) -> bool {
-    !path
-        .as_bytes()
-        .iter()
-        .any(|byte| matches!(byte, b'.' | b'/'))
+    !path.as_bytes().iter().any(|byte| matches!(byte, b'.' | b'/'))
 }

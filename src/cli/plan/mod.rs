@@ -74,11 +74,8 @@ pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
         path => path.map(PathBuf::from),
     };
     if let (Some(Output::File(output)), Some(state)) = (&output, &state) {
-        let place = |path: &PathBuf| {
-            path.canonicalize()
-                .or_else(|_| std::path::absolute(path))
-                .ok()
-        };
+        let place =
+            |path: &PathBuf| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
         if place(output) == place(state) {
             return Err(bad("--state", "the output cannot be the state file"));
         }
@@ -109,29 +106,23 @@ pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
 /// A flag that a command has no use for is a mistake, not something to pass over.
 fn check_flags(args: &Args, command: Command, name: &str) -> Result<(), Error> {
     match args.given.iter().find(|flag| !flag.is_for(Some(command))) {
-        Some(flag) => Err(Error::invalid(format!(
-            "--{} means nothing to 'videos {name}'",
-            flag.long
-        ))),
+        Some(flag) => {
+            Err(Error::invalid(format!("--{} means nothing to 'videos {name}'", flag.long)))
+        }
         None => Ok(()),
     }
 }
 
 /// The job's id, as an argument or a flag.
 fn id(args: &Args, name: &str) -> Result<String, Error> {
-    let word = args
-        .words
-        .get(2)
-        .map(|word| text(word, "the id"))
-        .transpose()?;
+    let word = args.words.get(2).map(|word| text(word, "the id")).transpose()?;
     match (word, &args.video_id) {
-        (Some(_), Some(_)) => Err(Error::invalid(
-            "the id is given both as an argument and by --video-id",
-        )),
-        (None, None) => Err(Error::invalid_with(
-            "the id is missing",
-            format!("openai videos {name} video_123"),
-        )),
+        (Some(_), Some(_)) => {
+            Err(Error::invalid("the id is given both as an argument and by --video-id"))
+        }
+        (None, None) => {
+            Err(Error::invalid_with("the id is missing", format!("openai videos {name} video_123")))
+        }
         (Some(id), None) if !id.is_empty() => Ok(id),
         (None, Some(id)) if !id.is_empty() => Ok(id.clone()),
         _ => Err(Error::invalid("the id is empty")),
@@ -203,9 +194,9 @@ fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
     .filter_map(|(name, reads)| reads.then_some(name))
     .collect();
     match readers[..] {
-        [first, second, ..] => Err(Error::invalid(format!(
-            "{first} and {second} cannot both read standard input"
-        ))),
+        [first, second, ..] => {
+            Err(Error::invalid(format!("{first} and {second} cannot both read standard input")))
+        }
         _ => Ok(()),
     }
 }
@@ -217,24 +208,13 @@ mod tests {
     use super::*;
     use crate::cli::args::parse::parse;
 
-    const CALL: [&str; 8] = [
-        "videos",
-        "extend",
-        "--prompt",
-        "p",
-        "--seconds",
-        "4",
-        "--video",
-        "v",
-    ];
+    const CALL: [&str; 8] = ["videos", "extend", "--prompt", "p", "--seconds", "4", "--video", "v"];
 
     fn plan(argv: &[&str], env: &[(&str, &str)]) -> Result<Plan, String> {
         let (args, read) = parse(argv.iter().map(OsString::from));
         read.unwrap();
         resolve(args, &|name| {
-            env.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| OsString::from(value))
+            env.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
         })
         .map_err(|error| error.to_string())
     }
@@ -270,13 +250,9 @@ mod tests {
 
     #[test]
     fn an_empty_variable_counts_as_not_set() {
-        let settings = plan(&CALL, &[("OPENAI_BASE_URL", ""), ("OPENAI_API_KEY", "")])
-            .unwrap()
-            .settings;
-        assert_eq!(
-            (settings.base_url.as_str(), settings.api_key),
-            (DEFAULT_BASE_URL, None)
-        );
+        let settings =
+            plan(&CALL, &[("OPENAI_BASE_URL", ""), ("OPENAI_API_KEY", "")]).unwrap().settings;
+        assert_eq!((settings.base_url.as_str(), settings.api_key), (DEFAULT_BASE_URL, None));
     }
 
     #[test]
@@ -296,15 +272,9 @@ mod tests {
     fn a_field_stands_in_for_seconds_but_contradicts_prompt_and_video() {
         assert!(plan(&with(&["--field", "seconds=5"]), &[]).is_ok());
         let what = "--field: the prompt is given by --prompt already";
-        assert_eq!(
-            plan(&with(&["--field", "prompt=x"]), &[]).unwrap_err(),
-            what
-        );
+        assert_eq!(plan(&with(&["--field", "prompt=x"]), &[]).unwrap_err(), what);
         let what = "--field: the video is given by --video already";
-        assert_eq!(
-            plan(&with(&["--field", "video:={}"]), &[]).unwrap_err(),
-            what
-        );
+        assert_eq!(plan(&with(&["--field", "video:={}"]), &[]).unwrap_err(), what);
         let what = "--seconds: seconds cannot be '5': it is one of 4, 8, 12, 16, 20";
         assert_eq!(plan(&with(&["--seconds", "5"]), &[]).unwrap_err(), what);
     }
@@ -315,10 +285,7 @@ mod tests {
             ("x", "--field: 'x' is neither NAME=TEXT nor NAME:=JSON"),
             ("=x", "--field: '=x' has no name"),
             (":=1", "--field: ':=1' has no name"),
-            (
-                "n:=1x",
-                "--field: n: '1x' is not JSON: trailing characters at line 1 column 2",
-            ),
+            ("n:=1x", "--field: n: '1x' is not JSON: trailing characters at line 1 column 2"),
         ] {
             assert_eq!(plan(&with(&["--field", field]), &[]).unwrap_err(), what);
         }
@@ -338,22 +305,13 @@ mod tests {
         };
         assert_eq!(
             what(&["video", "extend"]),
-            (
-                "unknown command 'video'".into(),
-                "did you mean 'videos'?".into()
-            )
+            ("unknown command 'video'".into(), "did you mean 'videos'?".into())
         );
         assert_eq!(
             what(&["videos", "extnd"]),
-            (
-                "unknown command 'videos extnd'".into(),
-                "did you mean 'extend'?".into()
-            )
+            ("unknown command 'videos extnd'".into(), "did you mean 'extend'?".into())
         );
-        assert_eq!(
-            what(&["videos", "extend", "zoom"]).0,
-            "unexpected argument 'zoom'"
-        );
+        assert_eq!(what(&["videos", "extend", "zoom"]).0, "unexpected argument 'zoom'");
         assert_eq!(what(&[]).0, "no command");
         assert_eq!(what(&["videos"]).0, "no command after 'videos'");
     }
@@ -361,20 +319,14 @@ mod tests {
     #[test]
     fn standard_input_is_read_once() {
         let what = "--prompt @- and --body - cannot both read standard input";
-        assert_eq!(
-            plan(&with(&["--prompt", "@-", "--body", "-"]), &[]).unwrap_err(),
-            what
-        );
+        assert_eq!(plan(&with(&["--prompt", "@-", "--body", "-"]), &[]).unwrap_err(), what);
     }
 
     #[test]
     fn missing_parts_are_named_by_their_flags() {
         for (argv, what) in [
             (&CALL[..6], "--video is missing"),
-            (
-                &["videos", "extend", "--prompt", "p", "--video", "v"][..],
-                "--seconds is missing",
-            ),
+            (&["videos", "extend", "--prompt", "p", "--video", "v"][..], "--seconds is missing"),
             (&["videos", "extend"][..], "--prompt is missing"),
         ] {
             assert_eq!(plan(argv, &[]).unwrap_err(), what);
@@ -399,9 +351,6 @@ mod tests {
             assert_eq!(plan.settings.allow_http, allowed);
         }
         let what = "OPENAI_ALLOW_HTTP: 'yes' is neither 1 nor 0";
-        assert_eq!(
-            plan(&CALL, &[("OPENAI_ALLOW_HTTP", "yes")]).unwrap_err(),
-            what
-        );
+        assert_eq!(plan(&CALL, &[("OPENAI_ALLOW_HTTP", "yes")]).unwrap_err(), what);
     }
 }

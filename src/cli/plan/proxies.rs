@@ -12,9 +12,7 @@ pub(crate) fn read(env: Env<'_>, https: bool) -> Result<Proxies, Error> {
     // A web server that runs a program as CGI sets HTTP_PROXY from a header that anybody can send.
     let is_cgi = env_value(env, "REQUEST_METHOD").is_some();
     let first = |names: &[&'static str]| {
-        let mut names = names
-            .iter()
-            .filter(|name| !(is_cgi && **name == "HTTP_PROXY"));
+        let mut names = names.iter().filter(|name| !(is_cgi && **name == "HTTP_PROXY"));
         names.find_map(|name| Some((*name, env_value(env, name)?)))
     };
     let proxy = |names: &[&'static str]| match first(names) {
@@ -59,22 +57,10 @@ mod tests {
         let none = "none".to_owned();
         assert_eq!(chosen(&[]), (none.clone(), none.clone()));
         assert_eq!(chosen(&[all]), (proxy("all"), proxy("all")));
-        assert_eq!(
-            chosen(&[("ALL_PROXY", "up"), all]),
-            (proxy("all"), proxy("all"))
-        );
-        assert_eq!(
-            chosen(&[("https_proxy", "s"), all]),
-            (proxy("s"), proxy("all"))
-        );
+        assert_eq!(chosen(&[("ALL_PROXY", "up"), all]), (proxy("all"), proxy("all")));
+        assert_eq!(chosen(&[("https_proxy", "s"), all]), (proxy("s"), proxy("all")));
         assert_eq!(chosen(&[("HTTPS_PROXY", "s")]), (proxy("s"), none.clone()));
-        assert_eq!(
-            chosen(&[("HTTP_PROXY", "p"), ("http_proxy", "")]),
-            (none.clone(), proxy("p"))
-        );
-        assert_eq!(
-            chosen(&[("HTTP_PROXY", "p"), ("REQUEST_METHOD", "GET")]),
-            (none.clone(), none)
-        );
+        assert_eq!(chosen(&[("HTTP_PROXY", "p"), ("http_proxy", "")]), (none.clone(), proxy("p")));
+        assert_eq!(chosen(&[("HTTP_PROXY", "p"), ("REQUEST_METHOD", "GET")]), (none.clone(), none));
     }
 }

@@ -64,16 +64,12 @@ fn missing(error: Error) -> Error {
 /// `NAME=TEXT` or `NAME:=JSON`.
 fn field_value(field: &str) -> Result<(&str, Value), Error> {
     let Some((name, text)) = field.split_once('=') else {
-        return Err(bad(
-            "--field",
-            format!("'{field}' is neither NAME=TEXT nor NAME:=JSON"),
-        ));
+        return Err(bad("--field", format!("'{field}' is neither NAME=TEXT nor NAME:=JSON")));
     };
     let (name, value) = match name.strip_suffix(':') {
-        Some(name) => (
-            name,
-            Value::json(text).map_err(|error| bad("--field", format!("{name}: {error}")))?,
-        ),
+        Some(name) => {
+            (name, Value::json(text).map_err(|error| bad("--field", format!("{name}: {error}")))?)
+        }
         None => (name, Value::Text(text.to_owned())),
     };
     match name.is_empty() {

@@ -12,11 +12,7 @@ use crate::cli::plan::input;
 use crate::cli::plan::proxies;
 
 pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
-    let env_text = |name: &str| {
-        env_value(env, name)
-            .map(|value| text(&value, name))
-            .transpose()
-    };
+    let env_text = |name: &str| env_value(env, name).map(|value| text(&value, name)).transpose();
     let or_env = |flag: &Option<String>, name: &str| match flag {
         // Empty is what a script passes for a variable that is not set.
         Some(value) => Ok(Some(value.clone()).filter(|value| !value.is_empty())),
@@ -28,11 +24,8 @@ pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     settings.api_key = api_key(args, env)?;
     settings.organization = or_env(&args.organization, "OPENAI_ORG_ID")?;
     settings.project = or_env(&args.project, "OPENAI_PROJECT_ID")?;
-    settings.headers = args
-        .headers
-        .iter()
-        .map(|line| Header::parse(line))
-        .collect::<Result<_, _>>()?;
+    settings.headers =
+        args.headers.iter().map(|line| Header::parse(line)).collect::<Result<_, _>>()?;
     settings.allow_http = args.allow_http || env_switch(env, "OPENAI_ALLOW_HTTP")?;
     settings.retry_unsafe = args.retry_unsafe;
     settings.max_retries = args.max_retries.unwrap_or(settings.max_retries);
@@ -51,15 +44,13 @@ fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
     let file = env_value(env, "OPENAI_API_KEY_FILE");
     let key = |text: &str, from: &str| {
         let text = text.trim_matches(' ');
-        ApiKey::new(text)
-            .map(Some)
-            .map_err(|error| named(from, error))
+        ApiKey::new(text).map(Some).map_err(|error| named(from, error))
     };
     let from_file = |path: &OsStr, from: &str| key(input::read(path, from)?.trim(), from);
     match (&args.api_key, &args.api_key_file, &direct, &file) {
-        (Some(_), Some(_), ..) => Err(Error::invalid(
-            "--api-key and --api-key-file cannot both be given",
-        )),
+        (Some(_), Some(_), ..) => {
+            Err(Error::invalid("--api-key and --api-key-file cannot both be given"))
+        }
         (Some(text), ..) => key(text, "--api-key"),
         (_, Some(path), ..) => from_file(path, "--api-key-file"),
         (.., Some(_), Some(_)) => Err(Error::invalid(
@@ -78,20 +69,13 @@ fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
 /// The same error, with the flag or variable that it is about.
 pub(crate) fn named(from: &str, error: Error) -> Error {
     match error {
-        Error::Invalid { what, hint } => Error::Invalid {
-            what: format!("{from}: {what}"),
-            hint,
-        },
+        Error::Invalid { what, hint } => Error::Invalid { what: format!("{from}: {what}"), hint },
         other => other,
     }
 }
 
 fn env_switch(env: Env<'_>, name: &str) -> Result<bool, Error> {
-    match env_value(env, name)
-        .as_deref()
-        .map(OsStr::to_string_lossy)
-        .as_deref()
-    {
+    match env_value(env, name).as_deref().map(OsStr::to_string_lossy).as_deref() {
         None | Some("0" | "false") => Ok(false),
         Some("1" | "true") => Ok(true),
         Some(other) => Err(bad(name, format!("'{other}' is neither 1 nor 0"))),

@@ -20,28 +20,13 @@ impl Conversation {
     /// The lines that tell of an event, if it is part of the conversation.
     pub(crate) fn tell(&mut self, event: &Event<'_>) -> Option<String> {
         match event {
-            Event::Sending {
-                method,
-                url,
-                headers,
-            } => {
+            Event::Sending { method, url, headers } => {
                 let before = self.end();
-                *self = Self {
-                    began: Some(Instant::now()),
-                    ..Self::default()
-                };
-                Some(format!(
-                    "{before}> {method} {url}\n{}",
-                    listed('>', headers)
-                ))
+                *self = Self { began: Some(Instant::now()), ..Self::default() };
+                Some(format!("{before}> {method} {url}\n{}", listed('>', headers)))
             }
             Event::Unreachable { address, why } => Some(format!("* {address}: {why}\n")),
-            Event::Connected {
-                address,
-                proxy,
-                tls,
-                took,
-            } => {
+            Event::Connected { address, proxy, tls, took } => {
                 self.connected = true;
                 let to = match proxy {
                     None => address.to_string(),
@@ -56,11 +41,9 @@ impl Conversation {
                 }
                 None
             }
-            Event::Answer { status, headers } => Some(format!(
-                "{}< HTTP {status}\n{}",
-                self.answered(),
-                listed('<', headers)
-            )),
+            Event::Answer { status, headers } => {
+                Some(format!("{}< HTTP {status}\n{}", self.answered(), listed('<', headers)))
+            }
             Event::Read { size } => Some(self.body(*size)),
             Event::Download { received, .. } => {
                 self.received = *received;
@@ -97,10 +80,7 @@ impl Conversation {
             let took = seconds(at.duration_since(began));
             format!("{bytes} bytes of body sent after {took}, ")
         });
-        format!(
-            "* {again}{sent}answered after {}\n",
-            seconds(began.elapsed())
-        )
+        format!("* {again}{sent}answered after {}\n", seconds(began.elapsed()))
     }
 
     fn body(&self, size: u64) -> String {
@@ -133,8 +113,5 @@ fn seconds(took: Duration) -> String {
 }
 
 fn listed(mark: char, headers: &[(String, String)]) -> String {
-    headers
-        .iter()
-        .map(|(name, value)| format!("{mark} {name}: {value}\n"))
-        .collect()
+    headers.iter().map(|(name, value)| format!("{mark} {name}: {value}\n")).collect()
 }

@@ -48,10 +48,7 @@ mod tests {
     #[test]
     fn hidden_characters_become_visible() {
         let text = "a\u{1b}[2J\u{7}\u{9b}b\u{202e}c\r\n\td é🎬\r";
-        assert_eq!(
-            visible(text),
-            "a\\u001b[2J\\u0007\\u009bb\\u202ec\n\td é🎬\\u000d"
-        );
+        assert_eq!(visible(text), "a\\u001b[2J\\u0007\\u009bb\\u202ec\n\td é🎬\\u000d");
         assert_eq!(line("a\r\n\tb"), "a\\u000d\\u000a\\u0009b");
         assert_eq!(visible("\u{e0041}"), "\\udb40\\udc41");
         for c in

@@ -102,11 +102,7 @@ impl View {
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        Shown {
-            text,
-            colour: colour && self.colour,
-            remark: remark.filter(|_| !self.quiet),
-        }
+        Shown { text, colour: colour && self.colour, remark: remark.filter(|_| !self.quiet) }
     }
 
     /// The text, whether it is JSON that may have colours, and a remark.
@@ -159,15 +155,12 @@ impl View {
                 show::call("download-content --output FILE", job)
             )),
             Status::Failed => {
-                let reason = job
-                    .reason()
-                    .map_or(String::new(), |reason| format!(": {reason}"));
+                let reason = job.reason().map_or(String::new(), |reason| format!(": {reason}"));
                 Some(format!("\nit failed{reason}; a new request is needed\n"))
             }
-            Status::Pending => Some(format!(
-                "\nwait for it with: {}\n",
-                show::call("retrieve --wait", job)
-            )),
+            Status::Pending => {
+                Some(format!("\nwait for it with: {}\n", show::call("retrieve --wait", job)))
+            }
         }
     }
 }
@@ -190,9 +183,7 @@ fn found<'a>(places: [&'a str; 2], path: &'a str) -> Result<gjson::Value<'a>, St
         return Err(too_deep());
     }
     let mut found = places.into_iter().map(|json| gjson::get(json, path));
-    found
-        .find(gjson::Value::exists)
-        .ok_or_else(|| format!("'{path}' finds nothing"))
+    found.find(gjson::Value::exists).ok_or_else(|| format!("'{path}' finds nothing"))
 }
 
 fn too_deep() -> String {
@@ -216,12 +207,7 @@ mod tests {
     const JSON: &str = r#"{"b": 1.50, "a": "x\"y", "c": [true, null]}"#;
 
     fn view(format: Format, transform: Option<&str>, raw_output: bool) -> View {
-        View {
-            format,
-            transform: transform.map(str::to_owned),
-            raw_output,
-            ..View::default()
-        }
+        View { format, transform: transform.map(str::to_owned), raw_output, ..View::default() }
     }
 
     fn shown(
@@ -236,29 +222,13 @@ mod tests {
     #[test]
     fn every_format_keeps_order_and_literals() {
         for (format, text) in [
-            (
-                Format::Auto,
-                "{\n  \"b\": 1.50,\n  \"a\": \"x\\\"y\",\n  \"c\": [true, null]\n}\n",
-            ),
-            (
-                Format::Jsonl,
-                "{\"b\":1.50,\"a\":\"x\\\"y\",\"c\":[true,null]}\n",
-            ),
-            (
-                Format::Raw,
-                "{\"b\": 1.50, \"a\": \"x\\\"y\", \"c\": [true, null]}\n",
-            ),
+            (Format::Auto, "{\n  \"b\": 1.50,\n  \"a\": \"x\\\"y\",\n  \"c\": [true, null]\n}\n"),
+            (Format::Jsonl, "{\"b\":1.50,\"a\":\"x\\\"y\",\"c\":[true,null]}\n"),
+            (Format::Raw, "{\"b\": 1.50, \"a\": \"x\\\"y\", \"c\": [true, null]}\n"),
             (Format::Pretty, "b    1.50\na    x\"y\nc.0  true\nc.1  -\n"),
-            (
-                Format::Yaml,
-                "b: 1.50\na: \"x\\\"y\"\nc:\n  - true\n  - null\n",
-            ),
+            (Format::Yaml, "b: 1.50\na: \"x\\\"y\"\nc:\n  - true\n  - null\n"),
         ] {
-            assert_eq!(
-                shown(format, None, false),
-                (text.to_owned(), None),
-                "{format:?}"
-            );
+            assert_eq!(shown(format, None, false), (text.to_owned(), None), "{format:?}");
         }
     }
 
@@ -295,11 +265,7 @@ mod tests {
         let with = |set: &[(&str, &str)], terminal: bool| {
             let is_terminal = if terminal { || true } else { || false };
             colours(
-                &|name| {
-                    set.iter()
-                        .find(|(key, _)| *key == name)
-                        .map(|(_, value)| value.into())
-                },
+                &|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()),
                 is_terminal,
             )
         };
@@ -312,11 +278,7 @@ mod tests {
             (&[("FORCE_COLOR", "1"), ("NO_COLOR", "1")], true, true),
             (&[("TERM", "dumb")], false, false),
         ] {
-            assert_eq!(
-                (with(set, true), with(set, false)),
-                (on_terminal, elsewhere),
-                "{set:?}"
-            );
+            assert_eq!((with(set, true), with(set, false)), (on_terminal, elsewhere), "{set:?}");
         }
     }
 }

@@ -182,12 +182,9 @@ mod tests {
             assert_eq!(compact(text), bare);
         }
         // Of 80 columns the line takes 8 before the second array, and a comma may follow.
-        for (before, len, after, lines) in [
-            ("", 76, "", 1),
-            ("", 77, "", 3),
-            ("{\"ab\":", 67, "}", 3),
-            ("{\"ab\":", 68, "}", 5),
-        ] {
+        for (before, len, after, lines) in
+            [("", 76, "", 1), ("", 77, "", 3), ("{\"ab\":", 67, "}", 3), ("{\"ab\":", 68, "}", 5)]
+        {
             let text = indented(&format!("{before}[\"{}\"]{after}", "a".repeat(len)));
             assert_eq!(text.lines().count(), lines, "{text}");
         }
@@ -204,10 +201,7 @@ mod tests {
         }
         let deep = nested(LEVELS + 1, "{\"a\":1,\"b\":[1,2]}");
         let lines = indented(&deep);
-        assert!(
-            lines.contains("\n                [{\"a\":1,\"b\":[1,2]}]\n"),
-            "{lines}"
-        );
+        assert!(lines.contains("\n                [{\"a\":1,\"b\":[1,2]}]\n"), "{lines}");
         assert_eq!(lines.lines().count(), 2 * LEVELS + 1);
         let long = format!("[{}1]", "1,".repeat(600_000));
         assert_eq!(indented(&long), long);
@@ -215,12 +209,9 @@ mod tests {
 
     #[test]
     fn depth_counts_arrays_and_objects_but_no_text() {
-        for (json, levels) in [
-            ("1", 0),
-            ("[]", 1),
-            (r#"{"[{":"[\"["}"#, 1),
-            (r#"[[],{"a":[1]}]"#, 3),
-        ] {
+        for (json, levels) in
+            [("1", 0), ("[]", 1), (r#"{"[{":"[\"["}"#, 1), (r#"[[],{"a":[1]}]"#, 3)]
+        {
             assert_eq!(depth(json), levels, "{json}");
         }
         assert_eq!(depth(&nested(1_000_000, "")), 1_000_000);
@@ -237,17 +228,7 @@ mod tests {
             )
         );
         // Whatever it is, nothing is lost and it ends.
-        for odd in [
-            "\"",
-            "\"\\",
-            "t",
-            "-",
-            "}\"a",
-            " é\u{1f3ac} \n",
-            "]]",
-            ",,[",
-            "a\"b",
-        ] {
+        for odd in ["\"", "\"\\", "t", "-", "}\"a", " é\u{1f3ac} \n", "]]", ",,[", "a\"b"] {
             let plain = [KEY, STRING, NUMBER, WORD, PLAIN]
                 .iter()
                 .fold(paint(odd), |text, code| text.replace(code, ""));

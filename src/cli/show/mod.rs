@@ -132,13 +132,7 @@ pub(crate) fn preview(preview: &Preview) -> Result<(), Error> {
             for (name, text) in parts {
                 lines += &format!("{name}: {text}\n");
             }
-            if let Some(FilePart {
-                name,
-                content_type,
-                size,
-                ..
-            }) = file
-            {
+            if let Some(FilePart { name, content_type, size, .. }) = file {
                 let size = size.map_or("a stream of unknown length".to_owned(), |size| {
                     format!("{size} bytes")
                 });
@@ -193,9 +187,7 @@ pub(crate) fn quoted(word: &str) -> String {
 
 /// A call about a job, to be copied.
 pub(crate) fn call(command: &str, job: &Job) -> String {
-    let server = SECRETS
-        .get()
-        .filter(|settings| !settings.base_url.is_default());
+    let server = SECRETS.get().filter(|settings| !settings.base_url.is_default());
     let server = server.map_or(String::new(), |settings| {
         format!(" --base-url {}", quoted(settings.base_url.as_str()))
     });
@@ -212,10 +204,7 @@ fn error_json(error: &Error) -> String {
     }
     let quote = |text: &str| serde_json::to_string(text).unwrap_or_default();
     let hint = hint(error).map_or(String::new(), |hint| format!(",\"hint\":{}", quote(&hint)));
-    format!(
-        "{{\"error\":{{\"message\":{}{hint}}}}}",
-        quote(&error.to_string())
-    )
+    format!("{{\"error\":{{\"message\":{}{hint}}}}}", quote(&error.to_string()))
 }
 
 fn hint(error: &Error) -> Option<String> {
@@ -267,15 +256,11 @@ fn hint(error: &Error) -> Option<String> {
 
 /// What to do about an obstacle that was told apart.
 fn network_hint(host: &str, source: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let obstacle = source
-        .downcast_ref()
-        .map(|reason: &NoConnection| reason.obstacle);
+    let obstacle = source.downcast_ref().map(|reason: &NoConnection| reason.obstacle);
     let hint = match obstacle {
         Some(Obstacle::Clock) => {
             let now = httpdate::fmt_http_date(std::time::SystemTime::now());
-            return Some(format!(
-                "the clock of this machine says {now}; if that is wrong, set it"
-            ));
+            return Some(format!("the clock of this machine says {now}; if that is wrong, set it"));
         }
         Some(Obstacle::Issuer) => {
             "if you trust it, name a file with its issuer's certificate: --cacert FILE or SSL_CERT_FILE"

@@ -55,10 +55,7 @@ impl Screen {
             fault: String::new(),
             named: false,
         };
-        Self {
-            show,
-            state: Mutex::new(state),
-        }
+        Self { show, state: Mutex::new(state) }
     }
 
     /// Shows one event, or does not.
@@ -71,21 +68,11 @@ impl Screen {
         }
         match event {
             Event::Sending { .. } | Event::Answer { .. } => state.began = Some(Instant::now()),
-            Event::Retry {
-                after,
-                number,
-                of,
-                why,
-                ..
-            } => {
+            Event::Retry { after, number, of, why, .. } => {
                 let tenths = after.as_millis() / 100;
                 self.remark(
                     &mut state,
-                    format!(
-                        "{why}; retry {number} of {of} in {}.{} s",
-                        tenths / 10,
-                        tenths % 10
-                    ),
+                    format!("{why}; retry {number} of {of} in {}.{} s", tenths / 10, tenths % 10),
                 );
             }
             Event::NotKept { id, why } => {
@@ -105,23 +92,18 @@ impl Screen {
                     state.fault = kind;
                 }
             }
-            Event::NotReady { why } => self.remark(
-                &mut state,
-                format!("{why}; asking again for up to a minute"),
-            ),
+            Event::NotReady { why } => {
+                self.remark(&mut state, format!("{why}; asking again for up to a minute"))
+            }
             Event::FormInstead => {
                 let text = "the server takes no JSON here; sending the reference as a form";
                 self.remark(&mut state, text.to_owned());
             }
             Event::Upload { sent, total } => {
-                self.draw(&mut state, false, |took| {
-                    transfer("upload", *sent, *total, took)
-                });
+                self.draw(&mut state, false, |took| transfer("upload", *sent, *total, took));
             }
             Event::Download { received, total } => {
-                self.draw(&mut state, false, |took| {
-                    transfer("download", *received, *total, took)
-                });
+                self.draw(&mut state, false, |took| transfer("download", *received, *total, took));
             }
             Event::Status { job, elapsed } => self.status(&mut state, job, *elapsed),
             _ => {}
@@ -195,11 +177,8 @@ fn fitted(text: &str) -> String {
 
 /// `download 45 % of 1.2 GB, 12.3 MB/s`
 fn transfer(what: &str, done: u64, total: Option<u64>, took: Duration) -> String {
-    let rate = size(
-        (u128::from(done) * 1000 / took.as_millis().max(1))
-            .try_into()
-            .unwrap_or(u64::MAX),
-    );
+    let rate =
+        size((u128::from(done) * 1000 / took.as_millis().max(1)).try_into().unwrap_or(u64::MAX));
     match total.filter(|total| *total > 0) {
         Some(total) => {
             let percent = u128::from(done) * 100 / u128::from(total);
@@ -263,32 +242,19 @@ mod tests {
             transfer("download", 450, Some(1000), second),
             "download 45 % of 1.0 kB, 450 B/s"
         );
-        assert_eq!(
-            transfer("upload", 450, None, second),
-            "upload 450 B, 450 B/s"
-        );
-        let longest = transfer(
-            "download",
-            999_900_000_000,
-            Some(999_900_000_000),
-            Duration::from_secs(1001),
-        );
+        assert_eq!(transfer("upload", 450, None, second), "upload 450 B, 450 B/s");
+        let longest =
+            transfer("download", 999_900_000_000, Some(999_900_000_000), Duration::from_secs(1001));
         assert_eq!(longest, "download 100 % of 999.9 GB, 998.9 MB/s");
         assert!(longest.len() <= WIDTH);
 
         let job = |text: &str| Job::parse(text).unwrap();
         let minute = Duration::from_secs(83);
         assert_eq!(
-            status(
-                &job(r#"{"id":1,"status":"in_progress","progress":45}"#),
-                minute
-            ),
+            status(&job(r#"{"id":1,"status":"in_progress","progress":45}"#), minute),
             "in_progress 45 %, 1:23"
         );
-        assert_eq!(
-            status(&job(r#"{"id":1,"progress":"many"}"#), minute),
-            "waiting, 1:23"
-        );
+        assert_eq!(status(&job(r#"{"id":1,"progress":"many"}"#), minute), "waiting, 1:23");
         let evil = job(r#"{"id":1,"status":"in\n\nprog\tress\u0007"}"#);
         let line = fitted(&status(&evil, minute));
         assert_eq!(line, "in prog ress\\u0007, 1:23");

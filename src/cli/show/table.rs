@@ -84,9 +84,7 @@ fn date(seconds: u64) -> Option<String> {
         false => (era * 400 + year + 1, month - 9),
     };
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    Some(format!(
-        "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC"
-    ))
+    Some(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC"))
 }
 
 #[cfg(test)]

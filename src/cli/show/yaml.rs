@@ -135,9 +135,7 @@ fn string(text: &str) -> String {
 fn is_plain(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .split(' ')
-            .all(|word| !word.is_empty() && word.bytes().all(inner))
+        && text.split(' ').all(|word| !word.is_empty() && word.bytes().all(inner))
         && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
@@ -306,16 +304,8 @@ mod tests {
             r#"["it's","a]","}","yes","- a","\t#"]"#.to_owned(),
         ] {
             for depth in [1, LEVELS - 1, LEVELS, LEVELS + 1, 33, 90] {
-                means_the_same(&format!(
-                    "{}{value}{}",
-                    "[".repeat(depth),
-                    "]".repeat(depth)
-                ));
-                means_the_same(&format!(
-                    "{}{value}{}",
-                    "{\"o\":".repeat(depth),
-                    "}".repeat(depth)
-                ));
+                means_the_same(&format!("{}{value}{}", "[".repeat(depth), "]".repeat(depth)));
+                means_the_same(&format!("{}{value}{}", "{\"o\":".repeat(depth), "}".repeat(depth)));
             }
         }
     }

@@ -56,11 +56,7 @@ impl<'a> Form<'a> {
                 source.content_type()
             );
         }
-        Ok(Self {
-            boundary,
-            head: head.into_bytes(),
-            file,
-        })
+        Ok(Self { boundary, head: head.into_bytes(), file })
     }
 
     pub(crate) fn content_type(&self) -> String {
@@ -80,11 +76,7 @@ impl<'a> Form<'a> {
     /// The size of the file part in bytes, its name and type, for a preview.
     pub(crate) fn file_part(&self) -> Option<(String, &'static str, Option<u64>)> {
         self.file.as_ref().map(|source| {
-            let size = if let Source::File { size, .. } = source {
-                Some(*size)
-            } else {
-                None
-            };
+            let size = if let Source::File { size, .. } = source { Some(*size) } else { None };
             (source.file_name(), source.content_type(), size)
         })
     }
@@ -105,12 +97,7 @@ impl<'a> Form<'a> {
             Some(Source::File { path, size }) => {
                 let file = open(path)?;
                 check_size(&file, path, *size)?;
-                Content::File {
-                    file,
-                    path,
-                    size: *size,
-                    left: *size,
-                }
+                Content::File { file, path, size: *size, left: *size }
             }
             Some(Source::Pipe(path)) => Content::Stream(Pump::start(Box::new(open(path)?), stall)?),
             Some(Source::Stream(stream)) => match stream.take() {
@@ -118,11 +105,7 @@ impl<'a> Form<'a> {
                 None => return Err(Error::invalid("the stream to upload was read before")),
             },
         };
-        Ok(FormReader {
-            head: &self.head,
-            content,
-            tail: Cursor::new(self.tail()),
-        })
+        Ok(FormReader { head: &self.head, content, tail: Cursor::new(self.tail()) })
     }
 }
 
@@ -140,18 +123,13 @@ impl<'a> Source<'a> {
             _ => Error::file(format!("cannot read '{shown}'"), error),
         })?;
         if metadata.is_dir() {
-            Err(Error::invalid(format!(
-                "'{shown}' is a directory, not a file to upload"
-            )))
+            Err(Error::invalid(format!("'{shown}' is a directory, not a file to upload")))
         } else if !metadata.is_file() {
             Ok(Source::Pipe(path))
         } else if metadata.len() == 0 {
             Err(Error::invalid(format!("the file '{shown}' is empty")))
         } else {
-            Ok(Source::File {
-                path,
-                size: metadata.len(),
-            })
+            Ok(Source::File { path, size: metadata.len() })
         }
     }
 
@@ -159,24 +137,16 @@ impl<'a> Source<'a> {
     /// or one whose extension they do not know.
     fn file_name(&self) -> String {
         match self {
-            Source::File { path, .. } => path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
+            Source::File { path, .. } => {
+                path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+            }
             Source::Pipe(_) | Source::Stream(_) => "video.mp4".to_owned(),
         }
     }
 
     fn content_type(&self) -> &'static str {
         let name = PathBuf::from(self.file_name());
-        match name
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_ascii_lowercase()
-            .as_str()
-        {
+        match name.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase().as_str() {
             "mp4" => "video/mp4",
             "mov" => "video/quicktime",
             "webm" => "video/webm",
@@ -197,18 +167,13 @@ fn check_size(file: &File, path: &Path, expected: u64) -> Result<(), Error> {
     if metadata.len() == expected {
         Ok(())
     } else {
-        Err(Error::Changed {
-            path: path.to_owned(),
-            expected,
-        })
+        Err(Error::Changed { path: path.to_owned(), expected })
     }
 }
 
 /// Names in quotes, as browsers write them (WHATWG HTML, "multipart/form-data encoding algorithm").
 fn escape(name: &str) -> String {
-    name.replace('"', "%22")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// The bytes of a form. An error of its own comes as an [`io::Error`] that holds an [`Error`].
@@ -220,12 +185,7 @@ pub(crate) struct FormReader<'a> {
 
 enum Content<'a> {
     None,
-    File {
-        file: File,
-        path: &'a Path,
-        size: u64,
-        left: u64,
-    },
+    File { file: File, path: &'a Path, size: u64, left: u64 },
     Stream(Pump),
 }
 
@@ -235,29 +195,16 @@ impl Content<'_> {
         match self {
             Content::None => Ok(0),
             Content::Stream(pump) => pump.read(buffer),
-            Content::File {
-                file,
-                path,
-                size,
-                left: 0,
-            } => check_size(file, path, *size).map(|()| 0),
-            Content::File {
-                file,
-                path,
-                size,
-                left,
-            } => {
-                let most = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(buffer.len());
+            Content::File { file, path, size, left: 0 } => {
+                check_size(file, path, *size).map(|()| 0)
+            }
+            Content::File { file, path, size, left } => {
+                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
                 let count = file.read(&mut buffer[..most]).map_err(|error| {
                     Error::file(format!("cannot read '{}'", path.display()), error)
                 })?;
                 if count == 0 {
-                    return Err(Error::Changed {
-                        path: path.to_path_buf(),
-                        expected: *size,
-                    });
+                    return Err(Error::Changed { path: path.to_path_buf(), expected: *size });
                 }
                 *left -= count as u64;
                 Ok(count)
@@ -293,10 +240,7 @@ mod tests {
     const STALL: Duration = Duration::from_secs(30);
 
     fn parts(parts: &[(&str, &str)]) -> Vec<(String, String)> {
-        parts
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-            .collect()
+        parts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
     }
 
     fn text(form: &Form) -> String {
@@ -329,12 +273,9 @@ mod tests {
 
     #[test]
     fn text_parts_alone() {
-        let form = Form::new(
-            &parts(&[("prompt", "a\r\nb"), ("video[id]", "v")]),
-            None,
-            "B".to_owned(),
-        )
-        .unwrap();
+        let form =
+            Form::new(&parts(&[("prompt", "a\r\nb"), ("video[id]", "v")]), None, "B".to_owned())
+                .unwrap();
         assert_eq!(
             text(&form),
             "--B\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na\r\nb\r\n\
@@ -396,19 +337,13 @@ mod tests {
     fn an_empty_stream_is_no_upload_and_a_silent_one_has_an_end() {
         let upload = Upload::Stream(Stream::new(io::empty()));
         let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
-        assert_eq!(
-            form.open(STALL).err().unwrap().to_string(),
-            "the stream to upload is empty"
-        );
+        assert_eq!(form.open(STALL).err().unwrap().to_string(), "the stream to upload is empty");
 
         let (reader, writer) = io::pipe().unwrap();
         let upload = Upload::Stream(Stream::new(reader));
         let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
         let error = form.open(Duration::from_millis(50)).err().unwrap();
-        assert_eq!(
-            error.to_string(),
-            "cannot read the stream to upload: nothing came for 50ms"
-        );
+        assert_eq!(error.to_string(), "cannot read the stream to upload: nothing came for 50ms");
         drop(writer);
     }
 
@@ -429,16 +364,9 @@ mod tests {
             }
 
             let mut rest = Vec::new();
-            let error = reader
-                .read_to_end(&mut rest)
-                .unwrap_err()
-                .into_inner()
-                .unwrap();
+            let error = reader.read_to_end(&mut rest).unwrap_err().into_inner().unwrap();
             assert!(
-                matches!(
-                    error.downcast_ref(),
-                    Some(Error::Changed { expected: 100, .. })
-                ),
+                matches!(error.downcast_ref(), Some(Error::Changed { expected: 100, .. })),
                 "{error}"
             );
             assert!(!rest.ends_with(b"--B--\r\n"));
@@ -452,28 +380,16 @@ mod tests {
         let missing = empty.0.with_file_name("none.mp4");
         let directory = empty.0.parent().unwrap().to_owned();
         for (path, what) in [
-            (
-                empty.0.clone(),
-                format!("the file '{}' is empty", empty.0.display()),
-            ),
-            (
-                missing.clone(),
-                format!("there is no file '{}' to upload", missing.display()),
-            ),
+            (empty.0.clone(), format!("the file '{}' is empty", empty.0.display())),
+            (missing.clone(), format!("there is no file '{}' to upload", missing.display())),
             (
                 directory.clone(),
-                format!(
-                    "'{}' is a directory, not a file to upload",
-                    directory.display()
-                ),
+                format!("'{}' is a directory, not a file to upload", directory.display()),
             ),
         ] {
             let upload = Upload::File(path);
             assert_eq!(
-                Form::new(&[], Some(&upload), "B".to_owned())
-                    .err()
-                    .unwrap()
-                    .to_string(),
+                Form::new(&[], Some(&upload), "B".to_owned()).err().unwrap().to_string(),
                 what
             );
         }

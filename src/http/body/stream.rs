@@ -39,11 +39,7 @@ impl Pump {
             }
         };
         thread::Builder::new().spawn(pump).map_err(unreadable)?;
-        let mut pump = Self {
-            chunks,
-            chunk: Cursor::default(),
-            stall,
-        };
+        let mut pump = Self { chunks, chunk: Cursor::default(), stall };
         pump.refill().map_err(unreadable)?;
         match pump.chunk.get_ref().is_empty() {
             true => Err(Error::invalid("the stream to upload is empty")),

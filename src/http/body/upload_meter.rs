@@ -21,29 +21,23 @@ impl Read for Meter<'_> {
         if self.wire.is_answered() {
             // The tap drops what is still "sent"; a body of known length has to be filled up for ureq's sake.
             let left = self.total.map_or(0, |total| total - self.sent);
-            let count = usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(buffer.len());
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
             self.sent += count as u64;
             return Ok(count);
         }
         match self.reader.read(buffer) {
             Ok(count) => {
                 self.sent += count as u64;
-                (self.report)(&Event::Upload {
-                    sent: self.sent,
-                    total: self.total,
-                });
+                (self.report)(&Event::Upload { sent: self.sent, total: self.total });
                 Ok(count)
             }
             Err(error) => {
                 let kind = error.kind();
-                self.failure = Some(
-                    match error.into_inner().map(|inner| inner.downcast::<Error>()) {
+                self.failure =
+                    Some(match error.into_inner().map(|inner| inner.downcast::<Error>()) {
                         Some(Ok(error)) => *error,
                         _ => Error::file("cannot read the request body", kind.into()),
-                    },
-                );
+                    });
                 Err(kind.into())
             }
         }
