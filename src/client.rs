@@ -62,11 +62,11 @@ impl Client {
     /// server has answered, which may take minutes after an upload, but does not wait for the video.
     ///
     /// # Errors
-    /// - [`Error::Invalid`], [`Error::File`], [`Error::Changed`]: the upload cannot be read, or changed under way.
+    /// - [`Error::Invalid`], [`Error::File`], [`Error::FileChanged`]: the upload cannot be read, or changed under way.
     /// - [`Error::Connect`]: nothing was sent, however often it was tried.
     /// - [`Error::Api`]: the server refused (4xx), or could not take it (429, 503) after the retries.
     /// - [`Error::Redirect`]: the API is somewhere else.
-    /// - [`Error::Unknown`]: the request was sent and no readable answer came: a job may exist.
+    /// - [`Error::UnknownOutcome`]: the request was sent and no readable answer came: a job may exist.
     pub fn extend(&self, extension: &Extension) -> Result<Job, Error> {
         submit::submit(&self.http, extension)
     }
@@ -80,7 +80,7 @@ impl Client {
     /// # Errors
     /// As [`Client::extend`], and:
     /// - [`Error::Invalid`]: the state is about another request, or this one uploads a stream.
-    /// - [`Error::Undecided`]: the server does not tell whether there is a job.
+    /// - [`Error::Unresolved`]: the server does not tell whether there is a job.
     /// - [`Error::File`]: the state cannot be written; if it says so before the request, nothing was sent.
     pub fn extend_once(&self, extension: &Extension, state: &mut StateFile) -> Result<Job, Error> {
         submit_once::submit_once(&self.http, extension, state)
@@ -89,7 +89,7 @@ impl Client {
     /// The job as it is now: `GET /videos/{video_id}` (`GetVideo`).
     ///
     /// # Errors
-    /// [`Error::Api`], [`Error::Connect`], or [`Error::Cut`] if no readable answer came, after the retries.
+    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if no readable answer came, after the retries.
     pub fn retrieve(&self, id: &str) -> Result<Job, Error> {
         let path = format!("/videos/{}", segment(id));
         let request = Request::get(&path);
@@ -100,8 +100,8 @@ impl Client {
     /// ends it at once.
     ///
     /// # Errors
-    /// - [`Error::Failed`]: the job ended without media.
-    /// - [`Error::Pending`]: it still runs.
+    /// - [`Error::JobFailed`]: the job ended without media.
+    /// - [`Error::WaitTimeout`]: it still runs.
     /// - [`Error::Api`]: the server does not let this client look, or knows no such job.
     pub fn wait(&self, job: Job, rules: &Wait) -> Result<Job, Error> {
         wait::wait(&self.http, job, rules)
@@ -114,7 +114,7 @@ impl Client {
     /// # Errors
     /// - [`Error::File`]: the target cannot be written.
     /// - [`Error::NotMedia`]: the server sent a page or JSON.
-    /// - [`Error::Api`], [`Error::Connect`], [`Error::Cut`]: the content could not be had, or not whole, after the
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the content could not be had, or not whole, after the
     ///   retries.
     pub fn download(&self, id: &str, options: &Download, target: Target<'_>) -> Result<u64, Error> {
         download::download(&self.http, id, options, target)
@@ -123,7 +123,7 @@ impl Client {
     /// Deletes a job and its media: `DELETE /videos/{video_id}` (`DeleteVideo`). Gives the answer's text.
     ///
     /// # Errors
-    /// [`Error::Api`], [`Error::Connect`], or [`Error::Cut`] if no readable answer came, after the retries.
+    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if no readable answer came, after the retries.
     pub fn delete(&self, id: &str) -> Result<String, Error> {
         let path = format!("/videos/{}", segment(id));
         let request = Request { method: Method::Delete, ..Request::get(&path) };

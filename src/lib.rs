@@ -24,7 +24,7 @@
 //! ```
 //!
 //! A request that creates a job is sent again only where that cannot create a second one; where that is not known,
-//! [`Error::Unknown`] says so. Nothing here reads the environment, prints or exits: that is the front end's part.
+//! [`Error::UnknownOutcome`] says so. Nothing here reads the environment, prints or exits: that is the front end's part.
 
 mod api;
 mod client;
@@ -39,7 +39,7 @@ mod url;
 
 pub use api::api_error::ApiError;
 pub use api::error::Error;
-pub use api::event::{Event, Phases};
+pub use api::event::{ConnectTimings, Event};
 pub use api::extension::{
     Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, Video, check_seconds,
 };
@@ -51,10 +51,10 @@ pub use jobs::output_file::{Target, check_output};
 pub use jobs::state_file::StateFile;
 pub use jobs::wait::Wait;
 pub use json::{is_json, unquoted};
-pub use net::connect_error::{NoConnection, Obstacle};
+pub use net::connect_error::{ConnectError, ConnectErrorKind};
 pub use settings::base_url::{BaseUrl, DEFAULT_BASE_URL};
 pub use settings::certificates::{ClientCertificate, Roots};
-pub use settings::proxy::{Exceptions, Proxies, Proxy};
+pub use settings::proxy::{NoProxy, Proxies, Proxy};
 pub use settings::{ApiKey, Family, Header, Settings};
 pub use text::shorten;
 

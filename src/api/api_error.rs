@@ -118,7 +118,7 @@ mod tests {
                 r#"{"error": "invalid", "errors": ["seconds"]}"#,
             ),
             (r#"{"error": {"code": 7}, "message": "outer"}"#, "outer"),
-            (r#"{"detail": "Not Found"}"#, "Not Found"),
+            (r#"{"detail": "Not Recovery"}"#, "Not Recovery"),
             (r#"{"detail": [{"loc": ["body"]}]}"#, r#"[{"loc": ["body"]}]"#),
             ("<html>\n  <b>502</b>\n</html>", "<html> <b>502</b> </html>"),
             ("", ""),

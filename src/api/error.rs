@@ -30,14 +30,14 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A request that changes nothing (GET, DELETE) got no readable answer: cut off, timed out or garbled.
-    Cut {
+    NoResponse {
         /// `GET /videos/video_123`, say.
         request: String,
         /// The reason.
         why: String,
     },
     /// A POST was sent and its outcome is not known: a job may exist and may be paid for.
-    Unknown {
+    UnknownOutcome {
         /// What came instead of a readable answer.
         why: String,
         /// The URL that lists recent jobs, to look before sending again.
@@ -53,9 +53,9 @@ pub enum Error {
         target: String,
     },
     /// The job ended without media.
-    Failed(Box<Job>),
+    JobFailed(Box<Job>),
     /// The job is still running after the longest wait.
-    Pending {
+    WaitTimeout {
         /// The job as it was seen last.
         job: Box<Job>,
         /// The longest wait.
@@ -69,12 +69,12 @@ pub enum Error {
         text: String,
     },
     /// Another run holds the state file.
-    Locked {
+    StateLocked {
         /// The state file.
         path: PathBuf,
     },
     /// An earlier run sent the request and was cut, and the server does not tell whether there is a job.
-    Undecided {
+    Unresolved {
         /// Why it cannot be told.
         why: String,
         /// The URL that lists recent jobs.
@@ -83,7 +83,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The server no longer has the job that a state file holds.
-    Gone {
+    JobGone {
         /// What the server said.
         error: Box<ApiError>,
         /// The state file.
@@ -97,7 +97,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file changed its size while it was being uploaded; the upload was broken off.
-    Changed {
+    FileChanged {
         /// The file.
         path: PathBuf,
         /// Its size in bytes when the request was made.
@@ -129,15 +129,17 @@ impl fmt::Display for Error {
             Error::Invalid { what, .. } => f.write_str(what),
             Error::NoKey => f.write_str("no API key"),
             Error::Connect { host, source } => write!(f, "no connection to {host}: {source}"),
-            Error::Cut { request, why } => write!(f, "no readable answer to {request}: {why}"),
-            Error::Unknown { why, .. } => {
+            Error::NoResponse { request, why } => {
+                write!(f, "no readable answer to {request}: {why}")
+            }
+            Error::UnknownOutcome { why, .. } => {
                 write!(f, "the request was sent, but its outcome is unknown: {why}")
             }
             Error::Api(error) => write!(f, "{error}"),
             Error::Redirect { status, target } => {
                 write!(f, "the server redirects the request (HTTP {status}) to '{target}'")
             }
-            Error::Failed(job) => {
+            Error::JobFailed(job) => {
                 let word = job.status_word().unwrap_or("failed");
                 let reason = job.reason();
                 write!(
@@ -148,7 +150,7 @@ impl fmt::Display for Error {
                     reason.as_deref().unwrap_or("the server gives no reason")
                 )
             }
-            Error::Pending { job, waited } => {
+            Error::WaitTimeout { job, waited } => {
                 let word = shorten(job.status_word().unwrap_or("unknown"));
                 write!(
                     f,
@@ -164,24 +166,24 @@ impl fmt::Display for Error {
                     shorten(text)
                 )
             }
-            Error::Gone { error, path } => {
+            Error::JobGone { error, path } => {
                 write!(
                     f,
                     "the server no longer has the job that '{}' holds: {error}",
                     path.display()
                 )
             }
-            Error::Locked { path } => {
+            Error::StateLocked { path } => {
                 write!(f, "another run holds the state file '{}'", path.display())
             }
-            Error::Undecided { why, .. } => {
+            Error::Unresolved { why, .. } => {
                 write!(
                     f,
                     "an earlier run was cut while it sent the request, and a job may exist: {why}"
                 )
             }
             Error::File { what, source } => write!(f, "{what}: {source}"),
-            Error::Changed { path, expected } => write!(
+            Error::FileChanged { path, expected } => write!(
                 f,
                 "'{}' changed while it was uploaded: it had {expected} bytes, so the upload was broken off",
                 path.display()
@@ -224,7 +226,7 @@ mod tests {
     fn a_message_is_one_line_whatever_it_quotes() {
         let job = Job::parse(r#"{"id":"a\nb\u001b[2J\u009b","status":"failed"}"#).unwrap();
         assert_eq!(
-            Error::Failed(Box::new(job)).to_string(),
+            Error::JobFailed(Box::new(job)).to_string(),
             "the job 'a b\\u001b[2J\\u009b' ended as failed: the server gives no reason"
         );
         assert_eq!(Error::invalid("'é\t\r\n'").to_string(), "'é\\u0009\\u000d\\u000a'");

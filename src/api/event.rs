@@ -16,7 +16,7 @@ pub(crate) type Report = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A request is about to be sent.
-    Sending {
+    Request {
         /// `POST`, say.
         method: &'static str,
         /// The URL; of one that the server redirects to, no query and no credentials.
@@ -31,7 +31,7 @@ pub enum Event<'a> {
         /// Why.
         why: &'a str,
     },
-    /// A new connection is open. Without this report between a [`Event::Sending`] and its [`Event::Answer`] an
+    /// A new connection is open. Without this report between a [`Event::Request`] and its [`Event::Response`] an
     /// earlier connection is used again.
     Connected {
         /// The server's address, or that of the proxy that leads to it.
@@ -41,7 +41,7 @@ pub enum Event<'a> {
         /// What is spoken to the server over it: `TLS 1.3`, say, or `None` for plain HTTP.
         tls: Option<&'static str>,
         /// What the way to it took.
-        took: Phases,
+        took: ConnectTimings,
     },
     /// More of the request body was handed to the network.
     Upload {
@@ -51,14 +51,14 @@ pub enum Event<'a> {
         total: Option<u64>,
     },
     /// The head of an answer came.
-    Answer {
+    Response {
         /// The HTTP status.
         status: u16,
         /// Names and values in order.
         headers: &'a [(String, String)],
     },
     /// The body of an answer was read to its end, or as far as it is wanted. Media come as [`Event::Download`].
-    Read {
+    BodyRead {
         /// Bytes.
         size: u64,
     },
@@ -84,14 +84,14 @@ pub enum Event<'a> {
         elapsed: Duration,
     },
     /// The job's id could not be written to the state file. The run goes on without.
-    NotKept {
+    StateNotSaved {
         /// The job.
         id: &'a str,
         /// Why.
         why: &'a Error,
     },
     /// A file beside the target is being written, or no longer.
-    Unfinished {
+    TemporaryFile {
         /// The file; `None`: it is gone, or in its place.
         path: Option<&'a Path>,
     },
@@ -113,13 +113,13 @@ pub enum Event<'a> {
         total: Option<u64>,
     },
     /// The server takes no JSON here (415): the reference is sent as a form.
-    FormInstead,
+    EncodingSwitched,
 }
 
 /// What the steps to a new connection took. Those that were not needed took no time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Phases {
+pub struct ConnectTimings {
     /// Looking names up.
     pub lookup: Duration,
     /// Connecting: TCP, with the addresses that were tried in vain.

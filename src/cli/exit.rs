@@ -35,13 +35,13 @@ fn number(error: &Error) -> u8 {
             408 | 409 | 429 | 500.. => 5,
             _ => 3,
         },
-        Error::Redirect { .. } | Error::NotMedia { .. } | Error::Gone { .. } => 3,
-        Error::Failed(_) => 1,
-        Error::Pending { .. } => 8,
-        Error::Connect { .. } | Error::Cut { .. } => 6,
-        Error::Unknown { .. } | Error::Undecided { .. } => 7,
-        Error::Locked { .. } => 10,
-        Error::File { .. } | Error::Changed { .. } => 9,
+        Error::Redirect { .. } | Error::NotMedia { .. } | Error::JobGone { .. } => 3,
+        Error::JobFailed(_) => 1,
+        Error::WaitTimeout { .. } => 8,
+        Error::Connect { .. } | Error::NoResponse { .. } => 6,
+        Error::UnknownOutcome { .. } | Error::Unresolved { .. } => 7,
+        Error::StateLocked { .. } => 10,
+        Error::File { .. } | Error::FileChanged { .. } => 9,
         // The enum may grow; an error without a row here is a local one of an unknown kind.
         _ => 9,
     }
@@ -59,7 +59,7 @@ mod tests {
             Error::NoKey,
             Error::Redirect { status: 302, target: String::new() },
             Error::Connect { host: String::new(), source: "x".into() },
-            Error::Unknown { why: String::new(), list_url: String::new() },
+            Error::UnknownOutcome { why: String::new(), list_url: String::new() },
             Error::file("x", std::io::ErrorKind::NotFound.into()),
         ];
         for error in &errors {

@@ -2,19 +2,19 @@
 
 use openai_videos::{Client, Error, Extension, Job, StateFile, Status, Target};
 
-use crate::cli::plan::{Output, Plan, Task};
+use crate::cli::plan::{Action, Output, Plan};
 use crate::cli::show;
-use crate::cli::show::progress::Screen;
+use crate::cli::show::progress::Progress;
 use crate::cli::signals;
 
 pub(crate) fn execute(mut plan: Plan) -> Result<(), Error> {
     show::hide(plan.settings.clone());
     signals::watch();
-    let screen = Screen::new(plan.show);
+    let screen = Progress::new(plan.show);
     let client = Client::with_events(plan.settings.clone(), move |event| screen.show(event))?;
-    match std::mem::replace(&mut plan.task, Task::Done) {
-        Task::Preview(extension) => show::preview(&client.preview(&extension)?),
-        Task::Extend(extension) => match &plan.state {
+    match std::mem::replace(&mut plan.task, Action::Done) {
+        Action::Preview(extension) => show::preview(&client.preview(&extension)?),
+        Action::Extend(extension) => match &plan.state {
             None => {
                 let job = client.extend(&extension)?;
                 follow(client, job, &plan).map(drop)
@@ -22,14 +22,16 @@ pub(crate) fn execute(mut plan: Plan) -> Result<(), Error> {
             Some(path) => once(client, &extension, &mut StateFile::open(path)?, &plan),
         },
         // The first look is one of the wait: what fails about it is taken in stride, too.
-        Task::Retrieve(id) if plan.wait.is_some() => follow(client, Job::of(&id), &plan).map(drop),
-        Task::Retrieve(id) => {
+        Action::Retrieve(id) if plan.wait.is_some() => {
+            follow(client, Job::of(&id), &plan).map(drop)
+        }
+        Action::Retrieve(id) => {
             let job = client.retrieve(&id)?;
             follow(client, job, &plan).map(drop)
         }
-        Task::Download(id) => fetch(&client, &id, &plan).map(drop),
-        Task::Delete(id) => show::json(&client.delete(&id)?, &plan.view),
-        Task::Done => Ok(()),
+        Action::Download(id) => fetch(&client, &id, &plan).map(drop),
+        Action::Delete(id) => show::json(&client.delete(&id)?, &plan.view),
+        Action::Done => Ok(()),
     }
 }
 
@@ -43,7 +45,7 @@ fn once(
     let taken_up = state.is_pending();
     let gone = |error, state: &StateFile| match error {
         Error::Api(error) if taken_up && matches!(error.status, 404 | 410) => {
-            Error::Gone { error, path: state.path().to_owned() }
+            Error::JobGone { error, path: state.path().to_owned() }
         }
         error => error,
     };
@@ -53,10 +55,10 @@ fn once(
     }
     let status = job.status();
     let ended = plan.wait.is_some() || status != Status::Pending;
-    let failed = (status == Status::Failed).then(|| Error::Failed(Box::new(job.clone())));
+    let failed = (status == Status::Failed).then(|| Error::JobFailed(Box::new(job.clone())));
     let done = follow(client, job, plan).map_err(|error| gone(error, state));
     match (done, failed) {
-        (Ok(_), Some(failed)) | (Err(failed @ Error::Failed(_)), _) => {
+        (Ok(_), Some(failed)) | (Err(failed @ Error::JobFailed(_)), _) => {
             state.clear().and(Err(failed))
         }
         (Ok(Taken::Whole), None) if ended => state.clear(),
@@ -82,9 +84,9 @@ fn follow(client: Client, job: Job, plan: &Plan) -> Result<Taken, Error> {
             };
             (job, fetched)
         }
-        Some(Err(Error::Failed(job))) => ((*job).clone(), Err(Error::Failed(job))),
-        Some(Err(Error::Pending { job, waited })) => {
-            ((*job).clone(), Err(Error::Pending { job, waited }))
+        Some(Err(Error::JobFailed(job))) => ((*job).clone(), Err(Error::JobFailed(job))),
+        Some(Err(Error::WaitTimeout { job, waited })) => {
+            ((*job).clone(), Err(Error::WaitTimeout { job, waited }))
         }
         Some(Err(error)) => return Err(error),
     };

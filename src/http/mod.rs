@@ -16,16 +16,16 @@ use ureq::{Agent, BodyReader, SendBody, config::Config, http};
 
 use crate::api::error::Error;
 use crate::api::event::{Event, Report};
-use crate::http::body::upload_meter::Meter;
-pub(crate) use crate::http::outcome::{Failure, Miss};
-use crate::http::request::{Body, Head, Headers, Method, Request, shown};
+use crate::http::body::upload_meter::UploadMeter;
+pub(crate) use crate::http::outcome::{AttemptError, FailedAttempt};
+use crate::http::request::{Body, Headers, Method, Request, ResponseHead, shown};
 use crate::http::retry::{Outcome, Policy};
 use crate::net::buffers::MAX_HEAD;
-use crate::net::connect::Dial;
+use crate::net::connect::ServerConnector;
 use crate::net::direct_read::Content;
 use crate::net::proxy_handshake::credentials_wanted;
-use crate::net::routes::{NotYet, Routes};
-use crate::net::tracker::{TapConnector, Wire};
+use crate::net::routes::{NoResolver, Routes};
+use crate::net::tracker::{Tracker, TrackingConnector};
 use crate::random;
 use crate::settings::Settings;
 use crate::text::shorten;
@@ -46,27 +46,27 @@ pub(crate) struct Http {
     agent: Agent,
     settings: Settings,
     routes: Arc<Routes>,
-    wire: Arc<Wire>,
+    wire: Arc<Tracker>,
     pub(crate) report: Report,
 }
 
 /// An answer whose body is still on its way.
-pub(crate) struct Opened {
-    pub(crate) head: Head,
+pub(crate) struct Response {
+    pub(crate) head: ResponseHead,
     pub(crate) body: BodyReader<'static>,
     /// Of the body, in bytes, where the server says.
     pub(crate) length: Option<u64>,
 }
 
 /// An answer that was read whole.
-pub(crate) struct Text {
-    pub(crate) head: Head,
+pub(crate) struct TextResponse {
+    pub(crate) head: ResponseHead,
     pub(crate) body: String,
 }
 
 impl Http {
     pub(crate) fn new(settings: Settings, report: Report) -> Self {
-        let wire = Arc::new(Wire::new(&settings));
+        let wire = Arc::new(Tracker::new(&settings));
         let config = Config::builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -82,10 +82,20 @@ impl Http {
             .timeout_recv_body(Some(Settings::LONGEST))
             .build();
         let routes = Arc::new(Routes::new(&settings));
-        let connector =
-            Dial::new(&settings, Arc::clone(&routes), Arc::clone(&wire), Arc::clone(&report))
-                .chain(TapConnector { wire: Arc::clone(&wire), routes: Arc::clone(&routes) });
-        Self { agent: Agent::with_parts(config, connector, NotYet), settings, routes, wire, report }
+        let connector = ServerConnector::new(
+            &settings,
+            Arc::clone(&routes),
+            Arc::clone(&wire),
+            Arc::clone(&report),
+        )
+        .chain(TrackingConnector { wire: Arc::clone(&wire), routes: Arc::clone(&routes) });
+        Self {
+            agent: Agent::with_parts(config, connector, NoResolver),
+            settings,
+            routes,
+            wire,
+            report,
+        }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -105,7 +115,7 @@ impl Http {
     ///
     /// # Errors
     /// As section "Errors" of [`Client::extend`](crate::Client::extend) lists them.
-    pub(crate) fn text(&self, request: &Request<'_>) -> Result<Text, Error> {
+    pub(crate) fn text(&self, request: &Request<'_>) -> Result<TextResponse, Error> {
         let mut done = 0;
         let mut unknown = None;
         loop {
@@ -118,21 +128,26 @@ impl Http {
                 // What a later attempt met says nothing about the job that an earlier one may have made.
                 None => return Err(unknown.unwrap_or(miss.error)),
             }
-            if let Error::Unknown { .. } = miss.error {
+            if let Error::UnknownOutcome { .. } = miss.error {
                 unknown = Some(miss.error);
             }
         }
     }
 
     /// How long to wait before this request may be sent once more, after `done` retries.
-    pub(crate) fn delay(&self, request: &Request<'_>, done: u32, miss: &Miss) -> Option<Duration> {
+    pub(crate) fn delay(
+        &self,
+        request: &Request<'_>,
+        done: u32,
+        miss: &FailedAttempt,
+    ) -> Option<Duration> {
         let policy = Policy {
-            max_retries: if request.is_single_use() { 0 } else { self.settings.max_retries },
+            max_retries: if request.is_streamed() { 0 } else { self.settings.max_retries },
             retry_unsafe: self.settings.retry_unsafe,
         };
         retry::delay(
             policy,
-            request.is_repeatable(),
+            request.is_safe_to_retry(),
             done,
             miss.outcome.as_ref()?,
             random::fraction(),
@@ -140,7 +155,7 @@ impl Http {
     }
 
     /// Tells of the next retry, and waits for it.
-    pub(crate) fn pause(&self, done: &mut u32, after: Duration, miss: &Miss) {
+    pub(crate) fn pause(&self, done: &mut u32, after: Duration, miss: &FailedAttempt) {
         *done += 1;
         let of = self.settings.max_retries;
         (self.report)(&Event::Retry {
@@ -154,10 +169,10 @@ impl Http {
     }
 
     /// Sends a request once, and reads the answer whole.
-    pub(crate) fn once(&self, request: &Request<'_>) -> Result<Text, Miss> {
+    pub(crate) fn once(&self, request: &Request<'_>) -> Result<TextResponse, FailedAttempt> {
         let answer = self.open(request).and_then(|mut opened| {
             let body = self.read(&opened.head, &mut opened.body)?;
-            Ok(Text { head: opened.head, body })
+            Ok(TextResponse { head: opened.head, body })
         });
         match answer {
             Ok(text) if text.head.is_success() => Ok(text),
@@ -168,7 +183,7 @@ impl Http {
 
     /// Sends a request once and gives the answer as soon as its head is there, whatever its status. A GET follows
     /// redirects; away from the server that the user named it carries none of their headers.
-    pub(crate) fn open(&self, request: &Request<'_>) -> Result<Opened, Failure> {
+    pub(crate) fn open(&self, request: &Request<'_>) -> Result<Response, AttemptError> {
         let home = self.url(request.path);
         let mut url = home.clone();
         let mut ask_first = request.asks_first();
@@ -176,20 +191,22 @@ impl Http {
             let at_home = url::origin(&url) == url::origin(&home);
             let headers = match at_home {
                 true => request.headers(&self.settings, ask_first),
-                false => request.headers_for_strangers(),
+                false => request.cross_origin_headers(),
             };
             let opened = self.exchange(request, &url, &headers)?;
             let location = opened.head.header("location").unwrap_or_default();
             match opened.head.status {
                 // The server does not know `Expect`; it has read nothing of the body (RFC 9110, 10.1.1).
-                417 if ask_first && !request.is_single_use() => ask_first = false,
+                417 if ask_first && !request.is_streamed() => ask_first = false,
                 301 | 302 | 303 | 307 | 308 if request.method == Method::Get => {
                     url = match url::resolve(&url, location) {
                         // What came over an encrypted connection does not go on over a plain one.
                         Some(next) if !url.starts_with("https:") || next.starts_with("https:") => {
                             next
                         }
-                        _ => return Err(Failure::Final(opened.head.error("", &self.settings))),
+                        _ => {
+                            return Err(AttemptError::Final(opened.head.error("", &self.settings)));
+                        }
                     };
                 }
                 // Another server's refusal is none of this one: it may be a link that has run out by now.
@@ -197,12 +214,12 @@ impl Http {
                     let host = url::authority(&url);
                     let why =
                         format!("{host}, where the server redirects to, answered HTTP {status}");
-                    return Err(Failure::Cut(why));
+                    return Err(AttemptError::Cut(why));
                 }
                 _ => return Ok(opened),
             }
         }
-        Err(Failure::Cut(format!("it was redirected more than {MAX_REDIRECTS} times")))
+        Err(AttemptError::Cut(format!("it was redirected more than {MAX_REDIRECTS} times")))
     }
 
     fn exchange(
@@ -210,21 +227,21 @@ impl Http {
         request: &Request<'_>,
         url: &str,
         headers: &Headers,
-    ) -> Result<Opened, Failure> {
+    ) -> Result<Response, AttemptError> {
         let method = request.method.name();
         let is_own = url == self.url(request.path);
         let shown_url = match is_own {
             true => url.to_owned(),
             false => url::without_secrets(url),
         };
-        (self.report)(&Event::Sending { method, url: &shown_url, headers: &shown(headers) });
+        (self.report)(&Event::Request { method, url: &shown_url, headers: &shown(headers) });
         self.wire.start();
 
         let unusable = |error: http::Error| match is_own {
-            true => {
-                Failure::Final(Error::invalid(format!("cannot send a request to '{url}': {error}")))
-            }
-            false => Failure::Cut(format!(
+            true => AttemptError::Final(Error::invalid(format!(
+                "cannot send a request to '{url}': {error}"
+            ))),
+            false => AttemptError::Cut(format!(
                 "the server redirects to '{}', which is no usable URL",
                 shorten(&shown_url)
             )),
@@ -239,10 +256,10 @@ impl Http {
             Body::None => Box::new(io::empty()),
             Body::Json(text) => Box::new(text.as_bytes()),
             Body::Form(form) => {
-                Box::new(form.open(self.settings.stall_timeout).map_err(Failure::Final)?)
+                Box::new(form.open(self.settings.stall_timeout).map_err(AttemptError::Final)?)
             }
         };
-        let mut reader = Meter {
+        let mut reader = UploadMeter {
             reader,
             wire: &self.wire,
             report: &self.report,
@@ -258,11 +275,11 @@ impl Http {
             }
         };
         if let Some(error) = reader.failure {
-            return Err(Failure::Final(error));
+            return Err(AttemptError::Final(error));
         }
         let (head, body) = response.map_err(|error| self.failure(error, url))?.into_parts();
-        let head = Head { status: head.status.as_u16(), headers: pairs(&head.headers) };
-        (self.report)(&Event::Answer { status: head.status, headers: &shown(&head.headers) });
+        let head = ResponseHead { status: head.status.as_u16(), headers: pairs(&head.headers) };
+        (self.report)(&Event::Response { status: head.status, headers: &shown(&head.headers) });
         if head.status == 407
             && self.routes.absolute(&uri).is_some()
             && let Some(proxy) = self.routes.proxy(&uri)
@@ -270,7 +287,7 @@ impl Http {
             let source = credentials_wanted(proxy).at_proxy(proxy);
             return Err(self.failure(ureq::Error::Other(source.into()), url));
         }
-        Ok(Opened { head, length: body.content_length(), body: body.into_reader() })
+        Ok(Response { head, length: body.content_length(), body: body.into_reader() })
     }
 
     /// The body of the answer that was opened last, if it is one that may take any time, as long as it moves.
@@ -283,20 +300,24 @@ impl Http {
     }
 
     /// Reads a body of JSON whole, or as much of an error's as is worth showing.
-    pub(crate) fn read(&self, head: &Head, body: &mut dyn Read) -> Result<String, Failure> {
+    pub(crate) fn read(
+        &self,
+        head: &ResponseHead,
+        body: &mut dyn Read,
+    ) -> Result<String, AttemptError> {
         let success = head.is_success();
         let most = if success { MAX_JSON } else { MAX_ERROR };
         let mut bytes = Vec::new();
         let ended = body.take(most + 1).read_to_end(&mut bytes);
-        (self.report)(&Event::Read { size: bytes.len() as u64 });
+        (self.report)(&Event::BodyRead { size: bytes.len() as u64 });
         match ended {
             Ok(_) if success && bytes.len() as u64 > MAX_JSON => {
-                Err(Failure::Cut(format!("the answer is larger than {} MiB", MAX_JSON >> 20)))
+                Err(AttemptError::Cut(format!("the answer is larger than {} MiB", MAX_JSON >> 20)))
             }
             Ok(_) => match String::from_utf8(bytes) {
                 // A byte order mark is no part of the JSON.
                 Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
-                Err(_) if success => Err(Failure::Cut("the answer is not UTF-8".to_owned())),
+                Err(_) if success => Err(AttemptError::Cut("the answer is not UTF-8".to_owned())),
                 Err(error) => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
             },
             // The status is known: what there is of the text is enough.

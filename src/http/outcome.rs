@@ -7,15 +7,15 @@ use ureq::Timeout;
 
 use crate::api::error::Error;
 use crate::http::Http;
-use crate::http::request::{Head, Method, Request};
+use crate::http::request::{Method, Request, ResponseHead};
 use crate::http::retry::Outcome;
 use crate::net::buffers::MAX_HEAD;
-use crate::net::connect_error::NoConnection;
+use crate::net::connect_error::ConnectError;
 use crate::net::tls_errors::{self, tls_error};
 use crate::url;
 
 /// Why an attempt brought no answer.
-pub(crate) enum Failure {
+pub(crate) enum AttemptError {
     /// Final: something of this machine's own, such as a file that cannot be read, or a redirect into nowhere.
     Final(Error),
     /// Nothing of the request was sent.
@@ -30,36 +30,43 @@ pub(crate) enum Failure {
 
 /// An attempt that did not go well: the error to end with and, unless that is final, the outcome to ask
 /// [`retry::delay`](crate::http::retry::delay) about.
-pub(crate) struct Miss {
+pub(crate) struct FailedAttempt {
     pub(crate) error: Error,
     pub(crate) outcome: Option<Outcome>,
 }
 
 impl Http {
     /// What an error status means.
-    pub(crate) fn refused(&self, request: &Request<'_>, head: &Head, body: &str) -> Miss {
+    pub(crate) fn refused(
+        &self,
+        request: &Request<'_>,
+        head: &ResponseHead,
+        body: &str,
+    ) -> FailedAttempt {
         let error = head.error(body, &self.settings);
         let known = (300..500).contains(&head.status) || head.status == 503;
         match error {
-            Error::Redirect { .. } => Miss { error, outcome: None },
-            error if request.is_repeatable() || known => {
-                Miss { error, outcome: Some(head.outcome(body)) }
+            Error::Redirect { .. } => FailedAttempt { error, outcome: None },
+            error if request.is_safe_to_retry() || known => {
+                FailedAttempt { error, outcome: Some(head.outcome(body)) }
             }
-            error => {
-                Miss { error: self.unknown(error.to_string()), outcome: Some(head.outcome(body)) }
-            }
+            error => FailedAttempt {
+                error: self.unknown(error.to_string()),
+                outcome: Some(head.outcome(body)),
+            },
         }
     }
 
     /// What a missing answer means.
-    pub(crate) fn missed(&self, request: &Request<'_>, failure: Failure) -> Miss {
+    pub(crate) fn missed(&self, request: &Request<'_>, failure: AttemptError) -> FailedAttempt {
         match failure {
-            Failure::Final(error) => Miss { error, outcome: None },
-            Failure::NotSent { host, source } => {
-                Miss { error: Error::Connect { host, source }, outcome: Some(Outcome::NotSent) }
-            }
-            Failure::Cut(why) => {
-                Miss { error: self.cut(request, why), outcome: Some(Outcome::Cut) }
+            AttemptError::Final(error) => FailedAttempt { error, outcome: None },
+            AttemptError::NotSent { host, source } => FailedAttempt {
+                error: Error::Connect { host, source },
+                outcome: Some(Outcome::NotSent),
+            },
+            AttemptError::Cut(why) => {
+                FailedAttempt { error: self.cut(request, why), outcome: Some(Outcome::Cut) }
             }
         }
     }
@@ -68,12 +75,14 @@ impl Http {
     pub(crate) fn cut(&self, request: &Request<'_>, why: String) -> Error {
         match request.method {
             Method::Post => self.unknown(why),
-            method => Error::Cut { request: format!("{} {}", method.name(), request.path), why },
+            method => {
+                Error::NoResponse { request: format!("{} {}", method.name(), request.path), why }
+            }
         }
     }
 
     fn unknown(&self, why: String) -> Error {
-        Error::Unknown { why, list_url: self.list_url() }
+        Error::UnknownOutcome { why, list_url: self.list_url() }
     }
 
     /// Where to look for a job of unknown fate.
@@ -82,17 +91,17 @@ impl Http {
     }
 
     /// What an error while reading an opened answer means.
-    pub(crate) fn broken_off(&self, error: io::Error) -> Failure {
+    pub(crate) fn broken_off(&self, error: io::Error) -> AttemptError {
         match self.failure(error.into(), self.settings.base_url.as_str()) {
             // Whatever TLS says now: somebody has read the request and answered it.
-            Failure::NotSent { source, .. } => Failure::Cut(source.to_string()),
+            AttemptError::NotSent { source, .. } => AttemptError::Cut(source.to_string()),
             failure => failure,
         }
     }
 
-    pub(crate) fn failure(&self, error: ureq::Error, url: &str) -> Failure {
+    pub(crate) fn failure(&self, error: ureq::Error, url: &str) -> AttemptError {
         let settings = &self.settings;
-        let not_sent = |source| Failure::NotSent { host: url::authority(url), source };
+        let not_sent = |source| AttemptError::NotSent { host: url::authority(url), source };
         let why = match error {
             ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
                 format!("no byte moved for {:?}", settings.stall_timeout)
@@ -124,7 +133,7 @@ impl Http {
                 _ => error.to_string(),
             },
             // From `dial` or `names`: there is no connection yet.
-            ureq::Error::Other(error) if error.is::<NoConnection>() => {
+            ureq::Error::Other(error) if error.is::<ConnectError>() => {
                 return not_sent(error);
             }
             ureq::Error::Protocol(error) => format!("the answer is not HTTP: {error}"),
@@ -133,6 +142,6 @@ impl Http {
             }
             error => error.to_string(),
         };
-        if self.wire.sent() { Failure::Cut(why) } else { not_sent(why.into()) }
+        if self.wire.sent() { AttemptError::Cut(why) } else { not_sent(why.into()) }
     }
 }

@@ -88,12 +88,12 @@ impl<'a> Request<'a> {
     }
 
     /// Whether sending it twice changes no more than sending it once.
-    pub(crate) fn is_repeatable(&self) -> bool {
+    pub(crate) fn is_safe_to_retry(&self) -> bool {
         self.method != Method::Post
     }
 
     /// Whether its body can be read only once.
-    pub(crate) fn is_single_use(&self) -> bool {
+    pub(crate) fn is_streamed(&self) -> bool {
         matches!(self.body, Body::Form(form) if form.len().is_none())
     }
 
@@ -131,7 +131,7 @@ impl<'a> Request<'a> {
     }
 
     /// The headers for another host than the one that the user named: nothing that could be meant for that one.
-    pub(crate) fn headers_for_strangers(&self) -> Headers {
+    pub(crate) fn cross_origin_headers(&self) -> Headers {
         let mut headers = Headers::new();
         self.add_plain(&mut |name, value| headers.push((name.to_owned(), value.to_owned())), false);
         headers
@@ -182,12 +182,12 @@ pub(crate) fn shown(headers: &[(String, String)]) -> Headers {
 
 /// Status and headers of an answer.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub(crate) struct ResponseHead {
     pub(crate) status: u16,
     pub(crate) headers: Headers,
 }
 
-impl Head {
+impl ResponseHead {
     /// The first header of this name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
@@ -221,13 +221,12 @@ impl Head {
 
     /// The error for an error status or a redirect that is not followed, without the secrets of these settings.
     pub(crate) fn error(&self, body: &str, settings: &Settings) -> Error {
-        let header =
-            |name: &str| self.header(name).map(|text| settings.hide_secrets(text.to_owned()));
+        let header = |name: &str| self.header(name).map(|text| settings.redact(text.to_owned()));
         if let (300..400, Some(target)) = (self.status, header("location")) {
             let target = shorten(&without_secrets(&target));
             return Error::Redirect { status: self.status, target };
         }
-        let mut error = ApiError::read(self.status, &settings.hide_secrets(body.to_owned()));
+        let mut error = ApiError::read(self.status, &settings.redact(body.to_owned()));
         error.request_id = header("x-request-id");
         if let Outcome::Status { asked: Some(asked), .. } = self.outcome(body) {
             error.retry_after = (asked > retry::LONGEST_ASKED).then_some(asked);

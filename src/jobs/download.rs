@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use crate::api::error::Error;
 use crate::api::event::Event;
 use crate::api::job;
-use crate::http::request::{Head, Request};
+use crate::http::request::{Request, ResponseHead};
 use crate::http::retry::Outcome;
-use crate::http::{Failure, Http, Miss, Opened};
+use crate::http::{AttemptError, FailedAttempt, Http, Response};
 use crate::jobs::content_range::content_range;
 use crate::jobs::output_file::{Output, Target};
-use crate::jobs::wait::Pauses;
-use crate::net::pages::Pages;
+use crate::jobs::wait::PollIntervals;
+use crate::net::pages::PageBuffer;
 use crate::random;
 use crate::url::segment;
 
@@ -67,7 +67,7 @@ pub(crate) fn download(
     let name = Variant::NAMES.iter().find(|(_, variant)| Some(*variant) == options.variant);
     let query = name.map_or(String::new(), |(name, _)| format!("?variant={name}"));
     let output = Output::open(target)?;
-    (http.report)(&Event::Unfinished { path: output.unfinished() });
+    (http.report)(&Event::TemporaryFile { path: output.unfinished() });
     let transfer = Transfer {
         http,
         path: format!("/videos/{}/content{query}", segment(id)),
@@ -79,7 +79,7 @@ pub(crate) fn download(
         takes_ranges: true,
     };
     let done = transfer.run(options);
-    (http.report)(&Event::Unfinished { path: None });
+    (http.report)(&Event::TemporaryFile { path: None });
     done
 }
 
@@ -101,7 +101,7 @@ struct Transfer<'a> {
 
 /// Why an attempt did not bring the rest.
 enum Stop {
-    Miss(Miss),
+    FailedAttempt(FailedAttempt),
     NotReady { error: Error, asked: Option<Duration> },
 }
 
@@ -109,7 +109,7 @@ impl Transfer<'_> {
     fn run(mut self, options: &Download) -> Result<u64, Error> {
         let deadline =
             Instant::now() + options.ready_within.unwrap_or(READY_WITHIN).min(READY_WITHIN);
-        let mut pauses = Pauses::new(options.poll_interval);
+        let mut pauses = PollIntervals::new(options.poll_interval);
         let mut failures = 0;
         loop {
             let before = self.furthest;
@@ -123,7 +123,7 @@ impl Transfer<'_> {
                     (self.http.report)(&Event::NotReady { why: &error });
                     thread::sleep(pauses.next(asked, random::fraction()).min(left));
                 }
-                Err(Stop::Miss(miss)) => {
+                Err(Stop::FailedAttempt(miss)) => {
                     if self.furthest > before {
                         failures = 0;
                     }
@@ -147,7 +147,7 @@ impl Transfer<'_> {
             headers.extend([("Range", range.as_str()), ("If-Range", validator.as_str())]);
         }
         let request = Request { headers: &headers, ..Request::get(&path) };
-        let miss = |http: &Http, failure| Stop::Miss(http.missed(&request, failure));
+        let miss = |http: &Http, failure| Stop::FailedAttempt(http.missed(&request, failure));
         let mut opened = self.http.open(&request).map_err(|failure| miss(self.http, failure))?;
         match opened.head.status {
             206 if asked_for_a_part => match self.rest(&opened.head) {
@@ -156,7 +156,7 @@ impl Transfer<'_> {
                     self.takes_ranges = false;
                     let why =
                         "the server sent another part than the one that was asked for".to_owned();
-                    return Err(miss(self.http, Failure::Cut(why)));
+                    return Err(miss(self.http, AttemptError::Cut(why)));
                 }
             },
             416 if asked_for_a_part => {
@@ -166,12 +166,14 @@ impl Transfer<'_> {
                 }
                 self.takes_ranges = false;
                 let why = "the server has no such part".to_owned();
-                return Err(miss(self.http, Failure::Cut(why)));
+                return Err(miss(self.http, AttemptError::Cut(why)));
             }
-            200 | 203 => self.start_over(&opened).map_err(|error| Stop::Miss(error.into()))?,
+            200 | 203 => {
+                self.start_over(&opened).map_err(|error| Stop::FailedAttempt(error.into()))?
+            }
             status @ 200..300 => {
                 let why = format!("HTTP {status} is no answer that brings the whole content");
-                return Err(miss(self.http, Failure::Cut(why)));
+                return Err(miss(self.http, AttemptError::Cut(why)));
             }
             _ => {
                 let body = self.http.read(&opened.head, &mut opened.body);
@@ -182,19 +184,19 @@ impl Transfer<'_> {
         self.copy(opened).map_err(|failure| miss(self.http, failure))
     }
 
-    fn copy(&mut self, opened: Opened) -> Result<(), Failure> {
-        let Opened { head, body, length } = opened;
+    fn copy(&mut self, opened: Response) -> Result<(), AttemptError> {
+        let Response { head, body, length } = opened;
         let content_type = head.header("content-type").unwrap_or("of no type").to_owned();
         let encoding =
             head.header("content-encoding").filter(|name| !name.eq_ignore_ascii_case("identity"));
         if let Some(encoding) = encoding {
             let content_type = format!("{content_type}, encoded as {encoding}");
-            return Err(Failure::Final(Error::NotMedia { content_type, text: String::new() }));
+            return Err(AttemptError::Final(Error::NotMedia { content_type, text: String::new() }));
         }
         let not_media = |start: &[u8]| {
             let text = String::from_utf8_lossy(&start[..start.len().min(4096)]).into_owned();
-            let text = self.http.settings().hide_secrets(text);
-            Failure::Final(Error::NotMedia { content_type: content_type.clone(), text })
+            let text = self.http.settings().redact(text);
+            AttemptError::Final(Error::NotMedia { content_type: content_type.clone(), text })
         };
         if is_text(&content_type) {
             let mut start = Vec::new();
@@ -203,7 +205,7 @@ impl Transfer<'_> {
             return Err(not_media(&start));
         }
         let mut body = self.http.transfer(body, length);
-        let mut buffer = Pages::new(PIECE);
+        let mut buffer = PageBuffer::new(PIECE);
         let buffer = buffer.bytes_mut();
         loop {
             let count = match body.read(buffer) {
@@ -214,24 +216,24 @@ impl Transfer<'_> {
             if self.position == 0 && looks_like_text(&buffer[..count]) {
                 return Err(not_media(&buffer[..count]));
             }
-            self.output.write(&buffer[..count]).map_err(Failure::Final)?;
+            self.output.write(&buffer[..count]).map_err(AttemptError::Final)?;
             self.position += count as u64;
             self.furthest = self.furthest.max(self.position);
             (self.http.report)(&Event::Download { received: self.position, total: self.total });
         }
         match self.total {
-            _ if self.position == 0 => Err(Failure::Cut("the content is empty".to_owned())),
+            _ if self.position == 0 => Err(AttemptError::Cut("the content is empty".to_owned())),
             Some(total) if self.position != total => {
                 // More than there is: whatever that was, it does not belong together.
                 self.takes_ranges &= self.position < total;
-                Err(Failure::Cut(format!("{} of {total} bytes came", self.position)))
+                Err(AttemptError::Cut(format!("{} of {total} bytes came", self.position)))
             }
             _ => Ok(()),
         }
     }
 
     /// The size of the whole content, if this 206 brings a part of the same content from where it broke.
-    fn rest(&self, head: &Head) -> Option<u64> {
+    fn rest(&self, head: &ResponseHead) -> Option<u64> {
         let validator = self.validator.as_deref()?;
         let shown = head.header(if validator.starts_with('"') { "etag" } else { "last-modified" });
         let range = head.header("content-range").and_then(content_range)?;
@@ -243,7 +245,7 @@ impl Transfer<'_> {
     }
 
     /// Prepares for the content from its first byte.
-    fn start_over(&mut self, opened: &Opened) -> Result<(), Error> {
+    fn start_over(&mut self, opened: &Response) -> Result<(), Error> {
         let validator = validator(&opened.head);
         let same = validator.is_some() && validator == self.validator;
         self.output.rewind(same)?;
@@ -253,7 +255,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    fn refused(&self, request: &Request<'_>, head: &Head, body: &str) -> Stop {
+    fn refused(&self, request: &Request<'_>, head: &ResponseHead, body: &str) -> Stop {
         let not_ready = match head.status {
             404 | 409 | 425 => true,
             400 => job::error_code(body).as_deref() == Some("video_not_ready"),
@@ -265,15 +267,15 @@ impl Transfer<'_> {
                 let asked = head.poll_after().or(*asked);
                 Stop::NotReady { error: miss.error, asked }
             }
-            _ => Stop::Miss(miss),
+            _ => Stop::FailedAttempt(miss),
         }
     }
 }
 
-impl From<Error> for Miss {
+impl From<Error> for FailedAttempt {
     /// A failure that no second attempt mends.
     fn from(error: Error) -> Self {
-        Miss { error, outcome: None }
+        FailedAttempt { error, outcome: None }
     }
 }
 
@@ -290,7 +292,7 @@ fn looks_like_text(start: &[u8]) -> bool {
 }
 
 /// What makes sure that a part belongs to the same content (RFC 9110, 13.1.5): weak tags do not.
-fn validator(head: &Head) -> Option<String> {
+fn validator(head: &ResponseHead) -> Option<String> {
     let strong = head.header("etag").filter(|etag| etag.starts_with('"'));
     strong.or_else(|| head.header("last-modified")).map(str::to_owned)
 }
@@ -318,7 +320,7 @@ mod tests {
 
     #[test]
     fn only_what_is_surely_the_same_validates() {
-        let head = |headers: &[(&str, &str)]| Head {
+        let head = |headers: &[(&str, &str)]| ResponseHead {
             status: 200,
             headers: headers
                 .iter()

@@ -23,7 +23,7 @@ pub enum Target<'a> {
 
 /// An output that is being written.
 pub(crate) enum Output<'a> {
-    Part(Part),
+    TemporaryFile(TemporaryFile),
     Stream(Stream<'a>),
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Stream<'a> {
 }
 
 /// The unfinished file. Removed when dropped, unless it was put in its place.
-pub(crate) struct Part {
+pub(crate) struct TemporaryFile {
     file: File,
     path: PathBuf,
     target: PathBuf,
@@ -55,7 +55,7 @@ impl<'a> Output<'a> {
                     .map_err(|error| unwritable(path, error))?;
                 (Box::new(file), format!("'{}'", path.display()))
             }
-            Target::File(path) => return Part::create(path).map(Output::Part),
+            Target::File(path) => return TemporaryFile::create(path).map(Output::TemporaryFile),
         };
         Ok(Output::Stream(Stream { writer, name, written: 0, skip: 0 }))
     }
@@ -63,14 +63,14 @@ impl<'a> Output<'a> {
     /// The file that is to be removed should the program end now.
     pub(crate) fn unfinished(&self) -> Option<&Path> {
         match self {
-            Output::Part(part) => Some(&part.path),
+            Output::TemporaryFile(part) => Some(&part.path),
             Output::Stream(_) => None,
         }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match self {
-            Output::Part(part) => {
+            Output::TemporaryFile(part) => {
                 part.file.write_all(bytes).map_err(|error| unwritable(&part.target, error))
             }
             Output::Stream(stream) => stream.write(bytes),
@@ -81,7 +81,7 @@ impl<'a> Output<'a> {
     /// was written to it.
     pub(crate) fn rewind(&mut self, same: bool) -> Result<(), Error> {
         match self {
-            Output::Part(part) => {
+            Output::TemporaryFile(part) => {
                 let rewound = part.file.set_len(0).and_then(|()| io::Seek::rewind(&mut part.file));
                 rewound.map_err(|error| unwritable(&part.target, error))
             }
@@ -101,7 +101,7 @@ impl<'a> Output<'a> {
     /// The content is complete: it goes to the disk, and the file to its place.
     pub(crate) fn finish(self) -> Result<(), Error> {
         match self {
-            Output::Part(part) => part.put_in_place(),
+            Output::TemporaryFile(part) => part.put_in_place(),
             Output::Stream(mut stream) => {
                 let Stream { writer, name, .. } = &mut stream;
                 writer.flush().map_err(|error| Error::file(format!("cannot write {name}"), error))
@@ -122,7 +122,7 @@ impl Stream<'_> {
     }
 }
 
-impl Part {
+impl TemporaryFile {
     fn create(target: &Path) -> Result<Self, Error> {
         // A link stays a link: what it points to is replaced.
         let target = behind_links(target);
@@ -149,7 +149,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if !self.done {
             let _ = fs::remove_file(&self.path);
@@ -270,7 +270,7 @@ pub fn check_output(path: &Path) -> Result<(), Error> {
         let directory = directory(path).display();
         return Err(Error::invalid(format!("the output's directory '{directory}' does not exist")));
     }
-    Part::create(path).map(drop)
+    TemporaryFile::create(path).map(drop)
 }
 
 #[cfg(test)]
@@ -285,8 +285,8 @@ mod tests {
         let target = directory.join("a.mp4");
         fs::write(directory.join(".a.mp4.part"), "leftover").unwrap();
 
-        let first = Part::create(&target).unwrap();
-        let second = Part::create(&target).unwrap();
+        let first = TemporaryFile::create(&target).unwrap();
+        let second = TemporaryFile::create(&target).unwrap();
         assert_eq!(first.path, directory.join(".a.mp4.part"));
         assert_ne!(first.path, second.path);
         assert_eq!(fs::metadata(&first.path).unwrap().len(), 0);

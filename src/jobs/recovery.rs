@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::api::error::Error;
 use crate::api::job::Job;
 use crate::http::request::Request;
-use crate::http::{Http, Text};
+use crate::http::{Http, TextResponse};
 use crate::json::{self, Object};
 use crate::text::shorten;
 
@@ -25,7 +25,7 @@ const CLOCK_WAS_SET: u64 = 1_700_000_000;
 
 /// What the server's list says.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum Recovery {
     Job(String),
     None,
     /// The list does not tell, for this reason.
@@ -36,9 +36,9 @@ pub(crate) enum Found {
 ///
 /// # Errors
 /// As [`Client::retrieve`](crate::Client::retrieve), where asking later may bring an answer.
-pub(crate) fn find(http: &Http, prompt: &str, since: SystemTime) -> Result<Found, Error> {
-    let unclear = |why: String| Ok(Found::Unclear(why));
-    let Text { head, body } = match http.text(&Request::get(LIST)) {
+pub(crate) fn find(http: &Http, prompt: &str, since: SystemTime) -> Result<Recovery, Error> {
+    let unclear = |why: String| Ok(Recovery::Unclear(why));
+    let TextResponse { head, body } = match http.text(&Request::get(LIST)) {
         Ok(text) => text,
         // A server without such a list: asking again tells no more.
         Err(Error::Api(api)) if !is_passing(api.status) => {
@@ -67,8 +67,8 @@ fn search(
     since: SystemTime,
     now: SystemTime,
     server_now: SystemTime,
-) -> Found {
-    let unclear = |why: &str| Found::Unclear(why.to_owned());
+) -> Recovery {
+    let unclear = |why: &str| Recovery::Unclear(why.to_owned());
     let seconds = |time: SystemTime| {
         time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
     };
@@ -99,7 +99,7 @@ fn search(
             (_, None, _) => return unclear("the server does not say when its jobs were created"),
             (_, _, None) => return unclear("a job with this prompt is listed without an id"),
             (_, Some(created), Some(id)) if created + SLACK < since => {
-                return Found::Unclear(format!(
+                return Recovery::Unclear(format!(
                     "the job '{}' with this prompt was created shortly before",
                     shorten(id)
                 ));
@@ -108,10 +108,10 @@ fn search(
         }
     }
     match &found[..] {
-        [id] => Found::Job(id.clone()),
-        [] if list.reaches_back_to(since.saturating_sub(DOUBT)) => Found::None,
+        [id] => Recovery::Job(id.clone()),
+        [] if list.reaches_back_to(since.saturating_sub(DOUBT)) => Recovery::None,
         [] => unclear("the server may have had more jobs since than it lists at once"),
-        _ => Found::Unclear(format!(
+        _ => Recovery::Unclear(format!(
             "several jobs with this prompt were created since: {}",
             shorten(&found.join(", "))
         )),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     /// Asked 100 s after the request, by clocks that agree.
-    fn ask(list: &str) -> Found {
+    fn ask(list: &str) -> Recovery {
         search(list, "p", at(NOW - 100), at(NOW), at(NOW))
     }
 
@@ -223,14 +223,14 @@ mod tests {
         let other = job("other", "\"q\"", 50);
         assert_eq!(
             ask(&list(&[other.clone(), job("new", "\"p\"", 90), older.clone()])),
-            Found::Job("new".into())
+            Recovery::Job("new".into())
         );
-        assert_eq!(ask(&list(&[other.clone(), older.clone()])), Found::None);
-        assert_eq!(ask(&list(&[])), Found::None);
+        assert_eq!(ask(&list(&[other.clone(), older.clone()])), Recovery::None);
+        assert_eq!(ask(&list(&[])), Recovery::None);
         let two = list(&[job("a", "\"p\"", 50), job("b", "\"p\"", 60)]);
         assert_eq!(
             ask(&two),
-            Found::Unclear("several jobs with this prompt were created since: a, b".into())
+            Recovery::Unclear("several jobs with this prompt were created since: a, b".into())
         );
     }
 
@@ -239,12 +239,15 @@ mod tests {
         let list = list(&[job("new", "\"p\"", 90)]);
         // This machine is an hour behind: the request was made 100 s ago all the same.
         let behind = search(&list, "p", at(NOW - 3700), at(NOW - 3600), at(NOW));
-        assert_eq!(behind, Found::Job("new".into()));
+        assert_eq!(behind, Recovery::Job("new".into()));
         // This machine is an hour ahead, and the request was made 60 s ago: the job is older, but not by much.
         let ahead = search(&list, "p", at(NOW + 3540), at(NOW + 3600), at(NOW));
-        assert!(matches!(ahead, Found::Unclear(_)));
+        assert!(matches!(ahead, Recovery::Unclear(_)));
         for since in [100, NOW + 3600] {
-            assert!(matches!(search(&list, "p", at(since), at(NOW), at(NOW)), Found::Unclear(_)));
+            assert!(matches!(
+                search(&list, "p", at(since), at(NOW), at(NOW)),
+                Recovery::Unclear(_)
+            ));
         }
     }
 
@@ -260,37 +263,40 @@ mod tests {
             r#"{"data": [{"id": "new", "prompt": "p"}]}"#,
             &list(&[job("other", "\"q\"", 50)]).replace("false", "true"),
         ] {
-            assert!(matches!(ask(list), Found::Unclear(_)), "{list}");
+            assert!(matches!(ask(list), Recovery::Unclear(_)), "{list}");
         }
         let older =
             list(&[job("other", "\"q\"", 50), job("older", "null", 5000)]).replace("false", "true");
-        assert_eq!(ask(&older), Found::None);
+        assert_eq!(ask(&older), Recovery::None);
         let ascending = list(&[
             job("older", "null", 5000),
             job("other", "\"q\"", 50),
             job("old", "null", 9000),
         ]);
-        assert!(matches!(ask(&ascending.replace("false", "true")), Found::Unclear(_)));
+        assert!(matches!(ask(&ascending.replace("false", "true")), Recovery::Unclear(_)));
         let full: Vec<String> = (0..100).map(|_| job("other", "\"q\"", 50)).collect();
-        assert!(matches!(ask(&list(&full).replace(",\"has_more\":false", "")), Found::Unclear(_)));
+        assert!(matches!(
+            ask(&list(&full).replace(",\"has_more\":false", "")),
+            Recovery::Unclear(_)
+        ));
         let shortly_before = list(&[job("new", "\"p\"", 120)]);
-        assert!(matches!(ask(&shortly_before), Found::Unclear(_)));
+        assert!(matches!(ask(&shortly_before), Recovery::Unclear(_)));
         let future = list(&[format!(r#"{{"id":"a","prompt":"p","created_at":{}}}"#, NOW + 86_400)]);
-        assert!(matches!(ask(&future), Found::Unclear(_)));
+        assert!(matches!(ask(&future), Recovery::Unclear(_)));
         let nameless = list(&[format!(r#"{{"prompt":"p","created_at":{NOW}}}"#)]);
-        assert!(matches!(ask(&nameless), Found::Unclear(_)));
+        assert!(matches!(ask(&nameless), Recovery::Unclear(_)));
     }
 
     #[test]
     fn times_in_milliseconds_and_prompts_that_were_trimmed_are_understood() {
         let milliseconds =
             |age: u64| format!(r#"{{"id":"a","prompt":"p","created_at":{}}}"#, (NOW - age) * 1000);
-        assert_eq!(ask(&list(&[milliseconds(50)])), Found::Job("a".into()));
-        assert_eq!(ask(&list(&[milliseconds(86_400)])), Found::None);
+        assert_eq!(ask(&list(&[milliseconds(50)])), Recovery::Job("a".into()));
+        assert_eq!(ask(&list(&[milliseconds(86_400)])), Recovery::None);
         let ask_for = |prompt: &str, listed: &str| {
             search(&list(&[job("a", listed, 50)]), prompt, at(NOW - 100), at(NOW), at(NOW))
         };
-        assert_eq!(ask_for("a  prompt \n", "\"a prompt\""), Found::Job("a".into()));
-        assert!(matches!(ask_for("a long prompt", "\"a long...\""), Found::Unclear(_)));
+        assert_eq!(ask_for("a  prompt \n", "\"a prompt\""), Recovery::Job("a".into()));
+        assert!(matches!(ask_for("a long prompt", "\"a long...\""), Recovery::Unclear(_)));
     }
 }

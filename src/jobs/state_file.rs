@@ -51,7 +51,7 @@ impl StateFile {
     /// Opens or creates a state file, locks it and reads it.
     ///
     /// # Errors
-    /// [`Error::Locked`] if another run holds it; [`Error::Invalid`] if it is not a state file, or its directory does
+    /// [`Error::StateLocked`] if another run holds it; [`Error::Invalid`] if it is not a state file, or its directory does
     /// not exist; [`Error::File`] if it cannot be read and written.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let shown = path.display();
@@ -76,7 +76,7 @@ impl StateFile {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(Error::Locked { path: path.to_owned() });
+                return Err(Error::StateLocked { path: path.to_owned() });
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }

@@ -25,7 +25,7 @@ pub(crate) fn submit_with(http: &Http, extension: &Extension, key: &str) -> Resu
             Err(Error::Api(error))
                 if error.status == 415 && extension.encoding == Encoding::Auto =>
             {
-                (http.report)(&Event::FormInstead);
+                (http.report)(&Event::EncodingSwitched);
             }
             result => return result,
         }
@@ -46,7 +46,7 @@ fn post(http: &Http, body: Body<'_>, idempotency_key: &str) -> Result<Job, Error
     match Job::parse(text.body.as_str()) {
         Some(job) => Ok(job.with_poll_after(poll_after)),
         None => {
-            let start = shorten(&http.settings().hide_secrets(text.body));
+            let start = shorten(&http.settings().redact(text.body));
             Err(http.cut(&request, format!("the answer names no job: '{start}'")))
         }
     }

@@ -7,7 +7,7 @@ use crate::api::event::Event;
 use crate::api::extension::Extension;
 use crate::api::job::Job;
 use crate::http::Http;
-use crate::jobs::recovery::{self, Found};
+use crate::jobs::recovery::{self, Recovery};
 use crate::jobs::state_file::{self, Record, StateFile};
 use crate::jobs::submit::submit_with;
 use crate::random;
@@ -52,7 +52,7 @@ pub(crate) fn submit_once(
             keep(http, state, Record { id: Some(job.id().to_owned()), ..record });
             Ok(job)
         }
-        Err(error @ Error::Unknown { .. }) => Err(error),
+        Err(error @ Error::UnknownOutcome { .. }) => Err(error),
         Err(error) => {
             // There is no job, unless an earlier run made one that the server does not list yet, or one with this
             // key is on its way (409). Should this not reach the disk, the next run asks the server.
@@ -74,10 +74,10 @@ fn recover(
     state: &StateFile,
 ) -> Result<Option<String>, Error> {
     match recovery::find(http, &extension.prompt(), record.since)? {
-        Found::Job(id) => Ok(Some(id)),
-        Found::None => Ok(None),
-        Found::Unclear(why) => {
-            Err(Error::Undecided { why, list_url: http.list_url(), path: state.path().to_owned() })
+        Recovery::Job(id) => Ok(Some(id)),
+        Recovery::None => Ok(None),
+        Recovery::Unclear(why) => {
+            Err(Error::Unresolved { why, list_url: http.list_url(), path: state.path().to_owned() })
         }
     }
 }
@@ -86,6 +86,6 @@ fn recover(
 fn keep(http: &Http, state: &mut StateFile, record: Record) {
     let id = record.id.clone().unwrap_or_default();
     if let Err(why) = state.note(record) {
-        (http.report)(&Event::NotKept { id: &id, why: &why });
+        (http.report)(&Event::StateNotSaved { id: &id, why: &why });
     }
 }

@@ -12,7 +12,7 @@ use crate::api::job::Job;
 use crate::api::job::Status;
 use crate::http::request::Request;
 use crate::http::retry::Outcome;
-use crate::http::{Http, Text};
+use crate::http::{Http, TextResponse};
 use crate::random;
 use crate::settings::Settings;
 use crate::url::segment;
@@ -50,18 +50,18 @@ pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error
     let start = Instant::now();
     let deadline = start + rules.timeout.min(Settings::LONGEST);
     let path = format!("/videos/{}", segment(job.id()));
-    let mut pauses = Pauses::new(rules.poll_interval);
+    let mut pauses = PollIntervals::new(rules.poll_interval);
     let mut asked = job.poll_after();
     (http.report)(&Event::Status { job: &job, elapsed: Duration::ZERO });
     loop {
         match job.status() {
             Status::Completed => return Ok(job),
-            Status::Failed => return Err(Error::Failed(Box::new(job))),
+            Status::Failed => return Err(Error::JobFailed(Box::new(job))),
             Status::Pending => {}
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Error::Pending { job: Box::new(job), waited: rules.timeout });
+            return Err(Error::WaitTimeout { job: Box::new(job), waited: rules.timeout });
         }
         thread::sleep(pauses.next(asked, random::fraction()).min(left));
         asked = match poll(http, &path, &job, deadline) {
@@ -99,7 +99,12 @@ fn poll(
 }
 
 /// The job with this id as an answer shows it.
-pub(crate) fn seen(http: &Http, request: &Request<'_>, text: Text, id: &str) -> Result<Job, Error> {
+pub(crate) fn seen(
+    http: &Http,
+    request: &Request<'_>,
+    text: TextResponse,
+    id: &str,
+) -> Result<Job, Error> {
     let poll_after = text.head.poll_after();
     match Job::parse_as(text.body, id) {
         Some(job) => Ok(job.with_poll_after(poll_after)),
@@ -111,18 +116,18 @@ pub(crate) fn seen(http: &Http, request: &Request<'_>, text: Text, id: &str) -> 
 fn passes(why: &Error) -> bool {
     match why {
         Error::Api(api) => !matches!(api.status, 401 | 403 | 404),
-        Error::Connect { .. } | Error::Cut { .. } | Error::Redirect { .. } => true,
+        Error::Connect { .. } | Error::NoResponse { .. } | Error::Redirect { .. } => true,
         _ => false,
     }
 }
 
 /// The pauses between looks.
-pub(crate) struct Pauses {
+pub(crate) struct PollIntervals {
     fixed: Option<Duration>,
     grown: Duration,
 }
 
-impl Pauses {
+impl PollIntervals {
     pub(crate) fn new(fixed: Option<Duration>) -> Self {
         Self { fixed, grown: FIRST_PAUSE }
     }
@@ -148,14 +153,14 @@ mod tests {
 
     #[test]
     fn pauses_grow_by_half_up_to_15_seconds() {
-        let mut pauses = Pauses::new(None);
+        let mut pauses = PollIntervals::new(None);
         let millis: Vec<u128> = (0..9).map(|_| pauses.next(None, 0.0).as_millis()).collect();
         assert_eq!(millis, [1000, 1500, 2250, 3375, 5062, 7593, 11390, 15000, 15000]);
     }
 
     #[test]
     fn the_servers_wish_comes_first_and_has_bounds() {
-        let mut pauses = Pauses::new(Some(Duration::from_secs(5)));
+        let mut pauses = PollIntervals::new(Some(Duration::from_secs(5)));
         let mut millis =
             |asked: Option<u64>| pauses.next(asked.map(Duration::from_millis), 0.0).as_millis();
         assert_eq!(
@@ -166,6 +171,6 @@ mod tests {
 
     #[test]
     fn jitter_adds_up_to_a_tenth() {
-        assert_eq!(Pauses::new(None).next(None, 1.0), Duration::from_millis(1100));
+        assert_eq!(PollIntervals::new(None).next(None, 1.0), Duration::from_millis(1100));
     }
 }

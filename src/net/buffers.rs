@@ -3,7 +3,7 @@
 
 use ureq::unversioned::transport;
 
-use crate::net::pages::Pages;
+use crate::net::pages::PageBuffer;
 
 /// Bytes that move at once, each way, through ureq.
 pub(crate) const BUFFER: usize = 64 * 1024;
@@ -19,7 +19,7 @@ const SCRATCH: usize = 16 * 1024;
 #[derive(Default)]
 pub(crate) struct Buffers {
     /// The output, then the input: one piece is large enough to come from the kernel.
-    memory: Option<Pages>,
+    memory: Option<PageBuffer>,
     /// What of the input has been read, and not been used yet.
     start: usize,
     end: usize,
@@ -29,7 +29,7 @@ pub(crate) struct Buffers {
 
 impl Buffers {
     fn halves(&mut self) -> (&mut [u8], &mut [u8]) {
-        let memory = self.memory.get_or_insert_with(|| Pages::new(BUFFER + INPUT + SCRATCH));
+        let memory = self.memory.get_or_insert_with(|| PageBuffer::new(BUFFER + INPUT + SCRATCH));
         memory.bytes_mut().split_at_mut(BUFFER)
     }
 }

@@ -14,40 +14,40 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, NextTimeout, Transport, TransportAdapter, time,
 };
 
-use crate::api::event::{Event, Phases, Report};
-use crate::net::connect_error::NoConnection;
-use crate::net::direct_read::Way;
+use crate::api::event::{ConnectTimings, Event, Report};
+use crate::net::connect_error::ConnectError;
+use crate::net::direct_read::DirectTransport;
 use crate::net::dns;
 use crate::net::proxy_handshake::{connect, is_about_address, socks5};
 use crate::net::routes::{Routes, host_and_port};
-use crate::net::tcp::Tcp;
-use crate::net::tls::{Secure, Tls};
+use crate::net::tcp::TcpTransport;
+use crate::net::tls::{TlsConfig, TlsTransport};
 use crate::net::tls_errors::{self, tls_error};
-use crate::net::tracker::Wire;
+use crate::net::tracker::Tracker;
 use crate::settings::Family;
 use crate::settings::Settings;
 use crate::settings::proxy::{Kind, Proxy, place};
 
 /// Opens connections.
-pub(crate) struct Dial {
+pub(crate) struct ServerConnector {
     routes: Arc<Routes>,
-    tls: Tls,
+    tls: TlsConfig,
     family: Option<Family>,
     timeout: Duration,
-    wire: Arc<Wire>,
+    wire: Arc<Tracker>,
     report: Report,
 }
 
-impl Dial {
+impl ServerConnector {
     pub(crate) fn new(
         settings: &Settings,
         routes: Arc<Routes>,
-        wire: Arc<Wire>,
+        wire: Arc<Tracker>,
         report: Report,
     ) -> Self {
         Self {
             routes,
-            tls: Tls::new(settings),
+            tls: TlsConfig::new(settings),
             family: settings.family,
             timeout: settings.connect_timeout,
             wire,
@@ -56,8 +56,8 @@ impl Dial {
     }
 }
 
-impl Connector for Dial {
-    type Out = Box<dyn Way>;
+impl Connector for ServerConnector {
+    type Out = Box<dyn DirectTransport>;
 
     fn connect(
         &self,
@@ -72,22 +72,22 @@ impl Connector for Dial {
             until: Instant::now() + within,
             address: None,
             tls: None,
-            took: Phases::default(),
+            took: ConnectTimings::default(),
         };
         call.connection().map(Some).map_err(|reason| ureq::Error::Other(reason.into()))
     }
 }
 
 // ureq asks for it, and nobody reads it.
-impl fmt::Debug for Dial {
+impl fmt::Debug for ServerConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Dial")
+        f.write_str("ServerConnector")
     }
 }
 
 /// One connection being made.
 struct Call<'a> {
-    dial: &'a Dial,
+    dial: &'a ServerConnector,
     details: &'a ConnectionDetails<'a>,
     /// The time for all of it.
     within: Duration,
@@ -96,11 +96,11 @@ struct Call<'a> {
     address: Option<SocketAddr>,
     /// The version of the last handshake.
     tls: Option<&'static str>,
-    took: Phases,
+    took: ConnectTimings,
 }
 
 impl Call<'_> {
-    fn connection(mut self) -> Result<Box<dyn Way>, NoConnection> {
+    fn connection(mut self) -> Result<Box<dyn DirectTransport>, ConnectError> {
         let (host, port) = host_and_port(self.details.uri);
         let proxy = self.dial.routes.proxy(self.details.uri);
         let mut way = match proxy {
@@ -135,7 +135,7 @@ impl Call<'_> {
         Ok(way)
     }
 
-    fn look_up(&mut self, host: &str, port: u16) -> Result<Vec<SocketAddr>, NoConnection> {
+    fn look_up(&mut self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let start = Instant::now();
         let found = dns::look_up(host, port, self.dial.family, self.left());
         self.took.lookup += start.elapsed();
@@ -143,16 +143,16 @@ impl Call<'_> {
     }
 
     /// A connection to the first address that takes one. Each but the last has half of the time that is left.
-    fn tcp(&mut self, addresses: &[SocketAddr]) -> Result<Box<dyn Way>, NoConnection> {
+    fn tcp(&mut self, addresses: &[SocketAddr]) -> Result<Box<dyn DirectTransport>, ConnectError> {
         let start = Instant::now();
-        let mut reason = NoConnection::other("there is no address to connect to");
+        let mut reason = ConnectError::other("there is no address to connect to");
         for (address, further) in addresses.iter().zip((0..addresses.len()).rev()) {
             let left = self.left();
             if left.is_zero() {
-                return Err(NoConnection::other(self.too_long("connecting took")));
+                return Err(ConnectError::other(self.too_long("connecting took")));
             }
             let share = if further == 0 { left } else { left / 2 };
-            match Tcp::connect(*address, share) {
+            match TcpTransport::connect(*address, share) {
                 Ok(tcp) => {
                     self.took.connect += start.elapsed();
                     self.address = Some(*address);
@@ -160,7 +160,7 @@ impl Call<'_> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && further > 0 => {
                     let millis = share.as_millis();
-                    reason = NoConnection::other(format!("no answer within {millis} ms"));
+                    reason = ConnectError::other(format!("no answer within {millis} ms"));
                 }
                 Err(error) => reason = self.explain(error.into(), "connecting took"),
             }
@@ -169,9 +169,13 @@ impl Call<'_> {
         Err(reason)
     }
 
-    fn encrypt(&mut self, host: &str, way: Box<dyn Way>) -> Result<Box<dyn Way>, NoConnection> {
+    fn encrypt(
+        &mut self,
+        host: &str,
+        way: Box<dyn DirectTransport>,
+    ) -> Result<Box<dyn DirectTransport>, ConnectError> {
         let stream = self.adapt(way);
-        match Secure::new(&self.dial.tls, host, stream) {
+        match TlsTransport::new(&self.dial.tls, host, stream) {
             Ok(secure) => {
                 self.tls = Some(secure.version());
                 Ok(Box::new(secure))
@@ -186,7 +190,7 @@ impl Call<'_> {
         proxy: &Proxy,
         host: &str,
         port: u16,
-    ) -> Result<Box<dyn Way>, NoConnection> {
+    ) -> Result<Box<dyn DirectTransport>, ConnectError> {
         // For SOCKS, one after the other: `None` is the name itself.
         let mut targets = vec![None];
         let is_local = match proxy.kind {
@@ -198,7 +202,7 @@ impl Call<'_> {
             let found = self.look_up(host, port)?;
             targets = found.into_iter().map(Some).collect();
         }
-        let at_proxy = |reason: NoConnection| reason.at_proxy(proxy);
+        let at_proxy = |reason: ConnectError| reason.at_proxy(proxy);
         let addresses = self.look_up(&proxy.host, proxy.port).map_err(at_proxy)?;
         let error = loop {
             let target = targets.remove(0);
@@ -211,7 +215,7 @@ impl Call<'_> {
                 Kind::Http | Kind::Https if self.details.needs_tls() => {
                     connect(&mut stream, &place(host, port), proxy)
                 }
-                // The proxy reads the request itself: see `Absolute`.
+                // The proxy reads the request itself: see `AbsoluteForm`.
                 Kind::Http | Kind::Https => return Ok(stream.into_inner()),
             };
             match asked {
@@ -232,7 +236,7 @@ impl Call<'_> {
         &mut self,
         proxy: &Proxy,
         addresses: &[SocketAddr],
-    ) -> Result<Box<dyn Way>, NoConnection> {
+    ) -> Result<Box<dyn DirectTransport>, ConnectError> {
         let tcp = self.tcp(addresses)?;
         match proxy.kind {
             Kind::Https => self.encrypt(&proxy.host, tcp),
@@ -254,7 +258,7 @@ impl Call<'_> {
     }
 
     /// A connection to talk to a proxy or shake hands over, no longer than there is time for connecting.
-    fn adapt(&self, way: Box<dyn Way>) -> TransportAdapter<Box<dyn Way>> {
+    fn adapt(&self, way: Box<dyn DirectTransport>) -> TransportAdapter<Box<dyn DirectTransport>> {
         let mut stream = TransportAdapter::new(way, Arc::clone(&self.details.current_time));
         stream.set_timeout(self.limit(self.left()));
         stream
@@ -265,7 +269,7 @@ impl Call<'_> {
     }
 
     /// What went wrong on the way. `slow`: what took too long, if it was that.
-    fn explain(&self, error: ureq::Error, slow: &str) -> NoConnection {
+    fn explain(&self, error: ureq::Error, slow: &str) -> ConnectError {
         let why = match error {
             ureq::Error::Timeout(_) => self.too_long(slow),
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
@@ -274,7 +278,7 @@ impl Call<'_> {
             ureq::Error::Io(error) => match tls_error(&error) {
                 Some(error) => return tls_errors::explain(error),
                 None => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-                    Some(reason) => return NoConnection::clone(reason),
+                    Some(reason) => return ConnectError::clone(reason),
                     None if error.kind() == io::ErrorKind::UnexpectedEof => {
                         "the connection was closed in the handshake".to_owned()
                     }
@@ -283,12 +287,12 @@ impl Call<'_> {
             },
             error => error.to_string(),
         };
-        NoConnection::other(why)
+        ConnectError::other(why)
     }
 }
 
 /// A connection through a proxy. That it is encrypted as far as the proxy says nothing about the way beyond.
-struct Tunnel(Box<dyn Way>);
+struct Tunnel(Box<dyn DirectTransport>);
 
 impl fmt::Debug for Tunnel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -314,7 +318,7 @@ impl Transport for Tunnel {
     }
 }
 
-impl Way for Tunnel {
+impl DirectTransport for Tunnel {
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
         self.0.read(room, timeout)
     }

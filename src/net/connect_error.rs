@@ -8,17 +8,17 @@ use crate::settings::proxy::Proxy;
 /// `downcast_ref`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct NoConnection {
+pub struct ConnectError {
     /// The reason in words: one line, lower case, without a full stop.
     pub why: String,
     /// The kind of reason.
-    pub obstacle: Obstacle,
+    pub kind: ConnectErrorKind,
 }
 
 /// The kinds of reason that call for different remedies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Obstacle {
+pub enum ConnectErrorKind {
     /// The server's certificate is not valid yet or not any more, by the clock of this machine.
     Clock,
     /// Nobody who is trusted has signed the server's certificate.
@@ -37,13 +37,13 @@ pub enum Obstacle {
     Other,
 }
 
-impl NoConnection {
-    pub(crate) fn new(obstacle: Obstacle, why: impl Into<String>) -> Self {
-        Self { why: why.into(), obstacle }
+impl ConnectError {
+    pub(crate) fn new(kind: ConnectErrorKind, why: impl Into<String>) -> Self {
+        Self { why: why.into(), kind }
     }
 
     pub(crate) fn other(why: impl Into<String>) -> Self {
-        Self::new(Obstacle::Other, why)
+        Self::new(ConnectErrorKind::Other, why)
     }
 
     /// The same on the way to a proxy.
@@ -54,17 +54,17 @@ impl NoConnection {
 
     /// The same at a server that a proxy leads to: that there is no TLS is not mended with another URL.
     pub(crate) fn behind_proxy(self) -> Self {
-        match self.obstacle {
-            Obstacle::NoTls => Self::other(self.why),
+        match self.kind {
+            ConnectErrorKind::NoTls => Self::other(self.why),
             _ => self,
         }
     }
 }
 
-impl fmt::Display for NoConnection {
+impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
     }
 }
 
-impl std::error::Error for NoConnection {}
+impl std::error::Error for ConnectError {}

@@ -12,7 +12,7 @@ use ureq::unversioned::transport::{self, NextTimeout, Transport};
 use crate::net::buffers::Buffers;
 
 /// A connection that can be read past its buffers, too.
-pub(crate) trait Way: Transport {
+pub(crate) trait DirectTransport: Transport {
     /// Reads what has come, or waits for it. `0`: the end.
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error>;
 }
@@ -30,7 +30,7 @@ enum Source {
 }
 
 impl Content {
-    /// `length` in bytes. The tap is to know of it: [`Wire::transfer`](crate::net::tracker::Wire::transfer).
+    /// `length` in bytes. The tap is to know of it: [`Tracker::transfer`](crate::net::tracker::Tracker::transfer).
     pub(crate) fn new(reader: BodyReader<'static>, length: u64) -> Self {
         Self { source: Source::Buffered(reader), left: length }
     }
@@ -71,7 +71,7 @@ impl Read for Content {
 
 /// What ureq gets in place of input, and passes on as an error: the connection itself.
 pub(crate) struct Handover {
-    pub(crate) way: Box<dyn Way>,
+    pub(crate) way: Box<dyn DirectTransport>,
     pub(crate) timeout: NextTimeout,
 }
 
@@ -121,9 +121,9 @@ pub(crate) fn not_the_end(error: ureq::Error) -> ureq::Error {
 
 /// Stands where a connection was: nothing comes, and nothing goes.
 #[derive(Default)]
-pub(crate) struct Gone(Buffers);
+pub(crate) struct ClosedTransport(Buffers);
 
-impl Transport for Gone {
+impl Transport for ClosedTransport {
     fn buffers(&mut self) -> &mut dyn transport::Buffers {
         &mut self.0
     }
@@ -141,15 +141,15 @@ impl Transport for Gone {
     }
 }
 
-impl Way for Gone {
+impl DirectTransport for ClosedTransport {
     fn read(&mut self, _: &mut [u8], _: NextTimeout) -> Result<usize, ureq::Error> {
         Ok(0)
     }
 }
 
-impl fmt::Debug for Gone {
+impl fmt::Debug for ClosedTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gone")
+        f.write_str("ClosedTransport")
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
         }
     }
 
-    impl Way for Pieces {
+    impl DirectTransport for Pieces {
         fn read(&mut self, room: &mut [u8], _: NextTimeout) -> Result<usize, ureq::Error> {
             if self.pieces.is_empty() {
                 return Ok(0);

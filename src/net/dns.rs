@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 
-use crate::net::connect_error::{NoConnection, Obstacle};
+use crate::net::connect_error::{ConnectError, ConnectErrorKind};
 use crate::settings::Family;
 
 /// Once one family has an address that can be reached, the other has this long: enough for a name server that
@@ -32,7 +32,7 @@ pub(crate) fn look_up(
     port: u16,
     wanted: Option<Family>,
     limit: Duration,
-) -> Result<Vec<SocketAddr>, NoConnection> {
+) -> Result<Vec<SocketAddr>, ConnectError> {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let known = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
@@ -45,7 +45,7 @@ pub(crate) fn look_up(
     let fitting = known.into_iter().filter(|it| Family::fits(wanted, *it));
     let found: Vec<_> = fitting.map(|it| SocketAddr::new(it, port)).collect();
     match found.is_empty() {
-        true => Err(NoConnection::other("the address is of the other family")),
+        true => Err(ConnectError::other("the address is of the other family")),
         false => Ok(found),
     }
 }
@@ -55,7 +55,7 @@ fn resolve(
     port: u16,
     wanted: Option<Family>,
     limit: Duration,
-) -> Result<Vec<SocketAddr>, NoConnection> {
+) -> Result<Vec<SocketAddr>, ConnectError> {
     let (sender, receiver) = mpsc::channel();
     let families = [Family::V6, Family::V4];
     for family in families.into_iter().filter(|it| wanted.is_none_or(|wanted| wanted == *it)) {
@@ -63,7 +63,7 @@ fn resolve(
         // A lookup cannot be interrupted: past the limit its thread is left to end with the process.
         thread::Builder::new()
             .spawn(move || sender.send((family, addresses(&host, family))))
-            .map_err(|error| NoConnection::other(format!("the name lookup failed: {error}")))?;
+            .map_err(|error| ConnectError::other(format!("the name lookup failed: {error}")))?;
     }
     drop(sender);
     let start = Instant::now();
@@ -130,11 +130,11 @@ fn is_missing(error: &LookupError) -> bool {
     matches!(error.kind(), LookupErrorKind::NoName | LookupErrorKind::NoData)
 }
 
-fn failure(what: &str) -> NoConnection {
+fn failure(what: &str) -> ConnectError {
     match Path::new(RESOLVER).exists() {
-        true => NoConnection::other(format!("the name lookup {what}")),
-        false => NoConnection::new(
-            Obstacle::NoNameServer,
+        true => ConnectError::other(format!("the name lookup {what}")),
+        false => ConnectError::new(
+            ConnectErrorKind::NoNameServer,
             format!("the name lookup {what}; there is no {RESOLVER} here"),
         ),
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 
-use crate::net::connect_error::{NoConnection, Obstacle};
+use crate::net::connect_error::{ConnectError, ConnectErrorKind};
 use crate::settings::proxy::{Credentials, Proxy};
 
 /// The most of an answer to CONNECT that is read, in bytes.
@@ -36,7 +36,7 @@ pub(crate) fn connect(
         Some(407) => Err(io::Error::other(credentials_wanted(proxy))),
         Some(status) => {
             let why = format!("it refused to connect (HTTP {status})");
-            Err(io::Error::other(NoConnection::other(why)))
+            Err(io::Error::other(ConnectError::other(why)))
         }
         None => Err(refusal("it does not speak HTTP")),
     }
@@ -62,12 +62,12 @@ pub(crate) fn is_informational(head: &[u8]) -> bool {
 }
 
 /// What 407 means.
-pub(crate) fn credentials_wanted(proxy: &Proxy) -> NoConnection {
+pub(crate) fn credentials_wanted(proxy: &Proxy) -> ConnectError {
     let why = match proxy.credentials {
         Some(_) => "it does not accept the user and the password",
         None => "it asks for a user and a password",
     };
-    NoConnection::new(Obstacle::ProxyCredentials, why)
+    ConnectError::new(ConnectErrorKind::ProxyCredentials, why)
 }
 
 /// Whether the proxy could not reach this address, and another one may do.
@@ -115,7 +115,7 @@ pub(crate) fn socks5(
     match reply {
         0 if why.is_empty() => {}
         1 | 3..=6 | 8 => {
-            let reason = NoConnection::other(why);
+            let reason = ConnectError::other(why);
             return Err(io::Error::new(ErrorKind::HostUnreachable, reason));
         }
         _ => return Err(refusal(why)),
@@ -174,18 +174,18 @@ fn read<const N: usize>(stream: &mut impl Read) -> io::Result<[u8; N]> {
 }
 
 fn refusal(why: &str) -> io::Error {
-    io::Error::other(NoConnection::other(why))
+    io::Error::other(ConnectError::other(why))
 }
 
 /// How a request to a server of plain http goes through an HTTP proxy: with the server in the request line, and with
 /// the credentials for the proxy. Debug output hides those.
-pub(crate) struct Absolute {
+pub(crate) struct AbsoluteForm {
     /// `http://host:port`
     origin: String,
     authorization: Option<String>,
 }
 
-impl Absolute {
+impl AbsoluteForm {
     /// For a server at `authority`, which is `host:port` or a host alone.
     pub(crate) fn new(authority: &str, proxy: &Proxy) -> Self {
         Self { origin: format!("http://{authority}"), authorization: proxy.authorization() }
@@ -212,9 +212,9 @@ impl Absolute {
     }
 }
 
-impl fmt::Debug for Absolute {
+impl fmt::Debug for AbsoluteForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Absolute({})", self.origin)
+        write!(f, "AbsoluteForm({})", self.origin)
     }
 }
 
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_request_for_a_proxy_names_the_server() {
         let head = b"POST /v1/videos HTTP/1.1\r\nhost: a.example:8080\r\n\r\n{}";
-        let form = |proxy| Absolute::new("a.example:8080", &Proxy::new(proxy).unwrap());
+        let form = |proxy| AbsoluteForm::new("a.example:8080", &Proxy::new(proxy).unwrap());
         let rewritten = |proxy| String::from_utf8(form(proxy).rewrite(head)).unwrap();
         assert_eq!(
             rewritten("h"),
@@ -370,6 +370,6 @@ mod tests {
             "POST http://a.example:8080/v1/videos HTTP/1.1\r\nProxy-Authorization: Basic dTpw\r\n\
              host: a.example:8080\r\n\r\n{}"
         );
-        assert_eq!(format!("{:?}", form("u:p@h")), "Absolute(http://a.example:8080)");
+        assert_eq!(format!("{:?}", form("u:p@h")), "AbsoluteForm(http://a.example:8080)");
     }
 }

@@ -7,7 +7,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::net::proxy_handshake::Absolute;
+use crate::net::proxy_handshake::AbsoluteForm;
 use crate::settings::Settings;
 use crate::settings::proxy::{Kind, Proxies, Proxy};
 
@@ -28,20 +28,20 @@ impl Routes {
     }
 
     /// The form that a request has to have on its way to a URL, if it goes through a proxy that reads it.
-    pub(crate) fn absolute(&self, uri: &Uri) -> Option<Absolute> {
+    pub(crate) fn absolute(&self, uri: &Uri) -> Option<AbsoluteForm> {
         let proxy = self.proxy(uri).filter(|_| !is_https(uri))?;
         match proxy.kind {
-            Kind::Http | Kind::Https => Some(Absolute::new(uri.authority()?.as_str(), proxy)),
+            Kind::Http | Kind::Https => Some(AbsoluteForm::new(uri.authority()?.as_str(), proxy)),
             Kind::Socks5 | Kind::Socks5h => None,
         }
     }
 }
 
-/// ureq looks a host up before it asks for a connection, even where one is open. `Dial` does that when it has to,
+/// ureq looks a host up before it asks for a connection, even where one is open. `ServerConnector` does that when it has to,
 /// and finds here that nothing is known yet.
-pub(crate) struct NotYet;
+pub(crate) struct NoResolver;
 
-impl Resolver for NotYet {
+impl Resolver for NoResolver {
     fn resolve(
         &self,
         _: &Uri,
@@ -52,9 +52,9 @@ impl Resolver for NotYet {
     }
 }
 
-impl fmt::Debug for NotYet {
+impl fmt::Debug for NoResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NotYet")
+        f.write_str("NoResolver")
     }
 }
 

@@ -10,12 +10,12 @@ use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport};
 
 use crate::net::buffers::BUFFER;
 use crate::net::buffers::Buffers;
-use crate::net::direct_read::Way;
+use crate::net::direct_read::DirectTransport;
 
 /// The shortest wait that a socket takes.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-pub(crate) struct Tcp {
+pub(crate) struct TcpTransport {
     socket: Socket,
     buffers: Buffers,
     /// A write failed. Whatever is written from then on goes nowhere, without another error: TLS would not read before
@@ -23,7 +23,7 @@ pub(crate) struct Tcp {
     broken: bool,
 }
 
-impl Tcp {
+impl TcpTransport {
     pub(crate) fn connect(address: SocketAddr, within: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, within.max(SHORTEST))?;
         stream.set_nodelay(true)?;
@@ -35,13 +35,13 @@ impl Tcp {
     }
 }
 
-impl Way for Tcp {
+impl DirectTransport for TcpTransport {
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
         self.socket.read(room, timeout)
     }
 }
 
-impl Transport for Tcp {
+impl Transport for TcpTransport {
     fn buffers(&mut self) -> &mut dyn transport::Buffers {
         &mut self.buffers
     }
@@ -163,8 +163,8 @@ fn told(error: io::Error, timeout: NextTimeout) -> ureq::Error {
     }
 }
 
-impl fmt::Debug for Tcp {
+impl fmt::Debug for TcpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tcp")
+        f.write_str("TcpTransport")
     }
 }

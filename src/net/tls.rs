@@ -14,20 +14,20 @@ use rustls::sign::SingleCertAndKey;
 use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport, TransportAdapter};
 
 use crate::net::buffers::Buffers;
-use crate::net::direct_read::Way;
+use crate::net::direct_read::DirectTransport;
 use crate::net::tls_errors::tls_error;
 use crate::settings::Settings;
 use crate::settings::certificates::ClientCertificate;
 use crate::settings::certificates::Roots;
 
 /// What every handshake of a client starts from, made for the first one.
-pub(crate) struct Tls {
+pub(crate) struct TlsConfig {
     roots: Option<Roots>,
     own: Option<ClientCertificate>,
     config: OnceLock<Arc<ClientConfig>>,
 }
 
-impl Tls {
+impl TlsConfig {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             roots: settings.roots.clone(),
@@ -64,20 +64,20 @@ pub(crate) fn config(
 }
 
 /// An encrypted connection.
-pub(crate) struct Secure {
+pub(crate) struct TlsTransport {
     buffers: Buffers,
     session: Session,
 }
 
-impl Secure {
+impl TlsTransport {
     /// Shakes hands with `host`, within the time that `stream` has.
     ///
     /// # Errors
     /// An [`io::Error`] that holds a [`rustls::Error`] or is the connection's own.
     pub(crate) fn new(
-        tls: &Tls,
+        tls: &TlsConfig,
         host: &str,
-        mut stream: TransportAdapter<Box<dyn Way>>,
+        mut stream: TransportAdapter<Box<dyn DirectTransport>>,
     ) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let mut tls = tls
@@ -103,14 +103,14 @@ impl Secure {
     }
 }
 
-impl Way for Secure {
+impl DirectTransport for TlsTransport {
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
         self.session.stream.set_timeout(timeout);
         Ok(self.session.read(room)?)
     }
 }
 
-impl Transport for Secure {
+impl Transport for TlsTransport {
     fn buffers(&mut self) -> &mut dyn transport::Buffers {
         &mut self.buffers
     }
@@ -139,7 +139,7 @@ impl Transport for Secure {
 /// What was agreed on, and the connection below.
 struct Session {
     tls: ClientConnection,
-    stream: TransportAdapter<Box<dyn Way>>,
+    stream: TransportAdapter<Box<dyn DirectTransport>>,
     /// What ended the session, not told yet.
     failure: Option<rustls::Error>,
 }
@@ -192,8 +192,8 @@ impl Session {
     }
 }
 
-impl fmt::Debug for Secure {
+impl fmt::Debug for TlsTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secure")
+        f.write_str("TlsTransport")
     }
 }

@@ -5,39 +5,40 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::{AlertDescription, CertificateError};
 
-use crate::net::connect_error::{NoConnection, Obstacle};
+use crate::net::connect_error::{ConnectError, ConnectErrorKind};
 use crate::text::shorten;
 
 /// The last second that an X.509 certificate and an HTTP date can name, in the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
 /// What a failed handshake means.
-pub(crate) fn explain(error: &rustls::Error) -> NoConnection {
-    let because = |obstacle, why: String| NoConnection::new(obstacle, why);
+pub(crate) fn explain(error: &rustls::Error) -> ConnectError {
+    let because = |kind, why: String| ConnectError::new(kind, why);
     match error {
         rustls::Error::InvalidCertificate(error) => certificate(error),
         rustls::Error::InvalidMessage(_) => {
-            because(Obstacle::NoTls, "the server does not speak TLS there".to_owned())
+            because(ConnectErrorKind::NoTls, "the server does not speak TLS there".to_owned())
         }
         rustls::Error::AlertReceived(alert) if is_about_certificate(*alert) => because(
-            Obstacle::ClientCertificate,
+            ConnectErrorKind::ClientCertificate,
             format!("the server does not accept the client certificate, or wants one ({alert:?})"),
         ),
-        rustls::Error::AlertReceived(alert) => {
-            because(Obstacle::Other, format!("the server refused the TLS handshake ({alert:?})"))
-        }
+        rustls::Error::AlertReceived(alert) => because(
+            ConnectErrorKind::Other,
+            format!("the server refused the TLS handshake ({alert:?})"),
+        ),
         error => because(
-            Obstacle::Other,
+            ConnectErrorKind::Other,
             format!("the TLS handshake failed: {}", shorten(&error.to_string())),
         ),
     }
 }
 
-fn certificate(error: &CertificateError) -> NoConnection {
+fn certificate(error: &CertificateError) -> ConnectError {
     use CertificateError::{
         BadSignature, ExpiredContext, NotValidForNameContext, NotValidYetContext, UnknownIssuer,
     };
-    let (obstacle, why) = match error {
+    let (kind, why) = match error {
         NotValidForNameContext { expected, presented } => {
             // They come as `DnsName("a.example")`.
             let names: Vec<&str> =
@@ -50,35 +51,35 @@ fn certificate(error: &CertificateError) -> NoConnection {
                 "the server's certificate is not for {} but for {names}",
                 expected.to_str()
             );
-            (Obstacle::Other, why)
+            (ConnectErrorKind::Other, why)
         }
         NotValidYetContext { not_before, .. } => {
             let from = date(not_before.as_secs());
             let why = format!("the server's certificate is not valid before {from}");
-            (Obstacle::Clock, why)
+            (ConnectErrorKind::Clock, why)
         }
         ExpiredContext { not_after, .. } => {
             let until = date(not_after.as_secs());
-            (Obstacle::Clock, format!("the server's certificate expired on {until}"))
+            (ConnectErrorKind::Clock, format!("the server's certificate expired on {until}"))
         }
         UnknownIssuer => (
-            Obstacle::Issuer,
+            ConnectErrorKind::Issuer,
             "nobody who is trusted here has signed the server's certificate".to_owned(),
         ),
         BadSignature => (
-            Obstacle::Issuer,
+            ConnectErrorKind::Issuer,
             "the server's certificate is not signed by the trusted issuer of that name".to_owned(),
         ),
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => (
-            Obstacle::CaCertificate,
+            ConnectErrorKind::CaCertificate,
             "the server shows a certificate for signing others (CA:TRUE) as its own".to_owned(),
         ),
         other => (
-            Obstacle::Other,
+            ConnectErrorKind::Other,
             format!("the server's certificate cannot be accepted: {}", shorten(&other.to_string())),
         ),
     };
-    NoConnection::new(obstacle, why)
+    ConnectError::new(kind, why)
 }
 
 /// Whether the server says that the client's certificate does not let it in. With TLS 1.3 that comes after the

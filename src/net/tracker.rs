@@ -17,8 +17,8 @@ use ureq::unversioned::transport::{
 };
 
 use crate::net::buffers::MAX_HEAD;
-use crate::net::direct_read::{Gone, Handover, Way, not_the_end};
-use crate::net::proxy_handshake::{Absolute, is_informational};
+use crate::net::direct_read::{ClosedTransport, DirectTransport, Handover, not_the_end};
+use crate::net::proxy_handshake::{AbsoluteForm, is_informational};
 use crate::net::routes::Routes;
 use crate::net::tls_errors::tls_error;
 use crate::settings::Settings;
@@ -27,20 +27,20 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What the tap learns about the current attempt.
 #[derive(Default)]
-pub(crate) struct Wire {
+pub(crate) struct Tracker {
     stall: Duration,
     /// For the body of an answer that is no transfer.
     timeout: Duration,
-    /// See [`Wire::transfer`].
+    /// See [`Tracker::transfer`].
     transfer: AtomicBool,
     handover: AtomicBool,
-    /// See [`Wire::limit`].
+    /// See [`Tracker::limit`].
     limit: Mutex<Option<Instant>>,
     sent: AtomicBool,
     answered: AtomicBool,
 }
 
-impl Wire {
+impl Tracker {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self { stall: settings.stall_timeout, timeout: settings.timeout, ..Self::default() }
     }
@@ -101,21 +101,21 @@ impl Wire {
     }
 }
 
-/// Puts a [`Tap`] on every connection.
-pub(crate) struct TapConnector {
-    pub(crate) wire: Arc<Wire>,
+/// Puts a [`TrackedTransport`] on every connection.
+pub(crate) struct TrackingConnector {
+    pub(crate) wire: Arc<Tracker>,
     pub(crate) routes: Arc<Routes>,
 }
 
-impl Connector<Box<dyn Way>> for TapConnector {
-    type Out = Tap;
+impl Connector<Box<dyn DirectTransport>> for TrackingConnector {
+    type Out = TrackedTransport;
 
     fn connect(
         &self,
         details: &ConnectionDetails,
-        chained: Option<Box<dyn Way>>,
-    ) -> Result<Option<Tap>, ureq::Error> {
-        Ok(chained.map(|inner| Tap {
+        chained: Option<Box<dyn DirectTransport>>,
+    ) -> Result<Option<TrackedTransport>, ureq::Error> {
+        Ok(chained.map(|inner| TrackedTransport {
             inner,
             absolute: self.routes.absolute(details.uri),
             wire: Arc::clone(&self.wire),
@@ -128,17 +128,17 @@ impl Connector<Box<dyn Way>> for TapConnector {
     }
 }
 
-impl fmt::Debug for TapConnector {
+impl fmt::Debug for TrackingConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TapConnector")
+        f.write_str("TrackingConnector")
     }
 }
 
-pub(crate) struct Tap {
-    inner: Box<dyn Way>,
+pub(crate) struct TrackedTransport {
+    inner: Box<dyn DirectTransport>,
     /// The form that a proxy wants requests in.
-    absolute: Option<Absolute>,
-    wire: Arc<Wire>,
+    absolute: Option<AbsoluteForm>,
+    wire: Arc<Tracker>,
     /// The input buffer holds the start of an early answer that ureq has not asked for yet.
     answer_is_in: bool,
     closed: bool,
@@ -150,7 +150,7 @@ pub(crate) struct Tap {
     unread: bool,
 }
 
-impl Tap {
+impl TrackedTransport {
     /// Waits for input no longer than this once the output is broken: what the server said is there by then.
     const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -214,7 +214,7 @@ impl Tap {
     }
 }
 
-impl Transport for Tap {
+impl Transport for TrackedTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.inner.buffers()
     }
@@ -273,7 +273,7 @@ impl Transport for Tap {
             _ => self.wire.limited(timeout),
         };
         if is_transfer && self.wire.handover.load(Ordering::Relaxed) {
-            let way = mem::replace(&mut self.inner, Box::new(Gone::default()));
+            let way = mem::replace(&mut self.inner, Box::new(ClosedTransport::default()));
             return Err(io::Error::other(Handover { way, timeout }).into());
         }
         // Informational answers without end take no longer than one that is final.
@@ -313,8 +313,8 @@ fn head_end(input: &[u8]) -> Option<usize> {
     (0..input.len()).find_map(ends)
 }
 
-impl fmt::Debug for Tap {
+impl fmt::Debug for TrackedTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tap({:?})", self.inner)
+        write!(f, "TrackedTransport({:?})", self.inner)
     }
 }

@@ -288,7 +288,7 @@ impl Settings {
 
     /// `text` without the secrets of these settings, should a server have sent them back: the key, the values of
     /// the user's own headers, and the passwords of proxies.
-    pub fn hide_secrets(&self, text: String) -> String {
+    pub fn redact(&self, text: String) -> String {
         let key = self.api_key.iter().map(ApiKey::expose);
         let text = key
             .chain(self.headers.iter().flat_map(Header::secrets))
@@ -331,7 +331,7 @@ mod tests {
         settings.headers.push(Header::parse("Authorization: Bearer abc-123-def").unwrap());
         let mut hidden = |key: &str, text: &str| {
             settings.api_key = Some(ApiKey::new(key).unwrap());
-            settings.hide_secrets(text.to_owned())
+            settings.redact(text.to_owned())
         };
         assert_eq!(hidden("sk-topsecret", "bad key sk-topsecret!"), "bad key [key]!");
         assert_eq!(hidden("My API Key", "My API Key"), "[key]");
@@ -348,7 +348,7 @@ mod tests {
         let hidden = |header: &str, text: &str| {
             let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
             settings.headers.push(Header::parse(header).unwrap());
-            settings.hide_secrets(text.to_owned())
+            settings.redact(text.to_owned())
         };
         let cookie = "Cookie: session=SESSION12345; theme=dark-mode";
         assert_eq!(hidden(cookie, "no SESSION12345 here"), "no [key] here");

@@ -118,7 +118,7 @@ pub struct Proxies {
     /// For `http://` URLs.
     pub http: Option<Proxy>,
     /// What is reached directly.
-    pub exceptions: Exceptions,
+    pub exceptions: NoProxy,
 }
 
 impl Proxies {
@@ -144,7 +144,7 @@ impl Proxies {
 
 /// The list that `NO_PROXY` holds: what is reached directly.
 #[derive(Debug, Clone, Default)]
-pub struct Exceptions(Vec<Exception>);
+pub struct NoProxy(Vec<Exception>);
 
 #[derive(Debug, Clone)]
 enum Exception {
@@ -156,7 +156,7 @@ enum Exception {
     Block(IpAddr, u8),
 }
 
-impl Exceptions {
+impl NoProxy {
     /// Reads a list with commas or spaces between: `*`, names with or without a dot before them, addresses and CIDR
     /// blocks; a name or an address may have a port. What is none of these matches nothing.
     pub fn new(list: &str) -> Self {
@@ -340,12 +340,12 @@ mod tests {
         ];
         let mut proxies = Proxies { https: Some(Proxy::new("h").unwrap()), ..Proxies::default() };
         for (list, direct, proxied) in table {
-            proxies.exceptions = Exceptions::new(list);
+            proxies.exceptions = NoProxy::new(list);
             let through = |host: &&&str| proxies.choose(true, host, 443).is_some();
             assert_eq!(direct.iter().find(through), None, "{list}");
             assert_eq!(proxied.iter().find(|host| !through(host)), None, "{list}");
         }
-        proxies.exceptions = Exceptions::new("a.example:8443,10.0.0.1:8443,[fd00::1]:8443");
+        proxies.exceptions = NoProxy::new("a.example:8443,10.0.0.1:8443,[fd00::1]:8443");
         for host in ["a.example", "10.0.0.1", "[fd00::1]"] {
             assert_eq!(proxies.choose(true, host, 8443), None);
             assert_eq!(proxies.choose(true, host, 443), proxies.https.as_ref());

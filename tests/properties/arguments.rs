@@ -11,7 +11,7 @@ use crate::cli::args::flags::{Args, FLAGS, Flag, Set};
 use crate::cli::args::{help, parse};
 use crate::cli::env::Env;
 use crate::cli::exit;
-use crate::cli::plan::{Plan, Task, resolve};
+use crate::cli::plan::{Action, Plan, resolve};
 use crate::cli::show::format::View;
 
 /// A piece of every secret. It never shows.
@@ -94,7 +94,7 @@ fn sound(plan: &Plan) {
     for time in times.chain([settings.connect_timeout, settings.timeout, settings.stall_timeout]) {
         assert!(!time.is_zero() && time <= Settings::LONGEST, "{time:?}");
     }
-    let (Task::Preview(extension) | Task::Extend(extension)) = &plan.task else {
+    let (Action::Preview(extension) | Action::Extend(extension)) = &plan.task else {
         return;
     };
     match Client::new(settings.clone()).and_then(|client| client.preview(extension)) {

@@ -21,25 +21,25 @@ use crate::cli::plan::request::extension;
 use crate::cli::plan::settings::settings;
 use crate::cli::show;
 use crate::cli::show::format::View;
-use crate::cli::show::progress::Show;
+use crate::cli::show::progress::Verbosity;
 
 /// What to do, with nothing left to look up.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
-    pub(crate) task: Task,
+    pub(crate) task: Action,
     /// How to wait, if at all.
     pub(crate) wait: Option<Wait>,
     pub(crate) output: Option<Output>,
     pub(crate) state: Option<PathBuf>,
     pub(crate) download: Download,
-    pub(crate) show: Show,
+    pub(crate) show: Verbosity,
     pub(crate) view: View,
 }
 
 /// The one thing that a run is about.
 #[derive(Debug)]
-pub(crate) enum Task {
+pub(crate) enum Action {
     Preview(Extension),
     Extend(Extension),
     Retrieve(String),
@@ -61,11 +61,11 @@ pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
     check_flags(&args, command, name)?;
     check_standard_input(&args, env)?;
     let task = match command {
-        Command::Extend if args.dry_run => Task::Preview(extension(&args)?),
-        Command::Extend => Task::Extend(extension(&args)?),
-        Command::Retrieve => Task::Retrieve(id(&args, name)?),
-        Command::DownloadContent => Task::Download(id(&args, name)?),
-        Command::Delete => Task::Delete(id(&args, name)?),
+        Command::Extend if args.dry_run => Action::Preview(extension(&args)?),
+        Command::Extend => Action::Extend(extension(&args)?),
+        Command::Retrieve => Action::Retrieve(id(&args, name)?),
+        Command::DownloadContent => Action::Download(id(&args, name)?),
+        Command::Delete => Action::Delete(id(&args, name)?),
     };
     let settings = settings(&args, env)?;
     let output = output(&args, command)?;
@@ -84,7 +84,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
     download.variant = args.variant.as_deref().map(variant).transpose()?;
     download.ready_within = args.wait_timeout;
     download.poll_interval = args.poll_interval;
-    let show = Show {
+    let show = Verbosity {
         debug: args.debug,
         id: args.state.is_none() && command == Command::Extend,
         remarks: !args.quiet,

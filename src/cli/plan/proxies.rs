@@ -1,6 +1,6 @@
 //! The variables that name proxies, in lower case or, as some programs have it, in upper case.
 
-use openai_videos::{Error, Exceptions, Proxies, Proxy};
+use openai_videos::{Error, NoProxy, Proxies, Proxy};
 
 use crate::cli::args::parse::text;
 use crate::cli::env::Env;
@@ -29,7 +29,7 @@ pub(crate) fn read(env: Env<'_>, https: bool) -> Result<Proxies, Error> {
         proxies.http = proxy(&["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])?;
     }
     if let Some((name, list)) = first(&["no_proxy", "NO_PROXY"]) {
-        proxies.exceptions = Exceptions::new(&text(&list, name)?);
+        proxies.exceptions = NoProxy::new(&text(&list, name)?);
     }
     Ok(proxies)
 }

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use openai_videos::{Event, Phases};
+use openai_videos::{ConnectTimings, Event};
 
 /// What is known of the attempt that is under way.
 #[derive(Default)]
-pub(crate) struct Conversation {
+pub(crate) struct DebugLog {
     began: Option<Instant>,
     /// Over a connection of its own, and not one that was open.
     connected: bool,
@@ -16,11 +16,11 @@ pub(crate) struct Conversation {
     received: u64,
 }
 
-impl Conversation {
+impl DebugLog {
     /// The lines that tell of an event, if it is part of the conversation.
     pub(crate) fn tell(&mut self, event: &Event<'_>) -> Option<String> {
         match event {
-            Event::Sending { method, url, headers } => {
+            Event::Request { method, url, headers } => {
                 let before = self.end();
                 *self = Self { began: Some(Instant::now()), ..Self::default() };
                 Some(format!("{before}> {method} {url}\n{}", listed('>', headers)))
@@ -41,10 +41,10 @@ impl Conversation {
                 }
                 None
             }
-            Event::Answer { status, headers } => {
+            Event::Response { status, headers } => {
                 Some(format!("{}< HTTP {status}\n{}", self.answered(), listed('<', headers)))
             }
-            Event::Read { size } => Some(self.body(*size)),
+            Event::BodyRead { size } => Some(self.body(*size)),
             Event::Download { received, .. } => {
                 self.received = *received;
                 None
@@ -93,7 +93,7 @@ impl Conversation {
 }
 
 /// `lookup 0.001 s, TCP 0.020 s, TLS 0.043 s`
-fn steps(took: &Phases) -> String {
+fn steps(took: &ConnectTimings) -> String {
     let steps = [
         ("lookup", took.lookup),
         ("TCP", took.connect),

@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
 use openai_videos::{
-    Error, FilePart, Job, NoConnection, Obstacle, Preview, PreviewBody, Settings, is_json,
+    ConnectError, ConnectErrorKind, Error, FilePart, Job, Preview, PreviewBody, Settings, is_json,
 };
 
 use crate::cli::show::escape::{line, visible};
@@ -32,7 +32,7 @@ pub(crate) fn hide(settings: Settings) {
 
 fn hidden(text: String) -> String {
     match SECRETS.get() {
-        Some(settings) => settings.hide_secrets(text),
+        Some(settings) => settings.redact(text),
         None => text,
     }
 }
@@ -213,7 +213,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoKey => {
             "set OPENAI_API_KEY or OPENAI_API_KEY_FILE, or name a server that needs none with OPENAI_BASE_URL".to_owned()
         }
-        Error::Unknown { list_url, .. } => {
+        Error::UnknownOutcome { list_url, .. } => {
             let key = match SECRETS.get().is_some_and(|settings| settings.api_key.is_some()) {
                 true => "-H \"Authorization: Bearer $OPENAI_API_KEY\" ",
                 false => "",
@@ -223,14 +223,14 @@ fn hint(error: &Error) -> Option<String> {
                 quoted(list_url)
             )
         }
-        Error::Undecided { list_url, path, .. } => format!(
+        Error::Unresolved { list_url, path, .. } => format!(
             "look for it at {list_url}; if there is none, remove {} to send the request again",
             quoted(&path.to_string_lossy())
         ),
-        Error::Gone { path, .. } => {
+        Error::JobGone { path, .. } => {
             format!("remove {} to begin a new job", quoted(&path.to_string_lossy()))
         }
-        Error::Pending { job, .. } => format!(
+        Error::WaitTimeout { job, .. } => format!(
             "wait for it again with: {} (or run the same command again, if it had --state)",
             call("retrieve --wait", job)
         ),
@@ -254,28 +254,28 @@ fn hint(error: &Error) -> Option<String> {
     Some(hint)
 }
 
-/// What to do about an obstacle that was told apart.
+/// What to do about a kind that was told apart.
 fn network_hint(host: &str, source: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let obstacle = source.downcast_ref().map(|reason: &NoConnection| reason.obstacle);
-    let hint = match obstacle {
-        Some(Obstacle::Clock) => {
+    let kind = source.downcast_ref().map(|reason: &ConnectError| reason.kind);
+    let hint = match kind {
+        Some(ConnectErrorKind::Clock) => {
             let now = httpdate::fmt_http_date(std::time::SystemTime::now());
             return Some(format!("the clock of this machine says {now}; if that is wrong, set it"));
         }
-        Some(Obstacle::Issuer) => {
+        Some(ConnectErrorKind::Issuer) => {
             "if you trust it, name a file with its issuer's certificate: --cacert FILE or SSL_CERT_FILE"
         }
-        Some(Obstacle::CaCertificate) => {
+        Some(ConnectErrorKind::CaCertificate) => {
             "give the server a certificate made with basicConstraints=CA:FALSE, or one signed by this one"
         }
-        Some(Obstacle::NoTls) => "for a server of plain http, write http:// in --base-url",
-        Some(Obstacle::ClientCertificate) => {
+        Some(ConnectErrorKind::NoTls) => "for a server of plain http, write http:// in --base-url",
+        Some(ConnectErrorKind::ClientCertificate) => {
             "name one that it knows: --mtls-client-cert-file and --mtls-client-key-file"
         }
-        Some(Obstacle::NoNameServer) => {
+        Some(ConnectErrorKind::NoNameServer) => {
             "name a name server in /etc/resolv.conf (nameserver 192.0.2.1), or the host by its address"
         }
-        Some(Obstacle::ProxyCredentials) => {
+        Some(ConnectErrorKind::ProxyCredentials) => {
             "put them into the proxy's URL: http://user:password@host:port, percent-encoded"
         }
         _ if host == "api.openai.com" => {

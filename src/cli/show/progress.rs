@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use openai_videos::{Error, Event, Job, shorten};
 
-use crate::cli::show::debug::Conversation;
+use crate::cli::show::debug::DebugLog;
 use crate::cli::show::escape::{line, visible, width};
 use crate::cli::show::{note, say};
 use crate::cli::signals;
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// What may be shown.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Show {
+pub(crate) struct Verbosity {
     pub(crate) debug: bool,
     /// The job's id before the first look: it is nowhere else then.
     pub(crate) id: bool,
@@ -28,8 +28,8 @@ pub(crate) struct Show {
 }
 
 /// Standard error during a run. Dropping it takes the progress line away.
-pub(crate) struct Screen {
-    show: Show,
+pub(crate) struct Progress {
+    show: Verbosity,
     state: Mutex<State>,
 }
 
@@ -37,7 +37,7 @@ struct State {
     /// When the current upload or download began.
     began: Option<Instant>,
     drawn: Option<Instant>,
-    conversation: Conversation,
+    conversation: DebugLog,
     /// The last remark: a fault that stays is told once.
     said: String,
     /// What the last failed poll was about.
@@ -45,12 +45,12 @@ struct State {
     named: bool,
 }
 
-impl Screen {
-    pub(crate) fn new(show: Show) -> Self {
+impl Progress {
+    pub(crate) fn new(show: Verbosity) -> Self {
         let state = State {
             began: None,
             drawn: None,
-            conversation: Conversation::default(),
+            conversation: DebugLog::default(),
             said: String::new(),
             fault: String::new(),
             named: false,
@@ -67,7 +67,7 @@ impl Screen {
             note(visible(&lines));
         }
         match event {
-            Event::Sending { .. } | Event::Answer { .. } => state.began = Some(Instant::now()),
+            Event::Request { .. } | Event::Response { .. } => state.began = Some(Instant::now()),
             Event::Retry { after, number, of, why, .. } => {
                 let tenths = after.as_millis() / 100;
                 self.remark(
@@ -75,12 +75,12 @@ impl Screen {
                     format!("{why}; retry {number} of {of} in {}.{} s", tenths / 10, tenths % 10),
                 );
             }
-            Event::NotKept { id, why } => {
+            Event::StateNotSaved { id, why } => {
                 // Not a remark either: see below.
                 clear(&mut state);
                 say(&format!("job {id}: {why}"));
             }
-            Event::Unfinished { path } => signals::unfinished(*path),
+            Event::TemporaryFile { path } => signals::unfinished(*path),
             Event::PollFailed { why } => {
                 // Texts differ by request ids and the like; an outage that lasts is told once all the same.
                 let kind = match why {
@@ -95,7 +95,7 @@ impl Screen {
             Event::NotReady { why } => {
                 self.remark(&mut state, format!("{why}; asking again for up to a minute"))
             }
-            Event::FormInstead => {
+            Event::EncodingSwitched => {
                 let text = "the server takes no JSON here; sending the reference as a form";
                 self.remark(&mut state, text.to_owned());
             }
@@ -149,7 +149,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for Progress {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         clear(state);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::api::error::Error;
 use crate::api::extension::{Stream, Upload};
-use crate::http::body::stream::Pump;
+use crate::http::body::stream::StreamReader;
 
 /// A form, ready to be opened as often as its file can be.
 pub(crate) struct Form<'a> {
@@ -89,7 +89,7 @@ impl<'a> Form<'a> {
     /// The body from its first byte. `stall`: the longest silence of a stream.
     ///
     /// # Errors
-    /// [`Error::Changed`] if the file has another size now, [`Error::File`] if it cannot be opened,
+    /// [`Error::FileChanged`] if the file has another size now, [`Error::File`] if it cannot be opened,
     /// [`Error::Invalid`] for a stream that is empty or was taken before.
     pub(crate) fn open(&self, stall: Duration) -> Result<FormReader<'_>, Error> {
         let content = match &self.file {
@@ -99,9 +99,11 @@ impl<'a> Form<'a> {
                 check_size(&file, path, *size)?;
                 Content::File { file, path, size: *size, left: *size }
             }
-            Some(Source::Pipe(path)) => Content::Stream(Pump::start(Box::new(open(path)?), stall)?),
+            Some(Source::Pipe(path)) => {
+                Content::Stream(StreamReader::start(Box::new(open(path)?), stall)?)
+            }
             Some(Source::Stream(stream)) => match stream.take() {
-                Some(reader) => Content::Stream(Pump::start(reader, stall)?),
+                Some(reader) => Content::Stream(StreamReader::start(reader, stall)?),
                 None => return Err(Error::invalid("the stream to upload was read before")),
             },
         };
@@ -167,7 +169,7 @@ fn check_size(file: &File, path: &Path, expected: u64) -> Result<(), Error> {
     if metadata.len() == expected {
         Ok(())
     } else {
-        Err(Error::Changed { path: path.to_owned(), expected })
+        Err(Error::FileChanged { path: path.to_owned(), expected })
     }
 }
 
@@ -186,7 +188,7 @@ pub(crate) struct FormReader<'a> {
 enum Content<'a> {
     None,
     File { file: File, path: &'a Path, size: u64, left: u64 },
-    Stream(Pump),
+    Stream(StreamReader),
 }
 
 impl Content<'_> {
@@ -204,7 +206,7 @@ impl Content<'_> {
                     Error::file(format!("cannot read '{}'", path.display()), error)
                 })?;
                 if count == 0 {
-                    return Err(Error::Changed { path: path.to_path_buf(), expected: *size });
+                    return Err(Error::FileChanged { path: path.to_path_buf(), expected: *size });
                 }
                 *left -= count as u64;
                 Ok(count)
@@ -366,11 +368,11 @@ mod tests {
             let mut rest = Vec::new();
             let error = reader.read_to_end(&mut rest).unwrap_err().into_inner().unwrap();
             assert!(
-                matches!(error.downcast_ref(), Some(Error::Changed { expected: 100, .. })),
+                matches!(error.downcast_ref(), Some(Error::FileChanged { expected: 100, .. })),
                 "{error}"
             );
             assert!(!rest.ends_with(b"--B--\r\n"));
-            assert!(matches!(form.open(STALL), Err(Error::Changed { .. })));
+            assert!(matches!(form.open(STALL), Err(Error::FileChanged { .. })));
         }
     }
 

@@ -11,17 +11,17 @@ use crate::api::error::Error;
 const CHUNK: usize = 64 * 1024;
 
 /// A stream that is read ahead by a thread. Should it never end, the thread ends with the process.
-pub(crate) struct Pump {
+pub(crate) struct StreamReader {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Cursor<Vec<u8>>,
     stall: Duration,
 }
 
-impl Pump {
+impl StreamReader {
     /// Waits for the first bytes: an empty upload is a mistake, and would be paid for. `stall`: the longest silence.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an empty stream, [`Error::File`] as [`Pump::read`].
+    /// [`Error::Invalid`] for an empty stream, [`Error::File`] as [`StreamReader::read`].
     pub(crate) fn start(mut reader: Box<dyn Read + Send>, stall: Duration) -> Result<Self, Error> {
         let (sender, chunks) = mpsc::sync_channel(1);
         let pump = move || {

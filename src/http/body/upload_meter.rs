@@ -4,19 +4,19 @@ use std::io::{self, Read};
 
 use crate::api::error::Error;
 use crate::api::event::{Event, Report};
-use crate::net::tracker::Wire;
+use crate::net::tracker::Tracker;
 
 /// Counts it, keeps an error of its own, and stops reading once the answer is in.
-pub(crate) struct Meter<'a> {
+pub(crate) struct UploadMeter<'a> {
     pub(crate) reader: Box<dyn Read + 'a>,
-    pub(crate) wire: &'a Wire,
+    pub(crate) wire: &'a Tracker,
     pub(crate) report: &'a Report,
     pub(crate) sent: u64,
     pub(crate) total: Option<u64>,
     pub(crate) failure: Option<Error>,
 }
 
-impl Read for Meter<'_> {
+impl Read for UploadMeter<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.wire.is_answered() {
             // The tap drops what is still "sent"; a body of known length has to be filled up for ureq's sake.
