@@ -42,7 +42,14 @@ NO_TABLES_SCRIPT = SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*
 PACKED = -C link-arg=-Wl,-z,pack-relative-relocs
 PROBE = target/static/$(TARGET)/probe
 LINKER = $(CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_LINKER)
-PROBED = $(RUSTC) --target $(TARGET) $(if $(LINKER),-C linker=$(LINKER)) -o $(PROBE) -
+ifeq ($(STD),build)
+# There may be no standard library yet to link an empty Rust program with: the linker's driver links one in C.
+PROBED = echo 'int main(void) { return 0; }' | $(or $(LINKER),cc) -static -o $(PROBE) -x c - \
+    $$(printf '%s\n' $$flags $$1 | sed -n 's/^link-arg=//p')
+else
+PROBED = echo 'fn main() {}' | $(RUSTC) --target $(TARGET) $(if $(LINKER),-C linker=$(LINKER)) -o $(PROBE) - \
+    $$flags $$1
+endif
 
 # The goals that run the static binary build it first. BINARY=path runs that one instead, as it is.
 ifndef BINARY
@@ -118,7 +125,7 @@ deny:
 static:
 	@mkdir -p $(dir $(PROBE)); echo '$(NO_TABLES_SCRIPT)' >$(PROBE).ld; \
 	flags="$$RUSTFLAGS $(STATIC_FLAGS)"; \
-	links() { echo 'fn main() {}' | $(PROBED) $$flags $$1 2>/dev/null; }; \
+	links() { $(PROBED) 2>/dev/null; }; \
 	if links '$(FOLDED)'; then flags="$$flags $(FOLDED)"; fi; \
 	if links '$(NO_TABLES)'; then flags="$$flags $(NO_TABLES)"; fi; \
 	if links '$(PACKED)' && $(PROBE) 2>/dev/null; then flags="$$flags $(PACKED)"; fi; \
