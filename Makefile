@@ -170,7 +170,7 @@ dist-check: dist
 	@bash tests/dist.sh target/dist/$(PACKAGE).tar.gz $(TARGET)
 
 test-static:
-	OPENAI_UNDER_TEST="$$(realpath $(BINARY))" $(CARGO) test --locked --no-fail-fast --test '*'
+	OPENAI_UNDER_TEST="$$(realpath $(BINARY))" $(CARGO) test --locked --no-fail-fast --test suite
 
 budgets:
 	$(CARGO) run --locked --quiet --example budgets -- --libc $(LIBC) $(BINARY)

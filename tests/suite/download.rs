@@ -1,7 +1,5 @@
 //! Downloads: FILE is whole or untouched, no other file stays behind, and a broken transfer goes on.
 
-mod support;
-
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -9,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use support::{
+use crate::support::{
     CLIP, DOWNLOAD, EXTEND, Outcome, Reply, Request, Server, TempDir, call, media, openai,
 };
 

@@ -1,10 +1,8 @@
 //! What is sent again, how often, and that nothing is paid for twice.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{CLIP, EXTEND, JOB, Openai, PRINTED, Reply, Server, openai};
+use crate::support::{CLIP, EXTEND, JOB, Openai, PRINTED, Reply, Server, openai};
 
 fn extend() -> Openai {
     openai(&EXTEND).args(&["-q"])

@@ -1,10 +1,8 @@
 //! Servers as they are: each of these speaks as one that is in use does, by its documentation or source.
 
-mod support;
-
 use std::fs;
 
-use support::{CLIP, Outcome, Reply, Request, Server, openai};
+use crate::support::{CLIP, Outcome, Reply, Request, Server, openai};
 
 /// Runs the whole job against these replies, and gives what came of it and what the server got.
 fn whole_job(more: &[&str], replies: Vec<Reply>) -> (Outcome, Vec<Request>) {

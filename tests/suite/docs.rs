@@ -1,8 +1,6 @@
 //! What is shipped beside the program is true of it: its own help, README and CHANGELOG, the man page, and each
 //! completion in its real shell.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -10,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use support::{CLIP, EXTEND, Reply, Server, TempDir, openai, program, skipped};
+use crate::support::{CLIP, EXTEND, Reply, Server, TempDir, openai, program, skipped};
 
-const README: &str = include_str!("../README.md");
-const CHANGELOG: &str = include_str!("../CHANGELOG.md");
+const README: &str = include_str!("../../README.md");
+const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
 const JOB: &str = r#"{"id":"video_456","status":"completed"}"#;
 
 fn help() -> String {

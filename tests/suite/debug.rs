@@ -1,10 +1,8 @@
 //! What `--debug` shows of the conversation.
 
-mod support;
-
 use std::net::TcpListener;
 
-use support::{
+use crate::support::{
     Authority, CLIP, EXTEND, JOB, Openai, PRINTED, Proxy, Reply, Server, TlsServer, openai,
 };
 

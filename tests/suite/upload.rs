@@ -1,14 +1,14 @@
 //! Uploads: a refused one costs no bytes, a changed one does not look complete, a broken one is told apart.
 
-mod support;
-
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use support::{Authority, JOB, Openai, PRINTED, Reply, Server, TempDir, TlsServer, call, openai};
+use crate::support::{
+    Authority, JOB, Openai, PRINTED, Reply, Server, TempDir, TlsServer, call, openai,
+};
 
 const MIB: u64 = 1 << 20;
 

@@ -1,12 +1,10 @@
 //! Proxies: which one is asked for what, how, and what is said when it does not do it. The names used do not exist;
 //! whoever looks them up here instead of leaving that to the proxy fails.
 
-mod support;
-
 use std::fs;
 use std::net::TcpListener;
 
-use support::{
+use crate::support::{
     Authority, CLIP, DOWNLOAD, EXTEND, JOB, Manner, Openai, PRINTED, Proxy, Reply, Server,
     TlsServer, media, openai,
 };
@@ -204,7 +202,7 @@ fn an_upload_goes_through_a_proxy_whole() {
     let clip = vec![7; 3 << 20];
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let proxy = Proxy::to(server.port());
-    openai(&support::call("x", "4", "@big.mp4"))
+    openai(&crate::support::call("x", "4", "@big.mp4"))
         .file("big.mp4", &clip)
         .arg("-q")
         .env("OPENAI_BASE_URL", "http://gateway.invalid/v1")

@@ -1,13 +1,11 @@
 //! Servers that speak TLS, with certificates made for each test: which are accepted, what is said about the others,
 //! and what a client certificate is good for.
 
-mod support;
-
 use std::fs;
 use std::net::TcpListener;
 use std::thread;
 
-use support::{
+use crate::support::{
     Authority, DOWNLOAD, EXTEND, Identity, JOB, Openai, Outcome, PRINTED, TempDir, TlsServer,
     openai,
 };

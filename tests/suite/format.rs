@@ -1,10 +1,8 @@
 //! `--format`, `--transform`, `--raw-output` and their twins for errors: what a script and a person get to see.
 
-mod support;
-
 use std::process::{Command, Stdio};
 
-use support::{EXTEND, Reply, Server, openai, program, skipped};
+use crate::support::{EXTEND, Reply, Server, openai, program, skipped};
 
 /// Member order, a number literal, an escape and a time, as a server may send them.
 const JOB: &str = r#"{"id":"video_1","status":"failed","created_at":1758941485,"seconds":"8","cost":0.50,"prompt":"a \"b\"\n\u00e9","error":{"code":"moderation","message":"not this"}}"#;

@@ -1,7 +1,5 @@
 //! `--state`: one job, however often the run is cut, repeated or doubled.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use support::{CLIP, EXTEND, Openai, Reply, Request, Server, TempDir, job, openai, program};
+use crate::support::{CLIP, EXTEND, Openai, Reply, Request, Server, TempDir, job, openai, program};
 
 const COMPLETED: &str = "{\n  \"id\": \"video_1\",\n  \"status\": \"completed\"\n}\n";
 

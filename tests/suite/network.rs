@@ -1,11 +1,9 @@
 //! Servers and networks that break the conversation: each ends with its code, in time, with nothing on standard
 //! output and without the key on standard error.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{EXTEND, JOB, Openai, Outcome, Reply, Server, fill, openai, short_queue};
+use crate::support::{EXTEND, JOB, Openai, Outcome, Reply, Server, fill, openai, short_queue};
 
 const KEY: &str = "sk-topsecret";
 

@@ -1,9 +1,7 @@
 //! What `openai videos extend` sends for its arguments, and what it prints for an answer.
 
-mod support;
-
+use crate::support::{CLIP, EXTEND, Openai, Reply, Request, Server, call, openai};
 use serde_json::json;
-use support::{CLIP, EXTEND, Reply, Request, Server, call, openai};
 
 /// All 13 fields of the API's description and one of a gateway's own, in an order that is not alphabetical.
 const JOB: &str = r#"{"id":"video_456","object":"video","model":"sora-2","status":"queued","progress":0,"created_at":1758941485,"completed_at":null,"expires_at":null,"prompt":"x","size":"720x1280","seconds":"12","remixed_from_video_id":"video_123","error":null,"usage":{"cost":0.50}}"#;
@@ -30,10 +28,7 @@ const PRINTED: &str = r#"{
 const NO_VIDEO: [&str; 6] = ["videos", "extend", "--prompt", "x", "--seconds", "4"];
 
 /// Runs a call that must succeed and gives what the server got.
-fn sent(
-    more: &[&str],
-    prepare: impl FnOnce(support::command::Openai) -> support::command::Openai,
-) -> Request {
+fn sent(more: &[&str], prepare: impl FnOnce(Openai) -> Openai) -> Request {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     prepare(openai(&NO_VIDEO).args(more).server(&server))
         .run()
@@ -372,7 +367,7 @@ fn headers_of_the_users_own_replace_or_remove_default_ones() {
 #[test]
 fn the_key_comes_from_the_environment_or_a_file() {
     let with = |name: &str, value: &str| {
-        let call = |call: support::command::Openai| call.file("key", " sk-file\n").env(name, value);
+        let call = |call: Openai| call.file("key", " sk-file\n").env(name, value);
         sent(&["--video", "v"], call)
             .header("authorization")
             .map(str::to_owned)

@@ -1,13 +1,11 @@
 //! Waiting: when it looks, what it takes in stride, and how it ends.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use support::{EXTEND, Openai, Reply, Server, fill, job, openai, short_queue};
+use crate::support::{EXTEND, Openai, Reply, Server, fill, job, openai, short_queue};
 
 const NOTE: &str = "openai: job video_1\n";
 

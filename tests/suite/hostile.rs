@@ -1,8 +1,6 @@
 //! A thousand mutations of a good conversation: no panic, no hang past the time-outs, and never code 0 for a job or a
 //! file that is not whole.
 
-mod support;
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{CLIP, EXTEND, Random, TempDir, openai};
+use crate::support::{CLIP, EXTEND, Random, TempDir, openai};
 
 const MUTATIONS: u64 = 1000;
 /// Runs wait more than they work.

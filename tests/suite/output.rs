@@ -1,10 +1,8 @@
 //! Standard output that cannot be written.
 
-mod support;
-
 use std::fs::File;
 
-use support::{EXTEND, JOB, Reply, Server, openai};
+use crate::support::{EXTEND, JOB, Reply, Server, openai};
 
 #[test]
 fn a_full_disk_is_code_9_and_the_id_is_not_lost() {

@@ -5,9 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-mod support;
-
-use support::{CLIP, Reply, Server, call, openai};
+use crate::support::{CLIP, Reply, Server, call, openai};
 
 /// A client that says what it is told to.
 struct Client(TcpStream);
