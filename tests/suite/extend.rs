@@ -138,7 +138,7 @@ fn a_file_is_uploaded_as_the_last_part_of_a_form() {
     assert_eq!(names, ["prompt", "seconds", "video"]);
     let file = request.part("video");
     assert_eq!(
-        (file.filename.as_deref(), file.content_type.as_deref()),
+        (file.filename.as_deref(), file.content_type()),
         (Some("clip.mp4"), Some("video/mp4"))
     );
     assert_eq!(file.body, CLIP);
@@ -158,7 +158,7 @@ fn standard_input_is_uploaded_as_a_stream() {
     assert_eq!(request.header("content-length"), None);
     let file = request.part("video");
     assert_eq!(
-        (file.filename.as_deref(), file.content_type.as_deref()),
+        (file.filename.as_deref(), file.content_type()),
         (Some("video.mp4"), Some("video/mp4"))
     );
     assert_eq!(file.body, CLIP);

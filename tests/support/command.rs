@@ -232,7 +232,7 @@ impl Running {
             elapsed,
             directory: std::mem::take(&mut self.directory),
             call: std::mem::take(&mut self.call),
-            home: self.home.take(),
+            _home: self.home.take(),
         };
         // Writing fails where the program did not read to the end, which is its own business.
         drop(self.feed.take().map(JoinHandle::join));
@@ -270,7 +270,8 @@ pub struct Outcome {
     /// Where it ran.
     pub directory: PathBuf,
     call: String,
-    home: Option<TempDir>,
+    /// Removes the directory when this is dropped.
+    _home: Option<TempDir>,
 }
 
 impl Outcome {

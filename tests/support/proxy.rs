@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::acceptor::Acceptor;
 use super::tls::{Identity, config};
-use super::wire::lock;
+use super::videos_api::connection::lock;
+use super::videos_api::listener::Listener;
 
 /// No connection lives longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,7 +31,7 @@ pub enum Manner {
 }
 
 pub struct Proxy {
-    acceptor: Acceptor,
+    listener: Listener,
     shared: Arc<Shared>,
 }
 
@@ -77,30 +77,32 @@ impl Proxy {
             tls,
             log: Mutex::default(),
         });
-        let acceptor = {
+        let listener = {
             let shared = Arc::clone(&shared);
-            Acceptor::start(move |stream| shared.converse(stream))
+            // Many tests are about errors on a connection.
+            Listener::start(0, move |stream, _| drop(shared.converse(stream)))
         };
-        Proxy { acceptor, shared }
+        let listener = listener.expect("a free port on 127.0.0.1");
+        Proxy { listener, shared }
     }
 
     pub fn port(&self) -> u16 {
-        self.acceptor.address.port()
+        self.listener.address.port()
     }
 
     /// `SCHEME://127.0.0.1:PORT`
     pub fn url(&self, scheme: &str) -> String {
-        format!("{scheme}://{}", self.acceptor.address)
+        format!("{scheme}://{}", self.listener.address)
     }
 
     /// The same, with the credentials of a closed one.
     pub fn url_with_credentials(&self, scheme: &str) -> String {
-        format!("{scheme}://us%40er:p%3ass%20word@{}", self.acceptor.address)
+        format!("{scheme}://us%40er:p%3ass%20word@{}", self.listener.address)
     }
 
     /// Stops it, and gives what was asked of it, a line for each connection.
     pub fn finish(mut self) -> Vec<String> {
-        self.acceptor.stop();
+        self.listener.stop();
         std::mem::take(&mut *lock(&self.shared.log))
     }
 }

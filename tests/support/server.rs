@@ -1,170 +1,145 @@
-//! The stand-in server: HTTP/1.1 on loopback, one thread per connection, in two manners. `Server::script`
-//! gives prepared replies and fails on unmet and on extra requests, `Server::videos` is a small Videos API.
+//! The stand-in server: HTTP/1.1 on loopback, a thread for each connection. `Server::script` sends scripted replies and
+//! fails the test on a missing and on an unexpected request; `Server::videos` is a small Videos API.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
-use super::reply::{After, Reply};
-use super::request::{Incoming, Request};
-use super::videos::Videos;
-use super::wire::{Gate, Wire, lock};
+use super::exchange::After;
+use super::reply::Reply;
+use super::videos_api::connection::{Connection, Gate, lock};
+use super::videos_api::listener::Listener;
+use super::videos_api::request::Request;
+use super::videos_api::request_reader::RequestReader;
+use super::videos_api::videos::Videos;
 
-/// How long the waiting functions wait before they give up.
+/// How long `wait_for` waits before it fails.
 const WAIT: Duration = Duration::from_secs(30);
 
-#[must_use = "call finish(), which checks that every scripted reply was asked for"]
+#[must_use = "call finish(), which checks that every scripted reply was sent"]
 pub struct Server {
-    address: SocketAddr,
-    listener: TcpListener,
+    listener: Listener,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
     finished: bool,
 }
 
 struct Shared {
-    gate: Arc<Gate>,
-    resume: Arc<Gate>,
+    stop: Arc<Gate>,
+    /// Opens when paused replies are to continue.
+    resume: Gate,
     log: Mutex<Log>,
     progress: Condvar,
     manner: Manner,
 }
 
-#[derive(Default)]
-struct Log {
-    requests: Vec<Request>,
-    /// How many requests were read as far as their reply wanted them.
-    heard: usize,
-    extra: usize,
-    /// What came over the wire and was no request.
-    notes: Vec<String>,
-}
-
 enum Manner {
     Script(Mutex<VecDeque<Reply>>),
-    Videos(Mutex<Videos>),
+    Videos(Box<Mutex<Videos>>),
+}
+
+#[derive(Default)]
+struct Log {
+    exchanges: Vec<Exchange>,
+    /// The number of requests without a reply in the script.
+    unexpected: usize,
+    /// Errors of connections on which no request could be read.
+    errors: Vec<String>,
+}
+
+struct Exchange {
+    request: Request,
+    /// The response in words. `None` until the request was read as far as its reply says.
+    response: Option<String>,
 }
 
 impl Server {
-    /// The n-th request, over all connections, gets the n-th reply.
+    /// Sends the n-th reply to the n-th request, counted over all connections.
     pub fn script(replies: Vec<Reply>) -> Server {
-        let manner = Manner::Script(Mutex::new(replies.into()));
-        Server::start(0, manner).expect("a free port on 127.0.0.1")
+        Server::start(Manner::Script(Mutex::new(replies.into())))
     }
 
-    /// A Videos API with no videos in it.
+    /// A Videos API without any jobs, which accepts any API key.
     pub fn videos() -> Server {
-        Server::videos_at(0, None).expect("a free port on 127.0.0.1")
+        Server::start(Manner::Videos(Box::new(Mutex::new(Videos::new(None)))))
     }
 
-    /// A Videos API on a given port (0: any), which asks for `key` where there is one.
-    pub fn videos_at(port: u16, key: Option<&str>) -> io::Result<Server> {
-        Server::start(port, Manner::Videos(Mutex::new(Videos::new(key))))
-    }
-
-    fn start(port: u16, manner: Manner) -> io::Result<Server> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    fn start(manner: Manner) -> Server {
         let shared = Arc::new(Shared {
-            gate: Arc::default(),
-            resume: Arc::default(),
+            stop: Arc::default(),
+            resume: Gate::default(),
             log: Mutex::default(),
             progress: Condvar::new(),
             manner,
         });
-        let acceptor = {
-            let (listener, shared) = (listener.try_clone()?, Arc::clone(&shared));
-            thread::spawn(move || accept(&listener, &shared))
+        let listener = {
+            let shared = Arc::clone(&shared);
+            Listener::start(0, move |stream, number| shared.serve(stream, number))
         };
-        Ok(Server {
-            address: listener.local_addr()?,
-            listener,
+        Server {
+            listener: listener.expect("a free port on 127.0.0.1"),
             shared,
-            acceptor: Some(acceptor),
             finished: false,
-        })
+        }
     }
 
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.listener.address.port()
     }
 
     /// `http://127.0.0.1:PORT/v1`
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}/v1", self.listener.address)
     }
 
-    /// Waits until the heads of this many requests were read. Panics after 30 s.
-    pub fn wait_for_heads(&self, requests: usize) {
-        self.wait_until(&format!("{requests} heads"), |log| {
-            log.requests.len() >= requests
-        });
-    }
-
-    /// Waits until this many requests were read as far as their replies wanted them. Panics after 30 s.
+    /// Waits until this many requests were read as far as their replies say. Panics after 30 s.
     pub fn wait_for(&self, requests: usize) {
-        self.wait_until(&format!("{requests} requests"), |log| log.heard >= requests);
-    }
-
-    fn wait_until(&self, what: &str, came: impl Fn(&Log) -> bool) {
         let log = lock(&self.shared.log);
         let waited = self
             .shared
             .progress
-            .wait_timeout_while(log, WAIT, |log| !came(log));
+            .wait_timeout_while(log, WAIT, |log| log.read() < requests);
         let (log, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         assert!(
             !timeout.timed_out(),
-            "{what} did not come\n{}",
+            "{requests} requests did not arrive\n{}",
             log.conversation()
         );
     }
 
-    /// Lets replies that paused go on.
+    /// Lets paused replies continue.
     pub fn resume(&self) {
         self.shared.resume.open();
     }
 
-    /// Stops the server and returns what was asked of it. Panics where a scripted reply was not asked for,
-    /// and where a request came for which there was none.
+    /// Stops the server and returns the requests, in the order of their arrival. Panics if a scripted reply was not
+    /// sent, and if a request had no reply in the script.
     pub fn finish(mut self) -> Vec<Request> {
         self.stop();
         self.finished = true;
         let log = std::mem::take(&mut *lock(&self.shared.log));
-        let unmet = match &self.shared.manner {
+        let unsent = match &self.shared.manner {
             Manner::Script(replies) => lock(replies).len(),
             Manner::Videos(_) => 0,
         };
         assert!(
-            unmet == 0 && log.extra == 0,
-            "{unmet} replies were not asked for, {} requests had no reply\n{}",
-            log.extra,
+            unsent == 0 && log.unexpected == 0,
+            "{unsent} replies were not asked for, {} requests had no reply\n{}",
+            log.unexpected,
             log.conversation()
         );
-        log.requests
+        let exchanges = log.exchanges.into_iter();
+        exchanges.map(|exchange| exchange.request).collect()
     }
 
-    /// Everything that reached the server before this call is still read and answered.
+    /// Reads and replies to everything that has reached the server, then stops it.
     fn stop(&mut self) {
-        let Some(acceptor) = self.acceptor.take() else {
-            return;
-        };
-        self.shared.gate.open();
+        self.shared.stop.open();
         self.shared.resume.open();
-        // The acceptor sits in a blocking accept: one more connection wakes it, and it then takes what is
-        // left and stops where it would have to wait.
-        drop(
-            self.listener
-                .set_nonblocking(true)
-                .and_then(|()| TcpStream::connect(self.address)),
-        );
-        let joined = acceptor.join();
-        if !thread::panicking() {
-            joined.expect("the server's threads should not panic");
-        }
+        self.listener.stop();
     }
 }
 
@@ -178,38 +153,17 @@ impl Drop for Server {
     }
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    let mut connections = Vec::new();
-    loop {
-        match listener.accept() {
-            Ok((stream, _)) => {
-                let (shared, number) = (Arc::clone(shared), connections.len());
-                connections.push(thread::spawn(move || shared.converse(stream, number)));
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-            Err(error) => panic!("accept: {error}"),
-        }
-    }
-    for connection in connections {
-        connection
-            .join()
-            .expect("a connection's thread should not panic");
-    }
-}
-
 impl Shared {
-    fn converse(&self, stream: TcpStream, number: usize) {
-        // A stream that has no options left was reset before its turn came.
-        let Ok(mut wire) = Wire::new(stream, Arc::clone(&self.gate), Arc::clone(&self.resume))
-        else {
+    fn serve(&self, stream: TcpStream, number: usize) {
+        // Fails if the client reset the connection before this thread started.
+        let Ok(mut connection) = Connection::new(stream, Arc::clone(&self.stop)) else {
             return;
         };
         loop {
-            match Incoming::head(&mut wire, number) {
+            match RequestReader::head(&mut connection, number) {
                 Ok(None) => return,
-                Err(note) => return lock(&self.log).notes.push(note),
-                Ok(Some(mut incoming)) => match self.exchange(&mut incoming, &mut wire) {
+                Err(error) => return lock(&self.log).errors.push(error),
+                Ok(Some(mut reader)) => match self.exchange(&mut reader, &mut connection) {
                     Ok(After::KeepAlive) => {}
                     Ok(After::Close) | Err(_) => return,
                 },
@@ -217,72 +171,109 @@ impl Shared {
         }
     }
 
-    fn exchange(&self, incoming: &mut Incoming, wire: &mut Wire) -> io::Result<After> {
-        let (index, scripted) = self.record(&incoming.request);
-        let reply = match (scripted, &self.manner) {
-            (Some(reply), _) => {
-                let there = reply.read(incoming, wire);
-                there.map(|there| there.then_some(reply))
-            }
-            (None, Manner::Videos(videos)) => incoming
-                .let_continue(wire)
-                .and_then(|()| incoming.read_body(wire, u64::MAX))
-                .map(|()| {
-                    incoming
-                        .request
-                        .whole
-                        .then(|| lock(videos).answer(&incoming.request))
-                }),
-            (None, Manner::Script(_)) => Ok(Some(
-                Reply::status(500)
-                    .body("no reply is left in the script")
-                    .early(),
-            )),
+    fn exchange(
+        &self,
+        reader: &mut RequestReader,
+        connection: &mut Connection,
+    ) -> io::Result<After> {
+        match &self.manner {
+            Manner::Script(replies) => self.reply(replies, reader, connection),
+            Manner::Videos(videos) => self.respond(videos, reader, connection),
+        }
+    }
+
+    fn reply(
+        &self,
+        replies: &Mutex<VecDeque<Reply>>,
+        reader: &mut RequestReader,
+        connection: &mut Connection,
+    ) -> io::Result<After> {
+        let (index, reply) = {
+            // Locked for both, as the n-th request gets the n-th reply.
+            let mut log = lock(&self.log);
+            (log.add(&reader.request), log.next_reply(replies))
         };
-        incoming.request.answer = match &reply {
-            Ok(Some(reply)) => reply.to_string(),
-            Ok(None) => "none: the client hung up".to_owned(),
-            Err(error) => format!("none: {error}"),
-        };
-        self.update(index, &incoming.request);
-        let Some(reply) = reply? else {
+        let received = reply.receive(reader, connection);
+        self.update(index, reader, &received, &reply.to_string());
+        if !received? {
             return Ok(After::Close);
-        };
-        let after = reply.send(incoming, wire);
-        self.update(index, &incoming.request);
+        }
+        let after = reply.send(reader, connection, &self.resume);
+        // Some replies read more of the body while they are sent.
+        lock(&self.log).exchanges[index].request = reader.request.clone();
         after
     }
 
-    /// Writes the request down in the order of arrival and takes its reply from the script.
-    fn record(&self, request: &Request) -> (usize, Option<Reply>) {
-        let mut log = lock(&self.log);
-        log.requests.push(request.clone());
-        self.progress.notify_all();
-        let index = log.requests.len() - 1;
-        let Manner::Script(replies) = &self.manner else {
-            return (index, None);
-        };
-        let reply = lock(replies).pop_front();
-        log.extra += usize::from(reply.is_none());
-        (index, reply)
+    fn respond(
+        &self,
+        videos: &Mutex<Videos>,
+        reader: &mut RequestReader,
+        connection: &mut Connection,
+    ) -> io::Result<After> {
+        let index = lock(&self.log).add(&reader.request);
+        let received = reader.read_whole(connection);
+        if !matches!(received, Ok(true)) {
+            self.update(index, reader, &received, "");
+            return received.map(|_| After::Close);
+        }
+        let response = lock(videos).respond(&reader.request);
+        self.update(index, reader, &received, &response.status.to_string());
+        response.send(connection).map(|()| After::KeepAlive)
     }
 
-    fn update(&self, index: usize, request: &Request) {
-        let mut log = lock(&self.log);
-        log.heard += usize::from(log.requests[index].answer.is_empty());
-        log.requests[index] = request.clone();
+    /// Logs what was read of a request, and its response in words.
+    fn update(
+        &self,
+        index: usize,
+        reader: &RequestReader,
+        received: &io::Result<bool>,
+        response: &str,
+    ) {
+        lock(&self.log).exchanges[index] = Exchange {
+            request: reader.request.clone(),
+            response: Some(match received {
+                Ok(true) => response.to_owned(),
+                Ok(false) => "none: the client closed the connection".to_owned(),
+                Err(error) => format!("none: {error}"),
+            }),
+        };
         self.progress.notify_all();
     }
 }
 
 impl Log {
+    /// Adds a request and returns its index.
+    fn add(&mut self, request: &Request) -> usize {
+        self.exchanges.push(Exchange {
+            request: request.clone(),
+            response: None,
+        });
+        self.exchanges.len() - 1
+    }
+
+    fn next_reply(&mut self, replies: &Mutex<VecDeque<Reply>>) -> Reply {
+        lock(replies).pop_front().unwrap_or_else(|| {
+            self.unexpected += 1;
+            Reply::status(500)
+                .body("no reply is left in the script")
+                .early()
+        })
+    }
+
+    /// The number of requests that were read as far as their replies say.
+    fn read(&self) -> usize {
+        let read = |exchange: &&Exchange| exchange.response.is_some();
+        self.exchanges.iter().filter(read).count()
+    }
+
     fn conversation(&self) -> String {
         let mut text = String::from("the conversation:\n");
-        for (index, request) in self.requests.iter().enumerate() {
-            let _ = writeln!(text, "request {index}, {request}");
+        for (index, Exchange { request, response }) in self.exchanges.iter().enumerate() {
+            let response = response.as_deref().unwrap_or("none yet");
+            let _ = writeln!(text, "request {index}, {request}    response: {response}");
         }
-        for note in &self.notes {
-            let _ = writeln!(text, "no request: {note}");
+        for error in &self.errors {
+            let _ = writeln!(text, "error: {error}");
         }
         text
     }

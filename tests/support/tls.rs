@@ -15,8 +15,8 @@ use rustls::{
     RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
 };
 
-use super::acceptor::Acceptor;
-use super::wire::{find, lock};
+use super::videos_api::connection::{find, lock};
+use super::videos_api::listener::Listener;
 
 /// No read waits longer: a test that goes wrong must end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -102,7 +102,7 @@ enum Manner {
 
 #[must_use = "it stops when dropped"]
 pub struct TlsServer {
-    acceptor: Acceptor,
+    listener: Listener,
     shared: Arc<Shared>,
 }
 
@@ -110,6 +110,8 @@ struct Shared {
     config: Arc<ServerConfig>,
     answer: String,
     manner: Manner,
+    /// Of those on which a byte arrived.
+    connections: AtomicUsize,
     /// What was read after each handshake that went well.
     requests: Mutex<Vec<String>>,
 }
@@ -155,17 +157,20 @@ impl TlsServer {
             config,
             answer: answer.to_owned(),
             manner,
+            connections: AtomicUsize::new(0),
             requests: Mutex::default(),
         });
-        let acceptor = {
+        let listener = {
             let shared = Arc::clone(&shared);
-            Acceptor::start(move |stream| shared.converse(stream))
+            // Many tests are about errors on a connection.
+            Listener::start(0, move |stream, _| drop(shared.converse(stream)))
         };
-        TlsServer { acceptor, shared }
+        let listener = listener.expect("a free port on 127.0.0.1");
+        TlsServer { listener, shared }
     }
 
     pub fn port(&self) -> u16 {
-        self.acceptor.address.port()
+        self.listener.address.port()
     }
 
     /// `https://NAME:PORT/v1`
@@ -175,15 +180,19 @@ impl TlsServer {
 
     /// Stops it, and gives the heads and bodies of the requests that were read, and the number of connections.
     pub fn finish(mut self) -> (Vec<String>, usize) {
-        self.acceptor.stop();
+        self.listener.stop();
         let requests = std::mem::take(&mut *lock(&self.shared.requests));
-        (requests, self.acceptor.connections())
+        (requests, self.shared.connections.load(Ordering::SeqCst))
     }
 }
 
 impl Shared {
     fn converse(&self, stream: TcpStream) -> io::Result<()> {
         stream.set_read_timeout(Some(PATIENCE))?;
+        if stream.peek(&mut [0])? == 0 {
+            return Ok(());
+        }
+        self.connections.fetch_add(1, Ordering::SeqCst);
         let tcp = stream.try_clone()?;
         let connection = ServerConnection::new(Arc::clone(&self.config)).unwrap();
         let mut stream = StreamOwned::new(connection, stream);

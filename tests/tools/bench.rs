@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use super::commands::checked;
 use super::sink;
 use super::temp::TempDir;
-use super::tools::checked;
 
 const GNU_TIME: &str = "/usr/bin/time";
 /// A directory in memory, where the machine has one: the disk is not what is measured.

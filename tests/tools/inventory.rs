@@ -19,10 +19,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-mod tools;
+mod commands;
 
+use commands::{cargo, printed};
 use serde_json::{Value, json};
-use tools::{cargo, printed};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -102,7 +102,7 @@ fn crates(target: &str) -> Result<Vec<Crate>> {
                 .to_owned(),
         })
     };
-    tools::crates(Some(target))?
+    commands::crates(Some(target))?
         .iter()
         .map(|crate_| known(crate_).ok_or_else(|| format!("cargo knows no {crate_:?}").into()))
         .collect()

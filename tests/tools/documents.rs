@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
-// The program's own, of which this one uses the tables only.
-#[allow(dead_code)]
+// The program's own modules.
+#[expect(dead_code, reason = "only the table of exit codes is used")]
 #[path = "../../src/cli/exit.rs"]
 mod exit;
-#[allow(dead_code)]
+#[expect(dead_code, reason = "only the tables of flags and commands are used")]
 #[path = "../../src/cli/args/flags.rs"]
 mod flags;
 

@@ -12,9 +12,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 mod bench;
+mod commands;
 mod sink;
+#[path = "../support/temp.rs"]
 mod temp;
-mod tools;
 
 use bench::{Bench, Client, Kind};
 
@@ -220,7 +221,7 @@ fn time(
 }
 
 fn crates(what: &'static str, budget: f64) -> Result<Row, String> {
-    let crates = tools::crates(None)?;
+    let crates = commands::crates(None)?;
     let measured = Figure(crates.len() as f64, "", 0);
     Ok(Row {
         what,

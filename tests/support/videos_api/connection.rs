@@ -1,30 +1,29 @@
-//! A connection as the server sees it. Every wait in here ends when the server is released (finished or
-//! dropped), so no thread outlives its test, and none depends on a particular delay.
+//! A connection on the server's side. Every wait ends when the server stops, so no thread outlives its server.
 //!
-//! Nothing is buffered: heads and lines are looked at in the socket before they are taken out of it, which
-//! lets a reply leave the last byte unread. Closing then makes the kernel send a reset.
+//! Nothing is buffered: heads and lines are peeked at in the socket before they are read from it, so that a scripted
+//! reply can leave the last byte of a request unread. Closing the socket then makes the kernel send a reset.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a blocked read or write looks whether the server was released.
+/// How often a blocked read or write checks whether the server stops.
 const TICK: Duration = Duration::from_millis(20);
-/// No wait is longer than this, whatever a test forgets.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// The longest request head (or chunk-size line) that is read.
+/// No wait is longer than this, even if the server is never stopped.
+pub const WAIT_LIMIT: Duration = Duration::from_secs(120);
+/// The longest request head or chunk-size line that is read, in bytes.
 const HEAD_LIMIT: usize = 256 * 1024;
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens once, when the server is finished or dropped.
+/// A flag that is set once, and that threads can wait for.
 #[derive(Default)]
 pub struct Gate {
-    open: Mutex<bool>,
-    opened: Condvar,
+    pub open: Mutex<bool>,
+    pub opened: Condvar,
 }
 
 impl Gate {
@@ -36,57 +35,44 @@ impl Gate {
     pub fn is_open(&self) -> bool {
         *lock(&self.open)
     }
-
-    pub fn wait(&self, at_most: Duration) {
-        let closed = lock(&self.open);
-        drop(
-            self.opened
-                .wait_timeout_while(closed, at_most, |open| !*open),
-        );
-    }
 }
 
-pub struct Wire {
-    stream: TcpStream,
-    gate: Arc<Gate>,
-    /// Opens when a paused reply may go on.
-    resume: Arc<Gate>,
+pub struct Connection {
+    pub stream: TcpStream,
+    /// Opens when the server stops.
+    pub stop: Arc<Gate>,
 }
 
 /// Bytes up to and including a marker. The last `unread` of them are still in the socket.
-pub struct Seen {
+pub struct Peeked {
     pub bytes: Vec<u8>,
     pub unread: usize,
 }
 
-impl Wire {
-    pub fn new(stream: TcpStream, gate: Arc<Gate>, resume: Arc<Gate>) -> io::Result<Wire> {
+impl Connection {
+    pub fn new(stream: TcpStream, stop: Arc<Gate>) -> io::Result<Connection> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TICK))?;
         stream.set_write_timeout(Some(TICK))?;
-        Ok(Wire {
-            stream,
-            gate,
-            resume,
-        })
+        Ok(Connection { stream, stop })
     }
 
-    /// What came up to `marker`. Fewer bytes, without the marker, mean that the peer is gone.
-    pub fn look_for(&mut self, marker: &[u8]) -> io::Result<Seen> {
+    /// The bytes up to the first `marker`. Without the marker at their end, the client closed the connection.
+    pub fn peek_to(&mut self, marker: &[u8]) -> io::Result<Peeked> {
         let mut bytes = Vec::new();
         let mut window = vec![0; 16 * 1024];
         while bytes.len() < HEAD_LIMIT {
             let count = self.patiently(|stream| stream.peek(&mut window))?;
             if count == 0 {
-                return Ok(Seen { bytes, unread: 0 });
+                return Ok(Peeked { bytes, unread: 0 });
             }
             let before = bytes.len();
             bytes.extend_from_slice(&window[..count]);
             if let Some(at) = find(&bytes, marker) {
                 bytes.truncate(at + marker.len());
                 let unread = bytes.len() - before;
-                return Ok(Seen { bytes, unread });
+                return Ok(Peeked { bytes, unread });
             }
             self.skip(count)?;
         }
@@ -96,7 +82,7 @@ impl Wire {
         ))
     }
 
-    /// Takes `count` bytes out that were seen already.
+    /// Reads `count` bytes that were peeked at, and discards them.
     pub fn skip(&mut self, count: usize) -> io::Result<()> {
         let mut rest = vec![0; count];
         let mut filled = 0;
@@ -110,14 +96,10 @@ impl Wire {
         Ok(())
     }
 
-    /// 0 is the end: the peer closed, or the server was released and nothing more was there.
+    /// Reads some bytes. 0 means that the client closed the connection, or that the server stops and nothing more was
+    /// there.
     pub fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.patiently(|mut stream| stream.read(into))
-    }
-
-    /// Waits until at least one byte lies unread in the socket (or the peer is gone).
-    pub fn wait_for_a_byte(&mut self) -> io::Result<()> {
-        self.patiently(|stream| stream.peek(&mut [0])).map(drop)
     }
 
     pub fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
@@ -130,35 +112,19 @@ impl Wire {
         Ok(())
     }
 
-    pub fn close_sending_side(&mut self) {
-        // The peer may have closed first, which is as good.
-        drop(self.stream.shutdown(Shutdown::Write));
-    }
-
-    pub fn wait_for_release(&self) {
-        self.gate.wait(PATIENCE);
-    }
-
-    pub fn wait_for_resume(&self) {
-        self.resume.wait(PATIENCE);
-    }
-
-    pub fn pause(&self, pause: Duration) {
-        self.gate.wait(pause);
-    }
-
-    fn patiently(
+    /// Repeats a read or write that timed out, until the server stops.
+    pub fn patiently(
         &mut self,
         mut step: impl FnMut(&TcpStream) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         loop {
             match step(&self.stream) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
                 {
-                    if self.gate.is_open() || Instant::now() > deadline {
+                    if self.stop.is_open() || Instant::now() > deadline {
                         return Ok(0);
                     }
                 }

@@ -1,24 +1,25 @@
-//! A small Videos API, kept in memory. Each retrieval of a job moves it one step on, so that nothing in here
-//! depends on time: queued, in progress at 33 and 66 %, completed.
+//! The Videos API in memory. A job's status depends on how often it was retrieved and not on time: queued, in progress
+//! at 33 %, in progress at 66 %, completed.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::reply::Reply;
 use super::request::Request;
+use super::response::Response;
 
-/// What every completed job turns out to be.
-pub const CLIP: &[u8] = include_bytes!("../media/clip.mp4");
+/// The media of every completed job.
+pub const CLIP: &[u8] = include_bytes!("../../media/clip.mp4");
 const ETAG: &str = "\"clip-1\"";
 const SECONDS: [&str; 5] = ["4", "8", "12", "16", "20"];
-/// The length that a source video is taken to have: an extension's `seconds` is the sum.
+/// The assumed length of a source video, in seconds. An extension's `seconds` is this plus the requested seconds.
 const SOURCE_SECONDS: u32 = 4;
 const PROMPT_LIMIT: usize = 32_000;
 const DAY: u64 = 86_400;
 
 pub struct Videos {
+    /// The only API key that is accepted, or `None` to accept any.
     key: Option<String>,
     /// In the order of their creation.
     jobs: Vec<Job>,
@@ -31,7 +32,9 @@ struct Job {
     prompt: String,
     seconds: u32,
     source: Option<String>,
+    /// In seconds since the Unix epoch.
     created_at: u64,
+    /// How often it was retrieved.
     retrieved: u32,
 }
 
@@ -51,7 +54,7 @@ impl Videos {
         }
     }
 
-    pub fn answer(&mut self, request: &Request) -> Reply {
+    pub fn respond(&mut self, request: &Request) -> Response {
         if let Some(key) = &self.key
             && request.header("authorization") != Some(&format!("Bearer {key}"))
         {
@@ -80,11 +83,11 @@ impl Videos {
         }
     }
 
-    fn extend(&mut self, request: &Request) -> Reply {
+    fn extend(&mut self, request: &Request) -> Response {
         let key = request.header("idempotency-key");
         let known = key.and_then(|key| self.by_idempotency_key.get(key));
         if let Some(job) = known.and_then(|id| self.job(id)) {
-            return job.answer();
+            return job.response();
         }
         let extension = match extension(request) {
             Ok(extension) => extension,
@@ -105,31 +108,31 @@ impl Videos {
                 .map_or(0, |now| now.as_secs()),
             retrieved: 0,
         };
-        let answer = job.answer();
+        let response = job.response();
         self.jobs.push(job);
-        answer
+        response
     }
 
-    fn retrieve(&mut self, id: &str) -> Reply {
+    fn retrieve(&mut self, id: &str) -> Response {
         match self.jobs.iter_mut().find(|job| job.id == id) {
             Some(job) => {
                 job.retrieved += 1;
-                job.answer()
+                job.response()
             }
             None => not_found(id),
         }
     }
 
-    fn delete(&mut self, id: &str) -> Reply {
+    fn delete(&mut self, id: &str) -> Response {
         if self.job(id).is_none() {
             return not_found(id);
         }
         self.jobs.retain(|job| job.id != id);
         let gone = json!({"id": id, "object": "video.deleted", "deleted": true});
-        Reply::json(200, &gone.to_string())
+        Response::json(200, &gone.to_string())
     }
 
-    fn list(&self, request: &Request) -> Reply {
+    fn list(&self, request: &Request) -> Response {
         let Ok(limit) = request.query("limit").unwrap_or("20").parse::<usize>() else {
             return invalid("limit", "Expected an integer.");
         };
@@ -153,10 +156,10 @@ impl Videos {
             quoted(jobs.first()),
             quoted(jobs.last()),
         );
-        Reply::json(200, &text)
+        Response::json(200, &text)
     }
 
-    fn content(&self, id: &str, request: &Request) -> Reply {
+    fn content(&self, id: &str, request: &Request) -> Response {
         let Some(job) = self.job(id) else {
             return not_found(id);
         };
@@ -189,15 +192,15 @@ impl Job {
         }
     }
 
-    fn answer(&self) -> Reply {
-        let answer = Reply::json(200, &self.json());
+    fn response(&self) -> Response {
+        let response = Response::json(200, &self.json());
         match self.status() {
-            "completed" => answer,
-            _ => answer.header("openai-poll-after-ms", "100"),
+            "completed" => response,
+            _ => response.header("openai-poll-after-ms", "100"),
         }
     }
 
-    /// Written by hand, as the order of the keys is the published one.
+    /// Formats the JSON by hand, to keep the order of the fields in the API reference.
     fn json(&self) -> String {
         let completed = self.status() == "completed";
         let at = |after: u64| json!(completed.then_some(self.created_at + after));
@@ -220,7 +223,7 @@ impl Job {
     }
 }
 
-fn extension(request: &Request) -> Result<Extension, Reply> {
+fn extension(request: &Request) -> Result<Extension, Response> {
     let kind = request.header("content-type").unwrap_or_default();
     let (prompt, seconds, source) = match kind.split(';').next().unwrap_or_default().trim() {
         "application/json" => from_json(request)?,
@@ -251,7 +254,7 @@ fn extension(request: &Request) -> Result<Extension, Reply> {
 
 type Fields = (String, String, Option<String>);
 
-fn from_json(request: &Request) -> Result<Fields, Reply> {
+fn from_json(request: &Request) -> Result<Fields, Response> {
     let broken = "We could not parse the JSON body of your request.";
     let body: Value =
         serde_json::from_slice(&request.body).map_err(|_| error(400, broken, None, None))?;
@@ -268,7 +271,7 @@ fn from_json(request: &Request) -> Result<Fields, Reply> {
     ))
 }
 
-fn from_form(request: &Request) -> Result<Fields, Reply> {
+fn from_form(request: &Request) -> Result<Fields, Response> {
     let parts = request.form().map_err(|why| error(400, &why, None, None))?;
     let part = |name: &str| parts.iter().find(|part| part.name == name);
     let text = |name: &str| {
@@ -276,7 +279,7 @@ fn from_form(request: &Request) -> Result<Fields, Reply> {
         body.ok_or_else(|| missing(name))
     };
     let source = match part("video") {
-        Some(part) if part.filename.is_none() || part.content_type.is_none() => {
+        Some(part) if part.filename.is_none() || part.content_type().is_none() => {
             return Err(invalid(
                 "video",
                 "Expected a file with a name and a content type.",
@@ -288,27 +291,27 @@ fn from_form(request: &Request) -> Result<Fields, Reply> {
     Ok((text("prompt")?, text("seconds")?, source))
 }
 
-fn clip(request: &Request) -> Reply {
-    let whole = Reply::status(200).body(CLIP);
+fn clip(request: &Request) -> Response {
+    let whole = Response::new(200).body(CLIP);
     let unchanged = request.header("if-range").is_none_or(|tag| tag == ETAG);
-    let reply = match request.header("range").filter(|_| unchanged).and_then(span) {
+    let response = match request.header("range").filter(|_| unchanged).and_then(span) {
         None => whole,
-        Some((first, last)) if first <= last => Reply::status(206)
+        Some((first, last)) if first <= last => Response::new(206)
             .header(
                 "Content-Range",
                 &format!("bytes {first}-{last}/{}", CLIP.len()),
             )
             .body(&CLIP[first..=last]),
-        Some(_) => Reply::status(416).header("Content-Range", &format!("bytes */{}", CLIP.len())),
+        Some(_) => Response::new(416).header("Content-Range", &format!("bytes */{}", CLIP.len())),
     };
-    reply
+    response
         .header("Content-Type", "video/mp4")
         .header("Accept-Ranges", "bytes")
         .header("ETag", ETAG)
 }
 
-/// The first and last byte of a single range, with first above last where the clip has no such byte.
-/// `None`: not understood, which a server answers with the whole.
+/// The first and last byte of a single range (RFC 9110, 14.1.2). The first is above the last where the clip has no such
+/// byte. `None`: the range is invalid, and the response is the whole clip.
 fn span(range: &str) -> Option<(usize, usize)> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let end = CLIP.len() - 1;
@@ -319,7 +322,7 @@ fn span(range: &str) -> Option<(usize, usize)> {
     }
 }
 
-fn missing(name: &str) -> Reply {
+fn missing(name: &str) -> Response {
     let message = format!("Missing required parameter: '{name}'.");
     error(
         400,
@@ -329,12 +332,12 @@ fn missing(name: &str) -> Reply {
     )
 }
 
-fn invalid(name: &str, why: &str) -> Reply {
+fn invalid(name: &str, why: &str) -> Response {
     let message = format!("Invalid value for '{name}'. {why}");
     error(400, &message, Some(name), Some("invalid_value"))
 }
 
-fn not_found(id: &str) -> Reply {
+fn not_found(id: &str) -> Response {
     error(
         404,
         &format!("Video with id '{id}' not found."),
@@ -343,13 +346,13 @@ fn not_found(id: &str) -> Reply {
     )
 }
 
-fn not_allowed(request: &Request, allowed: &str) -> Reply {
+fn not_allowed(request: &Request, allowed: &str) -> Response {
     let message = format!("Not allowed to {} on {}.", request.method, request.path());
     error(405, &message, None, None).header("Allow", allowed)
 }
 
-fn error(status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> Reply {
+fn error(status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> Response {
     let kind = "invalid_request_error";
     let error = json!({"message": message, "type": kind, "param": param, "code": code});
-    Reply::json(status, &json!({ "error": error }).to_string())
+    Response::json(status, &json!({ "error": error }).to_string())
 }

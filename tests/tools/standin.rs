@@ -1,0 +1,136 @@
+//! The tests' Videos API as a program: `standin [--port N] [--api-key KEY] -- COMMAND ARGS...` runs COMMAND against it
+//! and exits with the command's code. Without a command it serves until the end of standard input.
+
+// The lints keep the library from printing and from reading the environment. This is a program.
+#![allow(clippy::disallowed_methods)]
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, ExitCode};
+use std::sync::{Arc, Mutex};
+
+#[path = "../support/videos_api/mod.rs"]
+mod videos_api;
+
+use videos_api::connection::{Connection, Gate, lock};
+use videos_api::listener::Listener;
+use videos_api::request_reader::RequestReader;
+use videos_api::videos::Videos;
+
+const USAGE: &str = "usage: standin [--port N] [--api-key KEY] [-- COMMAND ARGS...]";
+const DEFAULT_KEY: &str = "stand-in-key";
+/// Variables that would send the command's requests elsewhere or give it another key.
+const REMOVED: [&str; 7] = [
+    "OPENAI_API_KEY_FILE",
+    "http_proxy",
+    "HTTP_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
+
+struct Options {
+    /// 0 for any free port.
+    port: u16,
+    /// The only API key that the server accepts, or `None` to accept any.
+    key: Option<String>,
+    command: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match options(std::env::args().skip(1)).and_then(|options| run(&options)) {
+        Ok(code) => ExitCode::from(code),
+        Err(why) => {
+            drop(writeln!(io::stderr(), "standin: {why}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options {
+        port: 0,
+        key: None,
+        command: Vec::new(),
+    };
+    while let Some(arg) = args.next() {
+        let mut value = || {
+            args.next()
+                .ok_or_else(|| format!("{arg} needs a value\n{USAGE}"))
+        };
+        match arg.as_str() {
+            "--port" => options.port = value()?.parse().map_err(|why| format!("--port: {why}"))?,
+            "--api-key" => options.key = Some(value()?),
+            "--" => options.command = args.by_ref().collect(),
+            _ => return Err(format!("unknown option {arg:?}\n{USAGE}")),
+        }
+    }
+    Ok(options)
+}
+
+fn run(options: &Options) -> Result<u8, String> {
+    let videos = Mutex::new(Videos::new(options.key.as_deref()));
+    let stop = Arc::new(Gate::default());
+    let serve = {
+        let stop = Arc::clone(&stop);
+        // A connection that fails is the client's fault, and the client reports it.
+        move |stream, number| drop(serve(stream, number, &stop, &videos))
+    };
+    let mut listener = Listener::start(options.port, serve)
+        .map_err(|why| format!("cannot listen on port {}: {why}", options.port))?;
+    let base_url = format!("http://{}/v1", listener.address);
+    let code = match options.command.split_first() {
+        Some((program, args)) => {
+            let key = options.key.as_deref().unwrap_or(DEFAULT_KEY);
+            run_command(program, args, &base_url, key)
+                .map_err(|why| format!("cannot run {program}: {why}"))
+        }
+        None => wait_for_end_of_input(&base_url).map_err(|why| format!("standard streams: {why}")),
+    };
+    stop.open();
+    listener.stop();
+    code
+}
+
+/// Serves the requests on one connection.
+fn serve(
+    stream: TcpStream,
+    number: usize,
+    stop: &Arc<Gate>,
+    videos: &Mutex<Videos>,
+) -> io::Result<()> {
+    let mut connection = Connection::new(stream, Arc::clone(stop))?;
+    let head = |connection: &mut _| RequestReader::head(connection, number);
+    while let Some(mut reader) = head(&mut connection).map_err(io::Error::other)? {
+        if !reader.read_whole(&mut connection)? {
+            break;
+        }
+        let response = lock(videos).respond(&reader.request);
+        response.send(&mut connection)?;
+    }
+    Ok(())
+}
+
+/// Runs a command against the server and returns its exit code, or 1 if a signal ended it.
+fn run_command(program: &str, args: &[String], base_url: &str, key: &str) -> io::Result<u8> {
+    let mut command = Command::new(program);
+    command.args(args);
+    for name in REMOVED {
+        command.env_remove(name);
+    }
+    command
+        .env("OPENAI_BASE_URL", base_url)
+        .env("OPENAI_API_KEY", key);
+    let code = command.status()?.code();
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+fn wait_for_end_of_input(base_url: &str) -> io::Result<u8> {
+    let mut stdout = io::stdout();
+    writeln!(stdout, "OPENAI_BASE_URL={base_url}")?;
+    stdout.flush()?;
+    let mut buffer = [0; 1024];
+    while io::stdin().read(&mut buffer)? > 0 {}
+    Ok(0)
+}
