@@ -1,4 +1,4 @@
-//! What `--debug` shows of the conversation.
+//! The output of `--debug`.
 
 use std::net::TcpListener;
 
@@ -10,7 +10,7 @@ fn extend() -> Openai {
     openai(&EXTEND).args(&["--api-key", "sk-topsecret"])
 }
 
-/// Times are not the same in every run: what has three decimals becomes 0.000.
+/// Replaces every number with three decimals by 0.000, as times differ from run to run.
 fn without_times(text: &str) -> String {
     let is_time = |word: &str| {
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
@@ -25,7 +25,7 @@ fn without_times(text: &str) -> String {
 }
 
 #[test]
-fn the_conversation_is_shown_without_secrets() {
+fn debug_output_shows_requests_and_responses_with_secrets_redacted() {
     let server = Server::script(vec![
         Reply::json(200, JOB)
             .header("Set-Cookie", "topsecret")
@@ -57,7 +57,7 @@ fn the_conversation_is_shown_without_secrets() {
 }
 
 #[test]
-fn a_retry_says_why_it_waits_how_long() {
+fn debug_output_shows_the_reason_and_the_delay_of_each_retry() {
     let busy = |status| Reply::json(status, "{}");
     let server = Server::script(vec![
         busy(503).header("Retry-After", "0.01"),
@@ -98,7 +98,7 @@ fn a_retry_says_why_it_waits_how_long() {
 }
 
 #[test]
-fn a_connection_says_what_it_is_made_of() {
+fn debug_output_shows_how_a_connection_was_made() {
     let authority = Authority::new();
     let identity = authority.issue(&["localhost", "gateway.invalid"]);
     for (server, version) in [
@@ -139,11 +139,11 @@ fn a_connection_says_what_it_is_made_of() {
 }
 
 #[test]
-fn addresses_that_were_tried_in_vain_are_named() {
+fn debug_output_lists_addresses_that_refused_the_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    // `localhost` has both.
+    // `localhost` has both addresses.
     let run = extend()
         .args(&["--debug", "--max-retries", "0"])
         .args(&["--base-url", &format!("http://localhost:{port}/v1")])
@@ -156,7 +156,7 @@ fn addresses_that_were_tried_in_vain_are_named() {
 }
 
 #[test]
-fn a_download_says_how_much_came() {
+fn debug_output_shows_the_size_of_a_download() {
     let server = Server::script(vec![
         Reply::status(200)
             .header("Content-Type", "video/mp4")

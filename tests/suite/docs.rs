@@ -1,5 +1,5 @@
-//! What is shipped beside the program is true of it: its own help, README and CHANGELOG, the man page, and each
-//! completion in its real shell.
+//! The documents that come with the program agree with it: the help, README, CHANGELOG and man page, the licences, and
+//! each completion script in its shell.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -27,16 +27,16 @@ fn has(tool: &str) -> bool {
         .status()
         .is_ok();
     if !there {
-        skipped(&format!("{tool} is not here"));
+        skipped(&format!("{tool} is missing"));
     }
     there
 }
 
-/// Runs one of the project's own small programs.
+/// Runs one of the programs in tests/tools.
 #[allow(clippy::disallowed_methods)]
 fn example(name: &str, args: &[&OsStr]) -> Output {
     let mut cargo = Command::new(env!("CARGO"));
-    // What cargo tells a test would make build scripts take this for another build, and run again.
+    // The variables that cargo sets for a test would make build scripts run again.
     let own = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     for (name, _) in std::env::vars().filter(|(name, _)| own(name)) {
         cargo.env_remove(name);
@@ -49,7 +49,7 @@ fn example(name: &str, args: &[&OsStr]) -> Output {
         .unwrap()
 }
 
-/// The directory with the man page and the completions, made once.
+/// The directory with the man page and the completions, which are made once.
 fn documents() -> &'static Path {
     static DOCUMENTS: OnceLock<PathBuf> = OnceLock::new();
     DOCUMENTS.get_or_init(|| {
@@ -60,8 +60,8 @@ fn documents() -> &'static Path {
     })
 }
 
-/// Runs a line of a document in a shell, against a server that answers well.
-fn works(line: &str) {
+/// Runs a command from a document in a shell, against a server with successful replies.
+fn run_in_shell(line: &str) {
     let content = || {
         Reply::status(200)
             .header("Content-Type", "video/mp4")
@@ -100,10 +100,10 @@ fn the_commands_in_the_readme_work() {
         .filter(|line| line.starts_with("openai "))
         .collect();
     assert!(lines.len() >= 9, "{lines:?}");
-    lines.into_iter().for_each(works);
+    lines.into_iter().for_each(run_in_shell);
 }
 
-/// Those of the crontab and the systemd unit, which name places of another machine.
+/// The commands in the crontab and in the systemd unit, with the paths of this test instead of theirs.
 #[test]
 fn the_scheduled_commands_in_the_readme_work() {
     let lines: Vec<String> = README
@@ -116,16 +116,16 @@ fn the_scheduled_commands_in_the_readme_work() {
         })
         .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
-    lines.iter().for_each(|line| works(line));
+    lines.iter().for_each(|line| run_in_shell(line));
 
-    // Those of a container, a YAML list over two lines.
+    // The arguments of the container, a YAML list over two lines.
     let (_, rest) = README.split_once("args: [").unwrap();
     let (args, _) = rest.split_once(']').unwrap();
     let args: Vec<&str> = args
         .split(',')
         .map(|arg| arg.trim().trim_matches('"'))
         .collect();
-    works(
+    run_in_shell(
         &format!("openai {}", args.join(" "))
             .replace("/etc/extend/", "")
             .replace("/data/", ""),
@@ -134,7 +134,7 @@ fn the_scheduled_commands_in_the_readme_work() {
     let (_, rest) = README.split_once("    parallel ").unwrap();
     let (_, rest) = rest.split_once('\'').unwrap();
     let (command, _) = rest.split_once('\'').unwrap();
-    works(&command.replace("{.}", "prompt").replace("{}", "prompt.txt"));
+    run_in_shell(&command.replace("{.}", "prompt").replace("{}", "prompt.txt"));
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn the_examples_in_the_help_work() {
     let help = help();
     let (_, examples) = help.split_once("\nExamples:\n").unwrap();
     assert!(examples.lines().count() >= 8, "{examples}");
-    examples.lines().map(str::trim).for_each(works);
+    examples.lines().map(str::trim).for_each(run_in_shell);
 }
 
 #[test]
-fn the_readmes_exit_codes_are_those_of_the_help() {
+fn the_readme_and_the_help_list_the_same_exit_codes() {
     let help = help();
     let (_, rest) = help.split_once("\nExit codes:\n").unwrap();
     let (told, _) = rest.split_once("\n\n").unwrap();
@@ -184,7 +184,7 @@ fn options(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn the_changelog_tells_of_this_version() {
+fn the_changelog_has_an_entry_for_this_version() {
     let version = concat!("## ", env!("CARGO_PKG_VERSION"));
     let newest = CHANGELOG
         .lines()
@@ -197,7 +197,7 @@ fn the_changelog_tells_of_this_version() {
 }
 
 #[test]
-fn every_command_has_a_help_of_its_own() {
+fn every_command_has_its_own_help() {
     for (name, has, has_not) in [
         ("extend", "--prompt TEXT", "--video-id ID"),
         ("retrieve", "--wait", "--prompt TEXT"),
@@ -220,7 +220,7 @@ fn every_command_has_a_help_of_its_own() {
 }
 
 #[test]
-fn what_is_misspelt_is_named_with_what_was_meant() {
+fn a_misspelled_option_value_or_command_gets_a_suggestion() {
     for (more, what, near) in [
         (
             &["--encoding", "mulitpart"][..],
@@ -287,7 +287,7 @@ fn the_man_page_has_every_option_and_passes_lint() {
 const MUSL: &str = "x86_64-unknown-linux-musl";
 
 #[test]
-fn the_licences_of_all_crates_are_handed_on() {
+fn the_release_contains_the_licences_of_all_crates() {
     let home = TempDir::new();
     let made = example("inventory", &[MUSL.as_ref(), home.path().as_os_str()]);
     assert!(made.status.success(), "{made:?}");
@@ -300,7 +300,7 @@ fn the_licences_of_all_crates_are_handed_on() {
     }
     for line in [
         "# Community Data License Agreement - Permissive - Version 2.0",
-        // Of ring, which says so only in a directory of its own, or at the head of a file.
+        // In ring, these are only in a subdirectory and at the beginning of a source file.
         "Copyright 2015-2020 the fiat-crypto authors (see the AUTHORS file)",
         "Copyright (c) 2014, Intel Corporation.",
         "The C library. Copyright (c) 2005-2020 Rich Felker, et al.",
@@ -310,7 +310,7 @@ fn the_licences_of_all_crates_are_handed_on() {
 }
 
 #[test]
-fn a_bill_of_materials_without_a_crate_is_refused() {
+fn a_bill_of_materials_that_lacks_a_crate_is_refused() {
     let home = TempDir::new();
     let bill = home.path().join("bill.json");
     fs::write(
@@ -329,7 +329,7 @@ fn a_bill_of_materials_without_a_crate_is_refused() {
     assert!(!home.path().join("openai.cdx.json").exists());
 }
 
-/// What each shell has to offer at the end of these lines, in any order.
+/// Lines, and the completions that each shell has to offer at their ends, in any order.
 const OFFERS: [(&str, &[&str]); 11] = [
     ("openai ", &["videos"]),
     (
@@ -353,9 +353,9 @@ const OFFERS: [(&str, &[&str]); 11] = [
     ("openai videos retrieve --format js", &["json", "jsonl"]),
 ];
 
-/// Asks a shell about every line, in a directory that has one file.
+/// Checks the completions of a shell for every line, in a directory with one file.
 #[track_caller]
-fn offers(shell: &str, ask: impl Fn(&str, &Path) -> Output) {
+fn completes(shell: &str, ask: impl Fn(&str, &Path) -> Output) {
     if !has(shell) {
         return;
     }
@@ -392,9 +392,9 @@ fn shell(shell: &str, args: &[&str], home: &Path) -> Output {
 }
 
 #[test]
-fn bash_completes() {
+fn the_bash_completion_completes_commands_options_and_values() {
     let file = documents().join("completions/bash/openai");
-    offers("bash", |line, home| {
+    completes("bash", |line, home| {
         let script = format!(
             "source '{}'; words=($1); [[ $1 != *' ' ]] || words+=(''); COMP_WORDS=(\"${{words[@]}}\")\n\
              COMP_CWORD=$((${{#words[@]}} - 1)); COMP_LINE=$1; _openai\n\
@@ -404,7 +404,7 @@ fn bash_completes() {
         shell("bash", &["--norc", "-c", &script, "bash", line], home)
     });
     if has("bash") {
-        // `--format=js` comes as three words.
+        // bash splits `--format=js` into three words.
         let script = format!(
             "source '{}'; COMP_WORDS=(openai videos extend --format = js); COMP_CWORD=5; _openai; echo ${{COMPREPLY[*]}}\n\
              COMP_WORDS=(openai videos extend --video @cl); COMP_CWORD=4; _openai; echo ${{COMPREPLY[*]}}",
@@ -422,9 +422,9 @@ fn bash_completes() {
 }
 
 #[test]
-fn fish_completes() {
+fn the_fish_completion_completes_commands_options_and_values() {
     let file = documents().join("completions/fish/openai.fish");
-    offers("fish", |line, home| {
+    completes("fish", |line, home| {
         let script = format!(
             "source '{}'; complete -C '{line}' | string split -f1 \\t",
             file.display()
@@ -433,12 +433,12 @@ fn fish_completes() {
     });
 }
 
-/// zsh completes on a terminal only: one is made, in which the line is written, completed and given up, and what
-/// is offered goes to a file.
+/// zsh completes on a terminal only. The test makes a pseudo-terminal, in which zsh completes the line and exits; the
+/// completions are written to a file.
 #[test]
-fn zsh_completes() {
+fn the_zsh_completion_completes_commands_options_and_values() {
     let directory = documents().join("completions/zsh");
-    offers("zsh", |line, home| {
+    completes("zsh", |line, home| {
         let rc = format!(
             "PS1=''; fpath=('{}' $fpath); autoload -Uz compinit && compinit -u -D\n\
              zstyle ':completion:*' completer _complete\n\

@@ -1,4 +1,4 @@
-//! Downloads: FILE is whole or untouched, no other file stays behind, and a broken transfer goes on.
+//! Downloads: the file is complete or unchanged, no other file is left, and a truncated transfer is resumed.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +11,7 @@ use crate::support::{
     CLIP, DOWNLOAD, EXTEND, Outcome, Reply, Request, Server, TempDir, call, media, openai,
 };
 
-const OLD: &[u8] = b"what was there before";
+const OLD: &[u8] = b"the earlier contents";
 
 fn content(bytes: Vec<u8>) -> Reply {
     Reply::status(200)
@@ -20,7 +20,7 @@ fn content(bytes: Vec<u8>) -> Reply {
         .body(bytes)
 }
 
-/// The rest from a position, as an answer to a range request.
+/// The response to a range request for the rest from this position.
 fn rest(bytes: &[u8], from: usize) -> Reply {
     let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
     Reply::status(206)
@@ -29,7 +29,7 @@ fn rest(bytes: &[u8], from: usize) -> Reply {
         .body(&bytes[from..])
 }
 
-/// The names in a directory.
+/// The names of the files in a directory, sorted.
 fn names(directory: &Path) -> Vec<String> {
     let names = fs::read_dir(directory)
         .unwrap()
@@ -39,7 +39,7 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// A download over an older file, its outcome, and what the server got.
+/// Downloads to a file that exists already. Returns the outcome and the requests.
 fn download(replies: Vec<Reply>, more: &[&str]) -> (Outcome, Vec<Request>) {
     let server = Server::script(replies);
     let outcome = openai(&DOWNLOAD)
@@ -52,29 +52,29 @@ fn download(replies: Vec<Reply>, more: &[&str]) -> (Outcome, Vec<Request>) {
 }
 
 #[track_caller]
-fn is_whole((outcome, requests): (Outcome, Vec<Request>)) -> Vec<Request> {
+fn is_complete((outcome, requests): (Outcome, Vec<Request>)) -> Vec<Request> {
     outcome.is(0, "", "");
     assert!(
         fs::read(outcome.directory.join("out.mp4")).unwrap() == media(),
-        "another content"
+        "the file has other contents"
     );
     requests
 }
 
 #[track_caller]
-fn is_untouched((outcome, _): (Outcome, Vec<Request>), code: i32, stderr: &str) {
+fn is_unchanged((outcome, _): (Outcome, Vec<Request>), code: i32, stderr: &str) {
     outcome.code(code).stdout("").stderr_contains(stderr);
     assert_eq!(fs::read(outcome.directory.join("out.mp4")).unwrap(), OLD);
 }
 
 #[test]
-fn content_becomes_a_file() {
-    let requests = is_whole(download(vec![content(media())], &[]));
+fn a_download_is_written_to_the_output_file() {
+    let requests = is_complete(download(vec![content(media())], &[]));
     assert_eq!(requests[0].target, "/v1/videos/video_1/content");
     assert_eq!(requests[0].header("accept"), Some("*/*"));
-    is_whole(download(vec![content(media()).chunked(1000)], &[]));
-    is_whole(download(vec![content(media()).until_close()], &[]));
-    let thumbnail = is_whole(download(
+    is_complete(download(vec![content(media()).chunked(1000)], &[]));
+    is_complete(download(vec![content(media()).until_close()], &[]));
+    let thumbnail = is_complete(download(
         vec![content(media())],
         &["--variant", "thumbnail"],
     ));
@@ -85,7 +85,7 @@ fn content_becomes_a_file() {
 }
 
 #[test]
-fn one_command_does_the_whole_job_over_one_connection() {
+fn extend_with_output_waits_and_downloads_over_one_connection() {
     let server = Server::videos();
     let outcome = openai(&call("x", "4", "@clip.mp4"))
         .args(&["-o", "out.mp4"])
@@ -106,8 +106,8 @@ fn one_command_does_the_whole_job_over_one_connection() {
 }
 
 #[test]
-fn a_cut_connection_goes_on_where_it_broke() {
-    let requests = is_whole(download(
+fn a_truncated_download_resumes_with_a_range_request() {
+    let requests = is_complete(download(
         vec![content(media()).truncated(300_000), rest(&media(), 300_000)],
         &[],
     ));
@@ -116,7 +116,7 @@ fn a_cut_connection_goes_on_where_it_broke() {
 }
 
 #[test]
-fn content_without_a_length_is_whole_only_where_the_connection_ends_well() {
+fn a_download_without_a_length_is_complete_only_after_a_clean_close() {
     let is_cut = [true, false];
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -128,7 +128,7 @@ fn content_without_a_length_is_whole_only_where_the_connection_ends_well() {
             let head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nConnection: close\r\n\r\n";
             stream.write_all(&[&head[..], &media()].concat()).unwrap();
             if is_cut {
-                // What was sent has to be there before the reset.
+                // A reset discards what the client has not read yet.
                 thread::sleep(Duration::from_millis(100));
                 socket2::SockRef::from(&stream)
                     .set_linger(Some(Duration::ZERO))
@@ -146,58 +146,58 @@ fn content_without_a_length_is_whole_only_where_the_connection_ends_well() {
 }
 
 #[test]
-fn a_connection_that_is_cut_again_and_again_goes_on_while_there_is_progress() {
+fn a_download_that_makes_progress_is_resumed_more_often_than_max_retries() {
     let cut = |from: usize| rest(&media(), from).truncated(100_000);
     let mut replies = vec![content(media()).truncated(100_000)];
     replies.extend([100_000, 200_000, 300_000, 400_000].map(cut));
     replies.push(rest(&media(), 500_000));
-    is_whole(download(replies, &["--max-retries", "1"]));
+    is_complete(download(replies, &["--max-retries", "1"]));
 }
 
 #[test]
-fn without_ranges_it_starts_from_the_beginning() {
-    is_whole(download(
+fn a_download_restarts_if_the_server_supports_no_ranges() {
+    is_complete(download(
         vec![content(media()).truncated(300_000), content(media())],
         &[],
     ));
     let plain = || Reply::status(200).body(media());
-    let requests = is_whole(download(vec![plain().truncated(300_000), plain()], &[]));
+    let requests = is_complete(download(vec![plain().truncated(300_000), plain()], &[]));
     assert_eq!(requests[1].header("range"), None);
 }
 
 #[test]
-fn other_content_is_taken_from_its_beginning() {
+fn a_download_restarts_if_the_content_has_changed() {
     let other = Reply::status(200)
         .header("ETag", "\"b\"")
         .body(vec![1; 500_000])
         .truncated(400_000);
     let replies = vec![other, content(media())];
-    is_whole(download(replies, &[]));
+    is_complete(download(replies, &[]));
 }
 
 #[test]
-fn a_part_that_does_not_fit_is_not_taken() {
+fn a_partial_response_with_another_range_is_rejected() {
     let wrong = Reply::status(206)
         .header("Content-Range", "bytes 5-9/10")
         .body("56789");
-    is_whole(download(
+    is_complete(download(
         vec![content(media()).truncated(300_000), wrong, content(media())],
         &[],
     ));
     let unasked = rest(&media(), 300_000);
     let why = "HTTP 206 is no answer that brings the whole content";
-    is_untouched(download(vec![unasked], &["--max-retries", "0"]), 6, why);
+    is_unchanged(download(vec![unasked], &["--max-retries", "0"]), 6, why);
 }
 
 #[test]
-fn a_416_at_the_full_size_is_the_end() {
+fn status_416_at_the_full_size_completes_a_download() {
     let all = media();
     let length = format!("bytes */{}", all.len());
     let chunked = || content(media()).chunked(all.len()).truncated(all.len());
     let done = Reply::status(416).header("Content-Range", &length);
-    is_whole(download(vec![chunked(), done], &[]));
+    is_complete(download(vec![chunked(), done], &[]));
     let elsewhere = Reply::status(416).header("Content-Range", "bytes */7");
-    is_whole(download(
+    is_complete(download(
         vec![
             content(media()).truncated(300_000),
             elsewhere,
@@ -208,16 +208,16 @@ fn a_416_at_the_full_size_is_the_end() {
 }
 
 #[test]
-fn a_stalled_transfer_goes_on() {
+fn a_stalled_download_is_resumed() {
     let replies = vec![content(media()).stall(300_000), rest(&media(), 300_000)];
-    is_whole(download(replies, &["--stall-timeout", "300ms"]));
+    is_complete(download(replies, &["--stall-timeout", "300ms"]));
 }
 
 #[test]
-fn a_transfer_that_moves_may_take_longer_than_an_answer() {
+fn a_download_that_makes_progress_may_exceed_the_timeout() {
     let slow = || content(media()).drip(media().len() / 3, Duration::from_millis(350));
     for reply in [slow(), slow().chunked(100_000), slow().until_close()] {
-        is_whole(download(
+        is_complete(download(
             vec![reply],
             &["--timeout", "1s", "--max-retries", "0"],
         ));
@@ -225,7 +225,7 @@ fn a_transfer_that_moves_may_take_longer_than_an_answer() {
 }
 
 #[test]
-fn what_comes_in_place_of_media_is_bounded_by_the_timeout() {
+fn a_response_body_that_is_not_media_is_subject_to_the_timeout() {
     let text = format!("<!-- {} the end -->", "x".repeat(200));
     for (status, kind, code) in [
         (401, "application/json", 4),
@@ -243,13 +243,13 @@ fn what_comes_in_place_of_media_is_bounded_by_the_timeout() {
 }
 
 #[test]
-fn a_length_that_is_said_twice_is_a_length() {
+fn a_repeated_content_length_is_accepted() {
     let twice = || {
         let length = media().len();
         content(media()).header("Content-Length", &format!("{length}, {length}"))
     };
-    is_whole(download(vec![twice()], &[]));
-    is_untouched(
+    is_complete(download(vec![twice()], &[]));
+    is_unchanged(
         download(vec![twice().truncated(300_000)], &["--max-retries", "0"]),
         6,
         "the server closed the connection",
@@ -257,15 +257,15 @@ fn a_length_that_is_said_twice_is_a_length() {
 }
 
 #[test]
-fn a_server_that_is_never_whole_is_given_up() {
+fn an_incomplete_download_fails_after_the_retries() {
     let cut = || content(media()).truncated(300_000);
-    is_untouched(
+    is_unchanged(
         download(vec![cut(), cut()], &["--max-retries", "1"]),
         6,
         "openai: no readable answer to GET ",
     );
     let empty = || content(Vec::new());
-    is_untouched(
+    is_unchanged(
         download(vec![empty(), empty()], &["--max-retries", "1"]),
         6,
         "the content is empty",
@@ -273,11 +273,11 @@ fn a_server_that_is_never_whole_is_given_up() {
 }
 
 #[test]
-fn content_that_is_not_ready_is_asked_for_again() {
+fn a_download_polls_until_the_content_is_ready() {
     let soon =
         |status: u16, body: &str| Reply::json(status, body).header("openai-poll-after-ms", "100");
     let not_ready = r#"{"error": {"message": "soon", "code": "video_not_ready"}}"#;
-    is_whole(download(
+    is_complete(download(
         vec![
             soon(404, "{}"),
             soon(409, "{}"),
@@ -287,13 +287,13 @@ fn content_that_is_not_ready_is_asked_for_again() {
         ],
         &[],
     ));
-    is_untouched(download(vec![Reply::json(400, "{}")], &[]), 3, "HTTP 400");
+    is_unchanged(download(vec![Reply::json(400, "{}")], &[]), 3, "HTTP 400");
 }
 
 #[test]
-fn pages_and_json_are_no_media() {
+fn html_and_json_are_not_saved_as_media() {
     let json = Reply::json(200, r#"{"url": "https://example.com"}"#);
-    is_untouched(
+    is_unchanged(
         download(vec![json], &[]),
         3,
         r#"the content is no media but application/json: {"url": "https://example.com"}"#,
@@ -301,7 +301,7 @@ fn pages_and_json_are_no_media() {
     let page = Reply::status(200)
         .header("Content-Type", "text/html")
         .body("<html>log in</html>");
-    is_untouched(
+    is_unchanged(
         download(vec![page], &[]),
         3,
         "the content is no media but text/html: <html>log in</html>",
@@ -309,7 +309,7 @@ fn pages_and_json_are_no_media() {
 }
 
 #[test]
-fn a_redirect_to_another_server_carries_no_secrets() {
+fn a_cross_origin_redirect_carries_no_credentials() {
     let store = Server::script(vec![content(media())]);
     let server = Server::script(vec![Reply::redirect(
         302,
@@ -354,10 +354,10 @@ fn a_redirect_to_another_server_carries_no_secrets() {
 }
 
 #[test]
-fn redirects_that_never_end_are_code_6() {
+fn more_than_10_redirects_end_with_code_6() {
     let around = || Reply::redirect(302, "/v1/videos/video_1/content");
     let replies = std::iter::repeat_with(around).take(11).collect();
-    is_untouched(
+    is_unchanged(
         download(replies, &["--max-retries", "0"]),
         6,
         "it was redirected more than 10 times",
@@ -365,7 +365,7 @@ fn redirects_that_never_end_are_code_6() {
 }
 
 #[test]
-fn standard_output_takes_media_and_nothing_else() {
+fn a_download_to_standard_output_writes_only_the_media() {
     let server = Server::script(vec![
         content(media()).truncated(300_000),
         rest(&media(), 300_000),
@@ -385,7 +385,7 @@ fn standard_output_takes_media_and_nothing_else() {
 }
 
 #[test]
-fn a_stream_that_broke_goes_on_only_with_the_same_content() {
+fn a_download_to_standard_output_resumes_only_unchanged_content() {
     let call = ["videos", "download-content", "video_1", "-q"];
     let server = Server::script(vec![content(media()).truncated(300_000), content(media())]);
     let outcome = openai(&call).server(&server).run();
@@ -404,7 +404,7 @@ fn a_stream_that_broke_goes_on_only_with_the_same_content() {
 }
 
 #[test]
-fn a_full_disk_is_code_9_and_a_closed_pipe_ends_quietly() {
+fn a_download_to_a_full_disk_ends_with_code_9_and_to_a_closed_pipe_with_code_0() {
     let full = || File::options().write(true).open("/dev/full").unwrap();
     let call = ["videos", "download-content", "video_1", "-q"];
     let no_space = "No space left on device (os error 28)\n";
@@ -436,7 +436,7 @@ fn a_full_disk_is_code_9_and_a_closed_pipe_ends_quietly() {
 }
 
 #[test]
-fn a_device_is_written_and_a_link_stays_a_link() {
+fn a_download_writes_to_a_device_and_through_a_symbolic_link() {
     let server = Server::script(vec![content(media())]);
     openai(&DOWNLOAD[..4])
         .args(&["-o", "/dev/null"])
@@ -466,7 +466,7 @@ fn a_device_is_written_and_a_link_stays_a_link() {
 }
 
 #[test]
-fn nobody_pays_for_a_file_that_cannot_be_stored() {
+fn an_output_that_cannot_be_written_is_refused_before_the_request() {
     let server = Server::script(vec![]);
     let call = [&EXTEND[..], &["-o"]].concat();
     for (path, code, what) in [
@@ -492,7 +492,7 @@ fn nobody_pays_for_a_file_that_cannot_be_stored() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_cleared_away() {
+fn a_download_removes_the_temporary_file_of_a_killed_run() {
     let server = Server::script(vec![content(media())]);
     let outcome = openai(&DOWNLOAD)
         .file(".out.mp4.part", "left by a killed run")
@@ -504,7 +504,7 @@ fn what_a_killed_run_left_is_cleared_away() {
 }
 
 #[test]
-fn content_that_never_comes_is_given_up() {
+fn a_download_that_is_never_ready_ends_at_the_wait_timeout() {
     let server = Server::videos();
     openai(&DOWNLOAD)
         .args(&["--wait-timeout", "300ms"])
@@ -517,7 +517,7 @@ fn content_that_never_comes_is_given_up() {
 }
 
 #[test]
-fn a_stream_that_breaks_twice_has_no_byte_twice() {
+fn a_download_to_standard_output_resumes_twice_without_repeating_bytes() {
     let call = ["videos", "download-content", "video_1", "-q"];
     let whole = || content(media());
     let server = Server::script(vec![
@@ -541,7 +541,7 @@ fn a_stream_that_breaks_twice_has_no_byte_twice() {
 }
 
 #[test]
-fn a_part_of_a_part_is_not_the_end() {
+fn a_partial_response_shorter_than_requested_is_followed_by_another_request() {
     let part = |from: usize, to: usize| {
         let range = format!("bytes {from}-{}/{}", to - 1, media().len());
         Reply::status(206)
@@ -551,14 +551,14 @@ fn a_part_of_a_part_is_not_the_end() {
     };
     let start = content(media()).chunked(1000).truncated(300_000);
     let end = media().len();
-    is_whole(download(
+    is_complete(download(
         vec![start, part(300_000, 500_000), part(500_000, end)],
         &[],
     ));
 }
 
 #[test]
-fn another_date_is_another_content() {
+fn a_changed_last_modified_date_restarts_a_download() {
     let dated = |reply: Reply, date: &str| reply.header("Last-Modified", date);
     let (old, new) = (
         "Sun, 06 Nov 1994 08:49:37 GMT",
@@ -568,22 +568,22 @@ fn another_date_is_another_content() {
     let start = dated(Reply::status(200).body(media()), old).truncated(300_000);
     let mixed = dated(Reply::status(206).header("Content-Range", &range), new)
         .body(vec![7; media().len() - 300_000]);
-    is_whole(download(
+    is_complete(download(
         vec![start, mixed, dated(Reply::status(200).body(media()), new)],
         &[],
     ));
 }
 
 #[test]
-fn json_without_its_type_and_compressed_content_are_no_media() {
+fn json_with_a_media_type_and_compressed_content_are_not_saved_as_media() {
     for kind in ["video/mp4", "application/octet-stream"] {
         let json = Reply::status(200)
             .header("Content-Type", kind)
             .body(r#" {"error": "expired"}"#);
-        is_untouched(download(vec![json], &[]), 3, "the content is no media but ");
+        is_unchanged(download(vec![json], &[]), 3, "the content is no media but ");
     }
     let zipped = content(media()).header("Content-Encoding", "gzip");
-    is_untouched(
+    is_unchanged(
         download(vec![zipped], &[]),
         3,
         "the content is no media but video/mp4, encoded as gzip",
@@ -591,7 +591,7 @@ fn json_without_its_type_and_compressed_content_are_no_media() {
 }
 
 #[test]
-fn a_link_to_nothing_and_a_long_name_are_written_where_they_lead() {
+fn a_download_writes_through_a_dangling_link_and_to_the_longest_file_name() {
     let directory = TempDir::new();
     std::os::unix::fs::symlink("real.mp4", directory.path().join("out.mp4")).unwrap();
     let server = Server::script(vec![content(media()), content(media())]);

@@ -1,9 +1,9 @@
-//! What `openai videos extend` sends for its arguments, and what it prints for an answer.
+//! `openai videos extend`: the request for its arguments, and the output for a response.
 
 use crate::support::{CLIP, EXTEND, Openai, Reply, Request, Server, call, openai};
 use serde_json::json;
 
-/// All 13 fields of the API's description and one of a gateway's own, in an order that is not alphabetical.
+/// All 13 fields of the API reference and a gateway's own field, not in alphabetical order.
 const JOB: &str = r#"{"id":"video_456","object":"video","model":"sora-2","status":"queued","progress":0,"created_at":1758941485,"completed_at":null,"expires_at":null,"prompt":"x","size":"720x1280","seconds":"12","remixed_from_video_id":"video_123","error":null,"usage":{"cost":0.50}}"#;
 const PRINTED: &str = r#"{
   "id": "video_456",
@@ -24,10 +24,10 @@ const PRINTED: &str = r#"{
   }
 }
 "#;
-/// A call that lacks nothing but its video.
+/// The arguments of a complete request, except for the video.
 const NO_VIDEO: [&str; 6] = ["videos", "extend", "--prompt", "x", "--seconds", "4"];
 
-/// Runs a call that must succeed and gives what the server got.
+/// Runs a command that must succeed, and returns the request.
 fn sent(more: &[&str], prepare: impl FnOnce(Openai) -> Openai) -> Request {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     prepare(openai(&NO_VIDEO).args(more).server(&server))
@@ -36,7 +36,7 @@ fn sent(more: &[&str], prepare: impl FnOnce(Openai) -> Openai) -> Request {
     server.finish().remove(0)
 }
 
-/// Runs a call that must be refused before anything is sent.
+/// Runs a command that must be refused before a request is sent.
 fn refused(args: &[&str], stderr: &str) {
     let server = Server::script(vec![]);
     openai(args).server(&server).run().is(2, "", stderr);
@@ -44,7 +44,7 @@ fn refused(args: &[&str], stderr: &str) {
 }
 
 #[test]
-fn the_official_example_works_word_for_word() {
+fn the_example_in_the_api_reference_works_unchanged() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     openai(&[
         "videos",
@@ -86,7 +86,7 @@ fn the_official_example_works_word_for_word() {
 }
 
 #[test]
-fn the_official_acceptance_call_works_with_its_options_in_front() {
+fn the_acceptance_test_of_the_official_cli_works() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let url = server.base_url();
     let front = [
@@ -110,7 +110,7 @@ fn the_official_acceptance_call_works_with_its_options_in_front() {
 }
 
 #[test]
-fn a_video_is_an_id_an_object_or_a_short_object() {
+fn a_video_is_given_as_an_id_a_json_object_or_a_shorthand_object() {
     for (video, expected) in [
         ("video_123", json!({"id": "video_123"})),
         (r#"{"id": "video_123"}"#, json!({"id": "video_123"})),
@@ -130,7 +130,7 @@ fn a_video_is_an_id_an_object_or_a_short_object() {
 }
 
 #[test]
-fn a_file_is_uploaded_as_the_last_part_of_a_form() {
+fn a_file_is_uploaded_as_the_last_part_of_a_multipart_form() {
     let request = sent(&["--video", "@clip.mp4"], |call| {
         call.file("clip.mp4", CLIP)
     });
@@ -152,7 +152,7 @@ fn a_file_is_uploaded_as_the_last_part_of_a_form() {
 }
 
 #[test]
-fn standard_input_is_uploaded_as_a_stream() {
+fn standard_input_is_uploaded_with_chunked_encoding() {
     let request = sent(&["--video", "@-"], |call| call.stdin(CLIP));
     assert!(request.chunked && request.whole);
     assert_eq!(request.header("content-length"), None);
@@ -165,13 +165,13 @@ fn standard_input_is_uploaded_as_a_stream() {
 }
 
 #[test]
-fn standard_input_is_not_read_unasked() {
+fn standard_input_is_read_only_on_request() {
     let request = sent(&["--video", "video_123"], |call| call.stdin_held_open());
     assert!(request.whole);
 }
 
 #[test]
-fn file_names_are_escaped_as_browsers_do() {
+fn file_names_in_a_form_are_escaped_like_in_browsers() {
     let name = "a\"b\r\nX-Evil: 1.mp4";
     let request = sent(&["--video", &format!("@{name}")], |call| {
         call.file(name, CLIP)
@@ -216,7 +216,7 @@ fn prompts_come_from_arguments_files_and_standard_input() {
 }
 
 #[test]
-fn flags_and_fields_win_over_a_body() {
+fn options_and_fields_override_the_body() {
     let body = r#"{"model": "sora-2", "prompt": "@not-a-file.txt", "seconds": 4, "video": {"id": "v"}, "big": 1.0}"#;
     let run = |args: &[&str], stdin: &str| {
         let server = Server::script(vec![Reply::json(200, JOB)]);
@@ -253,7 +253,7 @@ fn flags_and_fields_win_over_a_body() {
 }
 
 #[test]
-fn other_servers_fields_make_a_whole_request() {
+fn a_request_can_be_made_of_other_servers_fields() {
     let server = Server::script(vec![Reply::json(
         200,
         r#"{"object":"list","data":[{"id":"v2","status":"running"}]}"#,
@@ -280,7 +280,7 @@ fn other_servers_fields_make_a_whole_request() {
 }
 
 #[test]
-fn a_reference_goes_into_a_form_where_asked() {
+fn a_video_id_is_sent_as_a_form_on_request() {
     let more = [
         "--video",
         "video_123",
@@ -311,7 +311,7 @@ fn a_reference_goes_into_a_form_where_asked() {
 }
 
 #[test]
-fn a_server_that_takes_no_json_gets_a_form_with_the_same_key() {
+fn status_415_repeats_the_request_as_a_form_with_the_same_idempotency_key() {
     let server = Server::script(vec![Reply::json(415, "{}"), Reply::json(200, JOB)]);
     let note = "openai: the server takes no JSON here; sending the reference as a form\n";
     openai(&NO_VIDEO)
@@ -336,7 +336,7 @@ fn a_server_that_takes_no_json_gets_a_form_with_the_same_key() {
 }
 
 #[test]
-fn headers_of_the_users_own_replace_or_remove_default_ones() {
+fn custom_headers_replace_or_remove_the_default_ones() {
     let more = [
         "--video",
         "v",
@@ -365,7 +365,7 @@ fn headers_of_the_users_own_replace_or_remove_default_ones() {
 }
 
 #[test]
-fn the_key_comes_from_the_environment_or_a_file() {
+fn the_api_key_is_read_from_the_environment_or_a_file() {
     let with = |name: &str, value: &str| {
         let call = |call: Openai| call.file("key", " sk-file\n").env(name, value);
         sent(&["--video", "v"], call)
@@ -388,7 +388,7 @@ fn the_key_comes_from_the_environment_or_a_file() {
 }
 
 #[test]
-fn each_run_has_an_idempotency_key_of_its_own() {
+fn each_run_sends_a_different_idempotency_key() {
     let key = || {
         sent(&["--video", "v"], |call| call)
             .header("idempotency-key")
@@ -452,7 +452,7 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
 }
 
 #[test]
-fn bad_values_are_refused_before_anything_is_sent() {
+fn invalid_values_are_refused_before_the_request() {
     let too_long = "x".repeat(32_001);
     for (args, stderr) in [
         (
@@ -529,7 +529,7 @@ fn bad_values_are_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_line_break_in_a_value_does_not_break_the_lines_of_an_error() {
+fn line_breaks_in_a_value_are_escaped_in_an_error_message() {
     refused(
         &["videos", "extend", "--seconds", "5\nhint: x\u{1b}[2J"],
         "openai: --seconds: seconds cannot be '5\\u000ahint: x\\u001b[2J': it is one of 4, 8, 12, 16, 20\n\
@@ -538,7 +538,7 @@ fn a_line_break_in_a_value_does_not_break_the_lines_of_an_error() {
 }
 
 #[test]
-fn an_id_that_names_a_file_is_taken_for_a_forgotten_at_sign() {
+fn an_id_that_is_the_name_of_a_file_gets_a_hint_to_the_at_sign() {
     let server = Server::script(vec![]);
     openai(&NO_VIDEO)
         .args(&["--video", "clip.mp4"])
@@ -555,7 +555,7 @@ fn an_id_that_names_a_file_is_taken_for_a_forgotten_at_sign() {
 }
 
 #[test]
-fn the_default_server_is_not_asked_without_a_key() {
+fn the_default_server_requires_an_api_key() {
     openai(&NO_VIDEO).args(&["--video", "v"]).run().is(
         4,
         "",
@@ -565,7 +565,7 @@ fn the_default_server_is_not_asked_without_a_key() {
 }
 
 #[test]
-fn help_and_version_need_nothing_else() {
+fn help_and_version_work_without_an_api_key() {
     openai(&["--version"]).run().is(
         0,
         &format!("openai-videos {}\n", env!("CARGO_PKG_VERSION")),

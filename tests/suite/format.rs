@@ -1,10 +1,10 @@
-//! `--format`, `--transform`, `--raw-output` and their twins for errors: what a script and a person get to see.
+//! `--format`, `--transform`, `--raw-output`, and the same options for errors.
 
 use std::process::{Command, Stdio};
 
 use crate::support::{EXTEND, Reply, Server, openai, program, skipped};
 
-/// Member order, a number literal, an escape and a time, as a server may send them.
+/// A job with its own order of members, a number with a trailing zero, escapes and a time.
 const JOB: &str = r#"{"id":"video_1","status":"failed","created_at":1758941485,"seconds":"8","cost":0.50,"prompt":"a \"b\"\n\u00e9","error":{"code":"moderation","message":"not this"}}"#;
 const PRINTED: &str = r#"{
   "id": "video_1",
@@ -21,10 +21,10 @@ const PRINTED: &str = r#"{
 "#;
 const REFUSAL: &str = r#"{"error":{"message":"bad \"seconds\"","type":"invalid_request_error","param":null,"code":1.0}}"#;
 
-/// A run of `retrieve` that gets this answer.
+/// Runs `retrieve` with this response and compares the exit code, standard output and standard error.
 #[track_caller]
-fn retrieve(answer: Reply, more: &[&str], env: &[(&str, &str)], expected: (i32, &str, &str)) {
-    let server = Server::script(vec![answer]);
+fn retrieve(response: Reply, more: &[&str], env: &[(&str, &str)], expected: (i32, &str, &str)) {
+    let server = Server::script(vec![response]);
     let call = openai(&["videos", "retrieve", "video_1"]).args(more);
     env.iter()
         .fold(call, |call, (name, value)| call.env(name, value))
@@ -40,7 +40,7 @@ fn shows(more: &[&str], stdout: &str, stderr: &str) {
 }
 
 #[test]
-fn the_result_has_the_format_that_was_asked_for() {
+fn the_result_is_printed_in_the_requested_format() {
     let explored = "openai: there is no explorer here; this is JSON\n";
     shows(&[], PRINTED, "");
     shows(&["--format", "auto"], PRINTED, "");
@@ -75,7 +75,7 @@ fn the_result_has_the_format_that_was_asked_for() {
 }
 
 #[test]
-fn a_person_is_told_what_to_do_next() {
+fn the_pretty_format_names_the_next_step() {
     for (status, next) in [
         (
             "queued",
@@ -105,7 +105,7 @@ fn a_person_is_told_what_to_do_next() {
 }
 
 #[test]
-fn what_raw_gives_is_what_came() {
+fn the_raw_format_prints_the_response_unchanged() {
     let odd = "{\n\t\"id\" : 1,   \"id\":\"2\"}\r\n";
     retrieve(
         Reply::json(200, odd),
@@ -128,7 +128,7 @@ fn what_raw_gives_is_what_came() {
 }
 
 #[test]
-fn a_path_takes_the_place_of_jq() {
+fn transform_extracts_a_value_by_its_path() {
     shows(&["--transform", "id"], "\"video_1\"\n", "");
     shows(&["--transform", "id", "-r"], "video_1\n", "");
     shows(
@@ -160,7 +160,7 @@ fn a_path_takes_the_place_of_jq() {
 }
 
 #[test]
-fn an_answer_nested_too_deep_for_paths_and_yaml_is_printed_all_the_same() {
+fn a_response_nested_too_deeply_for_transform_or_yaml_is_printed_as_json() {
     for (depth, is_too_deep) in [(98, false), (99, true), (100_000, true)] {
         let job = format!("{{\"a\":[{}{}]}}", "[".repeat(depth), "]".repeat(depth));
         let line = format!("{job}\n");
@@ -186,14 +186,14 @@ fn an_answer_nested_too_deep_for_paths_and_yaml_is_printed_all_the_same() {
 }
 
 #[test]
-fn characters_sent_as_two_halves_are_whole_and_half_a_one_is_marked() {
-    let answer = || {
+fn surrogate_pairs_are_joined_and_lone_surrogates_replaced() {
+    let response = || {
         Reply::json(
             200,
             r#"{"id":"\ud842\udfb7 \ud83c\udfac \ud83c","\ud842\udfb7":1}"#,
         )
     };
-    let shows = |more: &[&str], stdout: &str| retrieve(answer(), more, &[], (0, stdout, ""));
+    let shows = |more: &[&str], stdout: &str| retrieve(response(), more, &[], (0, stdout, ""));
     shows(&["--transform", "id", "-r"], "𠮷 🎬 \u{fffd}\n");
     shows(&["--format", "yaml"], "id: \"𠮷 🎬 \u{fffd}\"\n\"𠮷\": 1\n");
     shows(
@@ -203,7 +203,7 @@ fn characters_sent_as_two_halves_are_whole_and_half_a_one_is_marked() {
 }
 
 #[test]
-fn every_command_with_a_result_has_formats() {
+fn every_command_that_prints_a_result_supports_formats() {
     let job = r#"{"id":"v2","status":"queued"}"#;
     let server = Server::script(vec![
         Reply::json(200, job),
@@ -229,7 +229,7 @@ fn every_command_with_a_result_has_formats() {
 }
 
 #[test]
-fn the_apis_errors_are_shown_as_they_came() {
+fn api_errors_are_printed_in_the_requested_format() {
     let refused = |more: &[&str], stderr: &str| {
         retrieve(Reply::json(400, REFUSAL), more, &[], (3, "", stderr));
     };
@@ -258,7 +258,7 @@ fn the_apis_errors_are_shown_as_they_came() {
 }
 
 #[test]
-fn an_error_of_any_shape_is_shown_in_the_format_that_was_asked_for() {
+fn errors_of_every_shape_are_printed_in_the_requested_format() {
     let jsonl = ["--format-error", "jsonl"];
     let long = format!(r#"[{{"msg":"{}"}}]"#, "m".repeat(1000));
     for body in [
@@ -268,8 +268,8 @@ fn an_error_of_any_shape_is_shown_in_the_format_that_was_asked_for() {
         r#"{"message":"no"}"#,
         &long,
     ] {
-        let answer = Reply::json(422, body);
-        retrieve(answer, &jsonl, &[], (3, "", &format!("{body}\n")));
+        let response = Reply::json(422, body);
+        retrieve(response, &jsonl, &[], (3, "", &format!("{body}\n")));
     }
     let hint = "the server may not offer this call, or --base-url lacks a path such as /v1";
     for (body, message) in [
@@ -277,13 +277,13 @@ fn an_error_of_any_shape_is_shown_in_the_format_that_was_asked_for() {
         (r#"{"error": {"#, r#"{\"error\": {"#),
         (r#""no""#, r#"\"no\""#),
     ] {
-        let answer = Reply::status(404)
+        let response = Reply::status(404)
             .body(body)
             .header("x-request-id", "req_1");
         let line = format!(
             "{{\"message\":\"the server answered HTTP 404: {message} (request id: req_1)\",\"hint\":\"{hint}\"}}\n"
         );
-        retrieve(answer, &jsonl, &[], (3, "", &line));
+        retrieve(response, &jsonl, &[], (3, "", &line));
     }
     openai(&["videos", "retrieve"]).args(&jsonl).run().is(
         2,
@@ -330,7 +330,7 @@ fn an_error_of_any_shape_is_shown_in_the_format_that_was_asked_for() {
 }
 
 #[test]
-fn secrets_stay_hidden_in_every_format() {
+fn secrets_are_redacted_in_every_format() {
     let echo = r#"{"error":{"message":"wrong key: sk-topsecret"}}"#;
     for format in ["auto", "json", "jsonl", "raw", "pretty", "yaml", "explore"] {
         let server = Server::script(vec![
@@ -349,7 +349,7 @@ fn secrets_stay_hidden_in_every_format() {
 }
 
 #[test]
-fn colours_come_where_they_are_wanted_and_nothing_else_does() {
+fn forced_colours_are_printed_and_control_characters_escaped() {
     let evil = "{\"id\":\"\u{9b}2J\u{202e}\",\"n\":1,\"t\":true}";
     let painted = "{\n  \u{1b}[1;34m\"id\"\u{1b}[0m: \u{1b}[32m\"\\u009b2J\\u202e\"\u{1b}[0m,\n  \
                    \u{1b}[1;34m\"n\"\u{1b}[0m: \u{1b}[33m1\u{1b}[0m,\n  \u{1b}[1;34m\"t\"\u{1b}[0m: \
@@ -370,15 +370,15 @@ fn colours_come_where_they_are_wanted_and_nothing_else_does() {
 }
 
 #[test]
-fn no_control_character_reaches_a_terminal() {
-    // util-linux's `script` runs a command on a terminal of its own.
+fn control_characters_are_escaped_on_a_terminal() {
+    // util-linux's `script` runs a command on a new terminal.
     if Command::new("script")
         .arg("--version")
         .stdout(Stdio::null())
         .status()
         .is_err()
     {
-        return skipped("script (package bsdutils) is not here");
+        return skipped("script (package bsdutils) is missing");
     }
     for (status, more) in [
         (200, "--format json"),
@@ -420,7 +420,7 @@ fn no_control_character_reaches_a_terminal() {
 }
 
 #[test]
-fn unknown_formats_are_refused_before_anything_is_sent() {
+fn an_unknown_format_is_refused_before_the_request() {
     let none = "is none of auto, json, jsonl, raw, pretty, yaml, explore";
     for (flag, value, hint) in [
         ("--format", "jsn", "hint: did you mean 'json'?\n"),

@@ -1,5 +1,5 @@
-//! A thousand mutations of a good conversation: no panic, no hang past the time-outs, and never code 0 for a job or a
-//! file that is not whole.
+//! Runs the program against a thousand mutations of well-formed responses: it does not panic, does not hang past the
+//! timeouts, and never exits with code 0 for an incomplete job or file.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use crate::support::{CLIP, EXTEND, Random, TempDir, openai};
 
 const MUTATIONS: u64 = 1000;
-/// Runs wait more than they work.
+/// Threads that run the program. Many, as most of the time of a run is waiting.
 const LANES: u64 = 20;
 
-/// The answers of a good conversation: to the request, to a look at the job, and to the download.
+/// The well-formed responses: to the POST, to a poll, and to the download.
 fn good() -> [Vec<u8>; 3] {
     let json = |status: &str| {
         let body = format!(
@@ -36,25 +36,25 @@ fn good() -> [Vec<u8>; 3] {
     ]
 }
 
-/// Changes an answer in one to three places. What is changed in the media themselves nobody can notice, so there it is
-/// only cut.
-fn mutate(answer: &mut Vec<u8>, random: &mut Random) {
-    let head = answer
+/// Changes a response in one to three places. A changed byte of the media could not be detected, so these are only
+/// truncated.
+fn mutate(response: &mut Vec<u8>, random: &mut Random) {
+    let head = response
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
-        .map_or(answer.len(), |at| at + 4);
-    let is_media = answer.ends_with(CLIP);
+        .map_or(response.len(), |at| at + 4);
+    let is_media = response.ends_with(CLIP);
     for _ in 0..=random.below(3) {
-        let end = if is_media { head } else { answer.len() };
-        let at = random.below(end.min(answer.len()));
+        let end = if is_media { head } else { response.len() };
+        let at = random.below(end.min(response.len()));
         match random.below(8) {
-            0 => answer[at] ^= 1 << random.below(8),
-            1 => answer[at] = random.next() as u8,
-            2 => drop(answer.drain(at..(at + 1 + random.below(20)).min(answer.len().min(end)))),
-            3 => answer.truncate(random.below(answer.len())),
+            0 => response[at] ^= 1 << random.below(8),
+            1 => response[at] = random.next() as u8,
+            2 => drop(response.drain(at..(at + 1 + random.below(20)).min(response.len().min(end)))),
+            3 => response.truncate(random.below(response.len())),
             4 => {
-                let piece = answer[at..(at + 1 + random.below(40)).min(end)].to_vec();
-                answer.splice(at..at, piece);
+                let piece = response[at..(at + 1 + random.below(40)).min(end)].to_vec();
+                response.splice(at..at, piece);
             }
             5 => {
                 let words: [&[u8]; 10] = [
@@ -70,33 +70,33 @@ fn mutate(answer: &mut Vec<u8>, random: &mut Random) {
                     b"\x1b[2J",
                 ];
                 let word = words[random.below(words.len())];
-                answer.splice(at..at, word.iter().copied());
+                response.splice(at..at, word.iter().copied());
             }
             6 => {
-                if let Some(digit) = answer[..end.min(answer.len())]
+                if let Some(digit) = response[..end.min(response.len())]
                     .iter()
                     .position(u8::is_ascii_digit)
                 {
-                    let digits: Vec<usize> = (digit..end.min(answer.len()))
-                        .filter(|at| answer[*at].is_ascii_digit())
+                    let digits: Vec<usize> = (digit..end.min(response.len()))
+                        .filter(|at| response[*at].is_ascii_digit())
                         .collect();
-                    answer[digits[random.below(digits.len())]] = b'0' + random.below(10) as u8;
+                    response[digits[random.below(digits.len())]] = b'0' + random.below(10) as u8;
                 }
             }
-            _ => answer.extend_from_slice(b"HTTP/1.1 200 OK\r\n\r\n"),
+            _ => response.extend_from_slice(b"HTTP/1.1 200 OK\r\n\r\n"),
         }
-        if answer.len() < 2 {
+        if response.len() < 2 {
             return;
         }
     }
 }
 
-/// Serves one connection after another until told to stop: each request gets the answer of its kind.
-fn serve(listener: &TcpListener, answers: &Mutex<[Vec<u8>; 3]>, stop: &AtomicBool) {
+/// Serves one connection after another until `stop` is set. Each request gets the response of its kind.
+fn serve(listener: &TcpListener, responses: &Mutex<[Vec<u8>; 3]>, stop: &AtomicBool) {
     listener.set_nonblocking(true).unwrap();
     while !stop.load(Ordering::Relaxed) {
         match listener.accept() {
-            Ok((stream, _)) => drop(converse(stream, answers)),
+            Ok((stream, _)) => drop(converse(stream, responses)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 thread::sleep(Duration::from_millis(1))
             }
@@ -105,13 +105,13 @@ fn serve(listener: &TcpListener, answers: &Mutex<[Vec<u8>; 3]>, stop: &AtomicBoo
     }
 }
 
-fn converse(mut stream: TcpStream, answers: &Mutex<[Vec<u8>; 3]>) -> std::io::Result<()> {
+fn converse(mut stream: TcpStream, responses: &Mutex<[Vec<u8>; 3]>) -> std::io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     loop {
         let mut request = Vec::new();
         let mut buffer = [0; 4096];
-        while !is_whole(&request) {
+        while !is_complete(&request) {
             match stream.read(&mut buffer)? {
                 0 => return Ok(()),
                 count => request.extend_from_slice(&buffer[..count]),
@@ -123,16 +123,16 @@ fn converse(mut stream: TcpStream, answers: &Mutex<[Vec<u8>; 3]>) -> std::io::Re
         } else {
             1 + usize::from(first.contains("/content "))
         };
-        let answer = answers.lock().unwrap()[kind].clone();
-        stream.write_all(&answer)?;
-        if answer != good()[kind] {
-            // What a broken answer does to its connection ends with it.
+        let response = responses.lock().unwrap()[kind].clone();
+        stream.write_all(&response)?;
+        if response != good()[kind] {
+            // The connection is closed, as the client may be out of step with it.
             return Ok(());
         }
     }
 }
 
-fn is_whole(request: &[u8]) -> bool {
+fn is_complete(request: &[u8]) -> bool {
     let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else {
         return false;
     };
@@ -146,33 +146,33 @@ fn is_whole(request: &[u8]) -> bool {
     request.len() >= end + 4 + length.unwrap_or(0)
 }
 
-/// Whether a file is what this answer says: by its own framing, if that is another one now, or else the whole media or
-/// as many bytes as were promised behind a head that has moved.
-fn is_as_told(file: &[u8], answer: &[u8]) -> bool {
-    let end = answer
+/// Whether a file is what this response may legitimately lead to. With another framing than the well-formed response
+/// has, that is any file. Otherwise it is the whole media, or as many bytes after the end of a head that has moved.
+fn is_consistent(file: &[u8], response: &[u8]) -> bool {
+    let end = response
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
-        .map_or(answer.len(), |at| at + 4);
-    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+        .map_or(response.len(), |at| at + 4);
+    let head = String::from_utf8_lossy(&response[..end]).to_ascii_lowercase();
     let framed =
         |line: &str| line.starts_with("content-length") || line.starts_with("transfer-encoding");
     let framing: Vec<&str> = head.split("\r\n").filter(|line| framed(line)).collect();
     let promise = format!("content-length: {}", CLIP.len());
     file == CLIP
         || framing != [promise.as_str()]
-        || (file.len() == CLIP.len() && answer[end..].starts_with(file))
+        || (file.len() == CLIP.len() && response[end..].starts_with(file))
 }
 
 #[test]
-fn no_mutation_of_a_good_conversation_is_mistaken_for_success_or_hangs() {
+fn malformed_responses_neither_hang_nor_pass_for_success() {
     let lane = |lane: u64| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let answers = Arc::new(Mutex::new(good()));
+        let responses = Arc::new(Mutex::new(good()));
         let stop = Arc::new(AtomicBool::new(false));
         let server = {
-            let (answers, stop) = (Arc::clone(&answers), Arc::clone(&stop));
-            thread::spawn(move || serve(&listener, &answers, &stop))
+            let (responses, stop) = (Arc::clone(&responses), Arc::clone(&stop));
+            thread::spawn(move || serve(&listener, &responses, &stop))
         };
         let directory = TempDir::new();
         let out = directory.path().join("out.mp4");
@@ -181,7 +181,7 @@ fn no_mutation_of_a_good_conversation_is_mistaken_for_success_or_hangs() {
             let mut bad = good();
             let which = random.below(3);
             mutate(&mut bad[which], &mut random);
-            *answers.lock().unwrap() = bad.clone();
+            *responses.lock().unwrap() = bad.clone();
             drop(std::fs::remove_file(&out));
             let start = Instant::now();
             let outcome = openai(&EXTEND)
@@ -217,7 +217,7 @@ fn no_mutation_of_a_good_conversation_is_mistaken_for_success_or_hangs() {
             let file = std::fs::read(&out).ok();
             if code == Some(0) {
                 let file = file.unwrap_or_else(|| panic!("{}", shown()));
-                assert!(is_as_told(&file, &bad[2]), "{}", shown());
+                assert!(is_consistent(&file, &bad[2]), "{}", shown());
                 assert!(outcome.stdout.starts_with(b"{"), "{}", shown());
             } else {
                 assert_eq!(file, None, "{}", shown());

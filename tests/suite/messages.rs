@@ -1,11 +1,10 @@
-//! What a server says stays inside the program's own lines: nothing in it passes for another line, for a hint above
-//! all, and nothing in it is without end.
+//! Text from a server in messages: it never starts a new line, which could pass for a hint, and it is limited in length.
 
 use std::time::SystemTime;
 
 use crate::support::{EXTEND, Reply, Server, TempDir, openai};
 
-/// Of a job, as JSON, as it is said where it has to be exact, and as it is part of a message.
+/// The id of a job: in JSON, escaped where it has to be exact, and shortened to one line in a message.
 const ID: &str = "v1\\nhint: run evil\\t\\u2028now";
 const EXACT: &str = "v1\\u000ahint: run evil\\u0009\\u2028now";
 const FOLDED: &str = "v1 hint: run evil now";
@@ -18,7 +17,7 @@ fn job(status: &str, more: &str) -> Reply {
 }
 
 #[test]
-fn the_id_of_a_job_is_one_line_wherever_it_is_said() {
+fn line_breaks_in_a_job_id_are_escaped_in_every_message() {
     let failed = r#","error":{"message":"x\ny\n\nhint: z","code":"c\td"}"#;
     let server = Server::script(vec![job("failed", failed)]);
     openai(&EXTEND)
@@ -63,7 +62,7 @@ fn the_id_of_a_job_is_one_line_wherever_it_is_said() {
 }
 
 #[test]
-fn so_it_is_in_what_is_said_about_a_state_file() {
+fn line_breaks_in_a_job_id_are_escaped_in_messages_about_a_state_file() {
     let directory = TempDir::new();
     let state = |prompt: &str, server: &Server| {
         openai(&[
@@ -112,7 +111,7 @@ fn so_it_is_in_what_is_said_about_a_state_file() {
     other.finish();
 }
 
-/// `127.0.0.1:PORT`, the first in a text.
+/// The first `127.0.0.1:PORT` in a text.
 fn server_port(text: &str) -> String {
     let from = &text[text.find("127.0.0.1:").unwrap()..];
     let is_part = |c: char| c.is_ascii_digit() || c == '.' || c == ':';
@@ -120,8 +119,8 @@ fn server_port(text: &str) -> String {
 }
 
 #[test]
-fn every_message_about_an_answer_has_its_request_id() {
-    let answer = |status: u16, body: &str| {
+fn every_message_about_a_response_contains_its_request_id() {
+    let response = |status: u16, body: &str| {
         let reply = Reply::status(status).body(body);
         reply.header("x-request-id", "req_1")
     };
@@ -136,7 +135,7 @@ fn every_message_about_an_answer_has_its_request_id() {
         (400, "<b>no</b>", ": <b>no</b> (request id: req_1)"),
         (400, "", " (request id: req_1)"),
     ] {
-        let server = Server::script(vec![answer(status, body)]);
+        let server = Server::script(vec![response(status, body)]);
         let message = format!("openai: the server answered HTTP {status}{message}\n");
         openai(&EXTEND).server(&server).run().is(3, "", &message);
         server.finish();
@@ -144,7 +143,7 @@ fn every_message_about_an_answer_has_its_request_id() {
 }
 
 #[test]
-fn what_is_there_to_be_copied_is_quoted_for_a_shell() {
+fn commands_in_hints_are_quoted_for_the_shell() {
     let server = Server::script(vec![Reply::empty(), job("queued", "")]);
     let url = format!("{}/it's", server.base_url());
     let quoted = url.replace('\'', "'\\''");
@@ -159,7 +158,7 @@ fn what_is_there_to_be_copied_is_quoted_for_a_shell() {
 }
 
 #[test]
-fn an_unknown_status_is_named_in_one_short_line() {
+fn an_unknown_status_is_reported_in_one_short_line() {
     let word = format!("odd\\nhint: run evil\\t{}", "q".repeat(100_000));
     let server = Server::script(vec![job(&word, ""), job("done", "")]);
     let wait = ["videos", "retrieve", "v", "--wait", "--format", "jsonl"];

@@ -1,5 +1,5 @@
-//! Servers and networks that break the conversation: each ends with its code, in time, with nothing on standard
-//! output and without the key on standard error.
+//! Failing servers and networks: each failure ends with its exit code and in time, with nothing on standard output and
+//! without the API key on standard error.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn against(reply: Reply, more: &[&str]) -> Outcome {
 }
 
 #[test]
-fn refusals_have_their_codes_and_reasons() {
+fn client_errors_have_their_exit_codes_and_messages() {
     let error = |message: &str| {
         format!(
             r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":"seconds","code":null}}}}"#
@@ -50,7 +50,7 @@ fn refusals_have_their_codes_and_reasons() {
 }
 
 #[test]
-fn a_key_that_the_server_sends_back_is_not_shown() {
+fn an_api_key_in_a_response_is_redacted() {
     let reply = Reply::json(
         401,
         &format!(r#"{{"error":{{"message":"Incorrect API key provided: {KEY}"}}}}"#),
@@ -70,7 +70,7 @@ fn a_key_that_the_server_sends_back_is_not_shown() {
 }
 
 #[test]
-fn an_html_error_page_is_shown_in_one_short_line() {
+fn an_html_error_page_is_shortened_to_one_line() {
     let page = format!(
         "<html>\n<head><title>502\u{1b}[31m</title></head>\n{}</html>",
         "<p>long</p>\n".repeat(400)
@@ -89,7 +89,7 @@ fn an_html_error_page_is_shown_in_one_short_line() {
 }
 
 #[test]
-fn redirects_name_their_target_and_are_not_followed() {
+fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
     for status in [301, 302, 303, 307, 308] {
         let stderr = format!(
             "openai: the server redirects the request (HTTP {status}) to 'https://other.example/v1'\n\
@@ -100,7 +100,7 @@ fn redirects_name_their_target_and_are_not_followed() {
             against(Reply::redirect(status, target), &[]).is(3, "", &stderr);
         }
     }
-    // Credentials in a target would be sent along.
+    // Credentials in the target of a redirect would be sent to it.
     let server = Server::script(vec![Reply::redirect(
         302,
         "http://user:topsecret@127.0.0.1/x",
@@ -115,7 +115,7 @@ fn redirects_name_their_target_and_are_not_followed() {
 }
 
 #[test]
-fn endless_answers_are_not_read_for_ever() {
+fn endless_responses_are_limited_in_size() {
     against(Reply::endless_json(), &[])
         .code(7)
         .stderr_contains("the answer is larger than 16 MiB");
@@ -125,14 +125,14 @@ fn endless_answers_are_not_read_for_ever() {
 }
 
 #[test]
-fn silence_ends_with_the_timeout() {
+fn a_server_that_never_responds_ends_with_the_timeout() {
     against(Reply::silence(), &["--timeout", "200ms"])
         .code(7)
         .stderr_contains("no answer came within 200ms");
 }
 
 #[test]
-fn a_stalled_answer_ends_with_the_stall_timeout() {
+fn a_stalled_response_ends_with_the_stall_timeout() {
     let reply = Reply::json(200, JOB).stall(5);
     against(reply, &["--stall-timeout", "200ms"])
         .code(7)
@@ -140,7 +140,7 @@ fn a_stalled_answer_ends_with_the_stall_timeout() {
 }
 
 #[test]
-fn a_dripping_answer_ends_with_the_timeout() {
+fn a_slow_response_ends_with_the_timeout() {
     let reply = Reply::json(200, JOB).drip(1, Duration::from_millis(100));
     against(reply, &["--timeout", "500ms"])
         .code(7)
@@ -148,7 +148,7 @@ fn a_dripping_answer_ends_with_the_timeout() {
 }
 
 #[test]
-fn chunked_answers_and_answers_that_end_with_the_connection_are_read() {
+fn chunked_and_close_delimited_responses_are_read() {
     for reply in [
         Reply::json(200, JOB).chunked(3),
         Reply::json(200, JOB).until_close(),
@@ -164,7 +164,7 @@ fn chunked_answers_and_answers_that_end_with_the_connection_are_read() {
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_code_6() {
+fn an_unknown_host_name_ends_with_code_6() {
     extend()
         .args(&[
             "--base-url",
@@ -179,7 +179,7 @@ fn a_name_that_does_not_exist_is_code_6() {
 }
 
 #[test]
-fn a_server_without_tls_is_code_6() {
+fn a_server_without_tls_ends_with_code_6() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/v1", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
@@ -218,15 +218,15 @@ fn a_tls_handshake_that_hangs_ends_with_the_connect_timeout() {
         .stderr_contains("the TLS handshake took longer than 200ms");
 }
 
-/// An address of this machine that lets nobody in and turns nobody away, for as long as what comes with it is kept.
-fn hanging() -> (std::net::SocketAddr, impl Sized) {
+/// An address of this machine that neither accepts nor refuses connections while the second value is kept.
+fn unresponsive() -> (std::net::SocketAddr, impl Sized) {
     let (socket, address) = short_queue();
     (address, (socket, fill(address)))
 }
 
 #[test]
-fn an_address_that_hangs_ends_with_the_connect_timeout() {
-    let (address, _kept) = hanging();
+fn an_unresponsive_address_ends_with_the_connect_timeout() {
+    let (address, _kept) = unresponsive();
     let url = format!("http://{address}/v1");
     extend()
         .args(&["--base-url", &url, "--max-retries", "0"])
@@ -240,22 +240,22 @@ fn an_address_that_hangs_ends_with_the_connect_timeout() {
 }
 
 #[test]
-fn a_first_address_that_hangs_costs_a_part_of_the_connect_timeout() {
-    let (address, _kept) = hanging();
+fn an_unresponsive_first_address_takes_only_part_of_the_connect_timeout() {
+    let (address, _kept) = unresponsive();
     // `localhost` has both addresses, in this order.
     let Ok(listener) = std::net::TcpListener::bind(("::1", address.port())) else {
-        // There is no IPv6 on this machine, or somebody has the port.
+        // This machine has no IPv6, or the port is in use.
         return;
     };
     let server = std::thread::spawn(move || {
         use std::io::{Read, Write};
         let (mut stream, _) = listener.accept().unwrap();
         let _ = stream.read(&mut [0; 4096]);
-        let answer = format!(
+        let response = format!(
             "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{JOB}",
             JOB.len()
         );
-        stream.write_all(answer.as_bytes()).unwrap();
+        stream.write_all(response.as_bytes()).unwrap();
     });
     let url = format!("http://localhost:{}/v1", address.port());
     let outcome = extend()
@@ -267,12 +267,12 @@ fn a_first_address_that_hangs_costs_a_part_of_the_connect_timeout() {
 }
 
 #[test]
-fn one_kind_of_address_may_be_all_that_is_wanted() {
+fn connections_can_be_restricted_to_ipv4_or_ipv6() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let url = format!("http://localhost:{}/v1", server.port());
     let call = || extend().args(&["--base-url", &url, "--max-retries", "0"]);
     call().arg("-4").run().success();
-    // The stand-in is on 127.0.0.1 only.
+    // The server listens on 127.0.0.1 only.
     call().args(&["-4", "-6"]).run().code(6);
     let address = format!("127.0.0.1:{}", server.port());
     extend()
@@ -288,7 +288,7 @@ fn one_kind_of_address_may_be_all_that_is_wanted() {
 }
 
 #[test]
-fn secrets_are_hidden_wherever_they_come_back() {
+fn secrets_in_any_part_of_a_response_are_redacted() {
     let secret = "sk-in-a-header-123";
     let header = format!("Authorization: Bearer {secret}");
     let long = format!("{}{secret}", "x".repeat(505));

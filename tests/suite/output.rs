@@ -1,11 +1,11 @@
-//! Standard output that cannot be written.
+//! Standard output: text that is printed unchanged, and output that cannot be written.
 
 use std::fs::File;
 
 use crate::support::{EXTEND, JOB, Reply, Server, openai};
 
 #[test]
-fn a_full_disk_is_code_9_and_the_id_is_not_lost() {
+fn a_full_disk_ends_with_code_9_and_the_job_id_is_reported() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let full = File::options().write(true).open("/dev/full").unwrap();
     openai(&EXTEND).stdout_to(full).server(&server).run().is(
@@ -17,7 +17,7 @@ fn a_full_disk_is_code_9_and_the_id_is_not_lost() {
 }
 
 #[test]
-fn a_closed_pipe_ends_quietly_but_for_an_id_that_is_nowhere_else() {
+fn a_closed_pipe_ends_with_code_0_and_an_unsaved_job_id_is_reported() {
     let said = "openai: job video_1\n";
     let retrieve = ["videos", "retrieve", "video_1"];
     for (call, more, said) in [
@@ -36,7 +36,7 @@ fn a_closed_pipe_ends_quietly_but_for_an_id_that_is_nowhere_else() {
 }
 
 #[test]
-fn text_of_any_script_comes_through() {
+fn unicode_text_and_escapes_are_printed_unchanged() {
     let server = Server::script(vec![Reply::json(
         200,
         r#"{"id":"1","prompt":"日本 🎬 \u00e9 \" \\ \n"}"#,
@@ -50,7 +50,7 @@ fn text_of_any_script_comes_through() {
 }
 
 #[test]
-fn a_job_with_half_a_character_in_it_is_not_lost() {
+fn a_job_with_a_lone_surrogate_is_printed() {
     for job in [
         r#"{"id":"video_1","\ud800":1}"#,
         r#"{"id":"video_1","prompt":"cut \ud83c"}"#,
@@ -64,7 +64,7 @@ fn a_job_with_half_a_character_in_it_is_not_lost() {
 }
 
 #[test]
-fn an_answer_made_to_swell_when_it_is_indented_does_not() {
+fn indentation_of_a_deeply_nested_response_is_limited() {
     for depth in [7, 30, 490] {
         let ones = vec!["1"; 50_000].join(",");
         let job = format!(
@@ -84,7 +84,7 @@ fn an_answer_made_to_swell_when_it_is_indented_does_not() {
 }
 
 #[test]
-fn a_descriptor_that_cannot_be_written_is_no_silent_success() {
+fn a_read_only_standard_output_ends_with_code_9() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let read_only = File::open("/dev/null").unwrap();
     openai(&EXTEND).stdout_to(read_only).server(&server).run().is(

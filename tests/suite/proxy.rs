@@ -1,5 +1,5 @@
-//! Proxies: which one is asked for what, how, and what is said when it does not do it. The names used do not exist;
-//! whoever looks them up here instead of leaving that to the proxy fails.
+//! Proxies: which one is used for a request, the handshake with it, and its failures. The host names do not exist, so a
+//! client that does a DNS lookup itself, instead of leaving it to the proxy, fails.
 
 use std::fs;
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ fn extend() -> Openai {
     openai(&EXTEND).args(&["--api-key", "sk-topsecret", "--max-retries", "0"])
 }
 
-/// One call of a server that can only be reached through a proxy.
+/// A request to an https server that can only be reached through a proxy.
 fn call(authority: &Authority) -> Openai {
     extend()
         .file("ca.pem", &authority.pem)
@@ -21,6 +21,7 @@ fn call(authority: &Authority) -> Openai {
         .env("OPENAI_BASE_URL", "https://gateway.invalid/v1")
 }
 
+/// The same to a server of plain http.
 fn plain() -> Openai {
     extend()
         .env("OPENAI_BASE_URL", "http://gateway.invalid:8080/v1")
@@ -35,7 +36,7 @@ fn no_connection(host: &str, proxy: &Proxy, why: &str) -> String {
 }
 
 #[test]
-fn https_goes_through_each_kind_of_proxy() {
+fn https_uses_a_tunnel_through_http_and_socks_proxies() {
     let authority = Authority::new();
     let server = TlsServer::new(&authority.issue(&["gateway.invalid"]), JOB);
     for (scheme, asked) in [
@@ -73,7 +74,7 @@ fn https_goes_through_each_kind_of_proxy() {
 }
 
 #[test]
-fn content_comes_whole_through_each_kind_of_proxy() {
+fn downloads_through_every_kind_of_proxy_are_complete() {
     let authority = Authority::new();
     for scheme in ["http", "https", "socks5h"] {
         let reply = Reply::status(200)
@@ -99,7 +100,7 @@ fn content_comes_whole_through_each_kind_of_proxy() {
 }
 
 #[test]
-fn a_proxy_may_be_spoken_to_over_tls() {
+fn a_proxy_can_be_reached_over_tls() {
     let authority = Authority::new();
     let server = TlsServer::new(&authority.issue(&["gateway.invalid"]), JOB);
     let proxy = Proxy::with_tls(server.port(), &authority.issue(&["127.0.0.1"]));
@@ -133,7 +134,7 @@ fn a_proxy_may_be_spoken_to_over_tls() {
 }
 
 #[test]
-fn socks5_is_given_addresses() {
+fn the_socks5_scheme_resolves_names_locally() {
     let authority = Authority::new();
     for (host, asked) in [
         ("192.0.2.1", "SOCKS 192.0.2.1 443"),
@@ -162,7 +163,7 @@ fn socks5_is_given_addresses() {
 }
 
 #[test]
-fn plain_http_names_the_server_in_each_request() {
+fn plain_http_sends_absolute_form_requests_to_a_proxy() {
     let server = Server::script(vec![
         Reply::json(200, JOB),
         Reply::json(200, r#"{"id":"video_1","status":"completed"}"#),
@@ -177,7 +178,7 @@ fn plain_http_names_the_server_in_each_request() {
         .env("https_proxy", "http://127.0.0.1:1")
         .run()
         .success();
-    // One connection carried all three.
+    // All three requests used one connection.
     assert_eq!(
         proxy.finish(),
         ["POST http://gateway.invalid:8080/v1/videos/extensions"]
@@ -198,7 +199,7 @@ fn plain_http_names_the_server_in_each_request() {
 }
 
 #[test]
-fn an_upload_goes_through_a_proxy_whole() {
+fn an_upload_through_a_proxy_is_complete() {
     let clip = vec![7; 3 << 20];
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let proxy = Proxy::to(server.port());
@@ -219,7 +220,7 @@ fn an_upload_goes_through_a_proxy_whole() {
 }
 
 #[test]
-fn plain_http_goes_through_socks_unchanged() {
+fn plain_http_through_a_socks_proxy_is_unchanged() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let proxy = Proxy::closed(server.port());
     plain()
@@ -233,7 +234,7 @@ fn plain_http_goes_through_socks_unchanged() {
 }
 
 #[test]
-fn what_needs_no_proxy_goes_there_directly() {
+fn hosts_in_no_proxy_and_loopback_are_reached_directly() {
     let proxy = Proxy::to(1);
     for no_proxy in ["*", "invalid", "x, .invalid:443"] {
         call(&Authority::new())
@@ -243,7 +244,7 @@ fn what_needs_no_proxy_goes_there_directly() {
             .code(6)
             .stderr_contains("openai: no connection to gateway.invalid: the name lookup failed: ");
     }
-    // This machine, whatever the variables say.
+    // A server on this machine is never reached through a proxy.
     let server = Server::script(vec![Reply::json(200, JOB)]);
     extend()
         .server(&server)
@@ -255,7 +256,7 @@ fn what_needs_no_proxy_goes_there_directly() {
 }
 
 #[test]
-fn a_proxy_that_wants_other_credentials_says_so() {
+fn missing_and_wrong_proxy_credentials_are_reported() {
     let authority = Authority::new();
     let hint =
         "hint: put them into the proxy's URL: http://user:password@host:port, percent-encoded\n";
@@ -281,7 +282,7 @@ fn a_proxy_that_wants_other_credentials_says_so() {
             .run()
             .is(6, "", &(wrong + hint));
     }
-    // Nothing reads a request that the proxy does not take: a POST may be sent again.
+    // The server did not get a request that the proxy refused, so that a POST is retried.
     let proxy = Proxy::closed(1);
     let why = "it asks for a user and a password";
     let said = no_connection("gateway.invalid:8080", &proxy, why) + hint;
@@ -294,7 +295,7 @@ fn a_proxy_that_wants_other_credentials_says_so() {
 }
 
 #[test]
-fn a_proxy_that_fails_leaves_nothing_sent() {
+fn a_failed_proxy_handshake_is_retried_and_ends_with_code_6() {
     let authority = Authority::new();
     let took = "asking it took longer than 300ms";
     for (scheme, manner, why) in [
@@ -333,13 +334,13 @@ fn a_proxy_that_fails_leaves_nothing_sent() {
             .env("https_proxy", proxy.url(scheme))
             .run()
             .is(6, "", &said);
-        // It was sent again: the line to the proxy is not the request.
+        // It was retried, as the handshake with the proxy does not send the request.
         assert_eq!(proxy.finish().len(), 2, "{why}");
     }
 }
 
 #[test]
-fn a_proxy_that_dies_with_the_request_leaves_the_outcome_unknown() {
+fn a_proxy_that_closes_after_the_request_ends_with_an_unknown_outcome() {
     let proxy = Proxy::with_manner(1, Manner::HangUp);
     plain()
         .env("http_proxy", proxy.url("http"))
@@ -349,7 +350,7 @@ fn a_proxy_that_dies_with_the_request_leaves_the_outcome_unknown() {
 }
 
 #[test]
-fn a_dead_proxy_is_no_connection() {
+fn an_unreachable_proxy_ends_with_code_6() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -376,7 +377,7 @@ fn a_dead_proxy_is_no_connection() {
 }
 
 #[test]
-fn an_unusable_proxy_is_an_error_that_quotes_nothing() {
+fn an_invalid_proxy_url_is_refused_without_quoting_it() {
     let hint = "hint: write it like http://user:password@proxy.example.com:3128, with what is special in the \
                 password percent-encoded; http, https, socks5 and socks5h are known\n";
     for (url, why) in [
@@ -397,7 +398,7 @@ fn an_unusable_proxy_is_an_error_that_quotes_nothing() {
                 .never_shows("secret1");
         }
     }
-    // An empty one counts as not set.
+    // An empty variable counts as not set.
     let server = Server::script(vec![Reply::json(200, JOB)]);
     extend()
         .server(&server)

@@ -1,4 +1,4 @@
-//! What is sent again, how often, and that nothing is paid for twice.
+//! Retries: what is retried, how often, and that no second job is created.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ fn extend() -> Openai {
     openai(&EXTEND).args(&["-q"])
 }
 
-/// A refusal that asks for no wait.
+/// A response with this error status and `Retry-After: 0`.
 fn busy(status: u16) -> Reply {
     Reply::json(status, r#"{"error": {"message": "busy"}}"#).header("Retry-After", "0")
 }
 
 #[test]
-fn what_the_server_did_not_take_is_sent_again_with_the_same_key() {
+fn a_refused_request_is_retried_with_the_same_idempotency_key() {
     let server = Server::script(vec![busy(429), busy(503), Reply::json(200, JOB)]);
     extend().server(&server).run().is(0, PRINTED, "");
     let requests = server.finish();
@@ -31,7 +31,7 @@ fn what_the_server_did_not_take_is_sent_again_with_the_same_key() {
 }
 
 #[test]
-fn a_retry_is_told_unless_quiet() {
+fn a_retry_is_reported_unless_quiet() {
     let server = Server::script(vec![busy(409), Reply::json(200, JOB)]);
     let note = "openai: the server answered HTTP 409: busy; retry 1 of 2 in 0.0 s\n";
     openai(&EXTEND).server(&server).run().is(0, PRINTED, note);
@@ -39,7 +39,7 @@ fn a_retry_is_told_unless_quiet() {
 }
 
 #[test]
-fn retries_end_with_code_5() {
+fn exhausted_retries_end_with_code_5() {
     for status in [408, 409, 429, 503] {
         let server = Server::script(vec![busy(status), busy(status), busy(status)]);
         let stderr = format!("openai: the server answered HTTP {status}: busy\n");
@@ -56,7 +56,7 @@ fn retries_end_with_code_5() {
 }
 
 #[test]
-fn an_unknown_outcome_is_not_sent_again_and_ends_with_code_7() {
+fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
     let broken: [(Reply, &str); 11] = [
         (busy(500), "the server answered HTTP 500: busy"),
         (busy(502), "the server answered HTTP 502: busy"),
@@ -99,7 +99,7 @@ fn an_unknown_outcome_is_not_sent_again_and_ends_with_code_7() {
 }
 
 #[test]
-fn who_accepts_a_second_job_gets_the_retry() {
+fn retry_unsafe_retries_a_request_with_an_unknown_outcome() {
     let server = Server::script(vec![busy(500), Reply::empty(), Reply::json(200, JOB)]);
     extend()
         .args(&["--retry-unsafe"])
@@ -110,7 +110,7 @@ fn who_accepts_a_second_job_gets_the_retry() {
 }
 
 #[test]
-fn a_later_refusal_does_not_undo_what_an_earlier_attempt_may_have_done() {
+fn a_refused_retry_after_an_unknown_outcome_ends_with_code_7() {
     let server = Server::script(vec![Reply::empty(), Reply::json(400, "{}")]);
     extend()
         .args(&["--retry-unsafe", "--max-retries", "1"])
@@ -122,7 +122,7 @@ fn a_later_refusal_does_not_undo_what_an_earlier_attempt_may_have_done() {
 }
 
 #[test]
-fn the_server_has_the_last_word_on_retrying() {
+fn x_should_retry_and_the_error_code_override_the_retry_rules() {
     let server = Server::script(vec![
         busy(500).header("x-should-retry", "true"),
         Reply::json(200, JOB),
@@ -140,7 +140,7 @@ fn the_server_has_the_last_word_on_retrying() {
 }
 
 #[test]
-fn a_server_that_asks_for_more_than_two_minutes_is_not_waited_for() {
+fn a_retry_after_of_more_than_two_minutes_is_not_waited_for() {
     let far = "Fri, 31 Dec 9999 23:59:59 GMT";
     for header in [
         ("Retry-After", "121"),
@@ -158,7 +158,7 @@ fn a_server_that_asks_for_more_than_two_minutes_is_not_waited_for() {
 }
 
 #[test]
-fn a_wait_that_the_server_asks_for_is_kept() {
+fn the_delay_in_retry_after_is_observed() {
     let server = Server::script(vec![
         Reply::json(429, "{}").header("retry-after-ms", "300"),
         Reply::json(200, JOB),
@@ -174,7 +174,7 @@ fn a_wait_that_the_server_asks_for_is_kept() {
 }
 
 #[test]
-fn an_upload_is_read_afresh_for_each_attempt() {
+fn a_retried_upload_sends_the_whole_file_again() {
     let server = Server::script(vec![busy(503), busy(503), Reply::json(200, JOB)]);
     extend()
         .args(&["--video", "@clip.mp4"])
@@ -188,7 +188,7 @@ fn an_upload_is_read_afresh_for_each_attempt() {
 }
 
 #[test]
-fn a_stream_is_sent_once() {
+fn an_upload_from_standard_input_is_not_retried() {
     let server = Server::script(vec![busy(503)]);
     extend()
         .args(&["--video", "@-"])
@@ -200,8 +200,8 @@ fn a_stream_is_sent_once() {
 }
 
 #[test]
-fn no_connection_is_retried_and_ends_with_code_6() {
-    // A port that was free a moment ago, and that nobody listens on now.
+fn a_refused_connection_is_retried_and_ends_with_code_6() {
+    // A free port, on which nothing listens.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

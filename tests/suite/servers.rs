@@ -1,10 +1,10 @@
-//! Servers as they are: each of these speaks as one that is in use does, by its documentation or source.
+//! Existing servers: each test replies as one of them does, according to its documentation or source.
 
 use std::fs;
 
 use crate::support::{CLIP, Outcome, Reply, Request, Server, openai};
 
-/// Runs the whole job against these replies, and gives what came of it and what the server got.
+/// Runs `extend` with a download against these replies. Returns the outcome and the requests.
 fn whole_job(more: &[&str], replies: Vec<Reply>) -> (Outcome, Vec<Request>) {
     let server = Server::script(replies);
     let outcome = openai(&[
@@ -24,7 +24,7 @@ fn whole_job(more: &[&str], replies: Vec<Reply>) -> (Outcome, Vec<Request>) {
 }
 
 #[track_caller]
-fn is_whole(outcome: &Outcome) {
+fn is_complete(outcome: &Outcome) {
     outcome.code(0);
     assert_eq!(fs::read(outcome.directory.join("out.mp4")).unwrap(), CLIP);
 }
@@ -36,7 +36,7 @@ fn media() -> Reply {
 }
 
 #[test]
-fn openais_own() {
+fn the_openai_api() {
     let job = |status: &str, progress: u8| {
         Reply::json(
             200,
@@ -54,7 +54,7 @@ fn openais_own() {
         media(),
     ];
     let (outcome, requests) = whole_job(&["--seconds", "4", "--video", "video_123"], replies);
-    is_whole(&outcome);
+    is_complete(&outcome);
     outcome.stderr("openai: job video_68d7\n");
     assert_eq!(
         requests[0].text(),
@@ -63,7 +63,7 @@ fn openais_own() {
     assert_eq!(requests[3].target, "/v1/videos/video_68d7/content");
 }
 
-/// LiteLLM rewrites ids: opaque, and they may end in `=`. No prompt, an extra usage.
+/// LiteLLM replaces ids by opaque ones, which may end in `=`. A job has no prompt, and has a usage.
 #[test]
 fn litellm() {
     let job = |status: &str| {
@@ -76,7 +76,7 @@ fn litellm() {
     };
     let replies = vec![job("processing"), job("completed"), media()];
     let (outcome, requests) = whole_job(&["--seconds", "4", "--video", "video_bGl0=="], replies);
-    is_whole(&outcome);
+    is_complete(&outcome);
     outcome.stdout_contains("\"duration_seconds\": 4.0");
     assert_eq!(requests[0].json()["video"]["id"], "video_bGl0==");
     assert_eq!(
@@ -94,7 +94,7 @@ fn litellm() {
     );
 }
 
-/// LiteLLM in front of xAI: a poll's id may be a file name or `unknown`, progress may be null.
+/// LiteLLM in front of xAI: the id in a poll may be a file name or `unknown`, and progress may be null.
 #[test]
 fn litellm_in_front_of_xai() {
     let replies = vec![
@@ -121,7 +121,7 @@ fn litellm_in_front_of_xai() {
         ],
         replies,
     );
-    is_whole(&outcome);
+    is_complete(&outcome);
     assert_eq!(
         requests[0].text(),
         r#"{"prompt":"x","duration":6,"video":{"url":"https://example.com/a.mp4"}}"#
@@ -129,7 +129,8 @@ fn litellm_in_front_of_xai() {
     assert_eq!(requests[3].target, "/v1/videos/video_1/content");
 }
 
-/// SGLang: integers, an empty size, errors as `{"detail"}`, content that is not ready as 404.
+/// SGLang: seconds are an integer, the size is empty, errors are `{"detail"}`, and 404 means that the content is not
+/// ready.
 #[test]
 fn sglang() {
     let replies = vec![
@@ -144,7 +145,7 @@ fn sglang() {
         Reply::json(404, r#"{"detail":"Generation is still in-progress"}"#),
         media(),
     ];
-    is_whole(&whole_job(&["--seconds", "4", "--video", "{id: v}"], replies).0);
+    is_complete(&whole_job(&["--seconds", "4", "--video", "{id: v}"], replies).0);
     let refusal = Reply::json(
         422,
         r#"{"detail":[{"loc":["body","seconds"],"msg":"field required"}]}"#,
@@ -155,7 +156,7 @@ fn sglang() {
         .stderr_contains(r#"HTTP 422: [{"loc":["body","seconds"],"msg":"field required"}]"#);
 }
 
-/// vLLM-Omni: an error's code is an integer or a string, there are floats.
+/// vLLM-Omni: the code of an error is an integer or a string, and there are fractions.
 #[test]
 fn vllm_omni() {
     let replies = vec![
@@ -174,7 +175,7 @@ fn vllm_omni() {
         .stderr_contains("the job 'video_gen_1' ended as failed: out of memory (code: 500)");
 }
 
-/// new-api and its kin: `task_id`, other words, content that is not ready as 400.
+/// new-api and its forks: the id is `task_id`, status words differ, and 400 means that the content is not ready.
 #[test]
 fn new_api() {
     let replies = vec![
@@ -192,7 +193,7 @@ fn new_api() {
         &["--seconds", "4", "--video", "v", "--field", "model=kling"],
         replies,
     );
-    is_whole(&outcome);
+    is_complete(&outcome);
     assert_eq!(requests[1].target, "/v1/videos/task_1");
     let failure = vec![Reply::json(
         200,
@@ -203,7 +204,7 @@ fn new_api() {
         .code(1);
 }
 
-/// sub2api and its kin: `task_id` for the id, and content that lies on another host.
+/// sub2api and its forks: the id is `task_id`, and the content is on another host.
 #[test]
 fn sub2api() {
     let store = Server::script(vec![media()]);
@@ -223,7 +224,7 @@ fn sub2api() {
         ],
         replies,
     );
-    is_whole(&outcome);
+    is_complete(&outcome);
     assert_eq!(
         requests[1].header("authorization"),
         Some("Bearer sk-secret-key")
@@ -231,9 +232,9 @@ fn sub2api() {
     assert_eq!(store.finish()[0].header("authorization"), None);
 }
 
-/// Relays of xAI: nothing but a request id, and words of their own.
+/// Relays of xAI: a created job has only a request id, and status words differ.
 #[test]
-fn relays_of_xai() {
+fn xai_relays() {
     for (word, code) in [("done", 0), ("expired", 1), ("failed", 1)] {
         let mut replies = vec![
             Reply::json(200, r#"{"request_id":"r-1"}"#),
@@ -255,7 +256,7 @@ fn relays_of_xai() {
     }
 }
 
-/// Other gateways: the job as the only element of a list, seconds as text with a fraction.
+/// Other gateways: the job is the only element of a list, and seconds are a string with a fraction.
 #[test]
 fn gateways_that_wrap_the_job_in_a_list() {
     let job = |status: &str| {
@@ -276,7 +277,7 @@ fn gateways_that_wrap_the_job_in_a_list() {
         "duration:=5",
     ];
     let (outcome, requests) = whole_job(&more, vec![job("in_queue"), job("succeeded"), media()]);
-    is_whole(&outcome);
+    is_complete(&outcome);
     assert_eq!(
         requests[0].text(),
         r#"{"prompt":"x","video_id":"v1","model":"m","duration":5}"#
@@ -284,7 +285,7 @@ fn gateways_that_wrap_the_job_in_a_list() {
     assert_eq!(requests[2].target, "/v1/videos/v2/content");
 }
 
-/// Steady answers with random values that fit the description.
+/// Steady responds with random values of the types in the API reference.
 #[test]
 fn steady() {
     let replies = vec![
@@ -298,5 +299,5 @@ fn steady() {
         ),
         media(),
     ];
-    is_whole(&whole_job(&["--seconds", "4", "--video", "v"], replies).0);
+    is_complete(&whole_job(&["--seconds", "4", "--video", "v"], replies).0);
 }

@@ -1,4 +1,4 @@
-//! The stand-in server keeps its promises: what the other tests conclude from it is true.
+//! The stand-in server and the builder of commands do what the other tests rely on.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{CLIP, Reply, Server, call, openai};
 
-/// A client that says what it is told to.
+/// A client that sends given bytes.
 struct Client(TcpStream);
 
 impl Client {
@@ -24,23 +24,23 @@ impl Client {
         self
     }
 
-    /// Everything until the connection ends.
+    /// Reads until the server closes the connection.
     fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Exactly these bytes come next.
-    fn gets(&mut self, expected: &str) -> &mut Client {
+    /// Reads as many bytes as expected, and compares them.
+    fn receives(&mut self, expected: &str) -> &mut Client {
         let mut bytes = vec![0; expected.len()];
         self.0.read_exact(&mut bytes).unwrap();
         assert_eq!(String::from_utf8_lossy(&bytes), expected);
         self
     }
 
-    /// Nothing comes, and the connection stays open.
-    fn hears_nothing(&mut self) {
+    /// Checks that the server sends nothing and keeps the connection open.
+    fn receives_nothing(&mut self) {
         self.0
             .set_read_timeout(Some(Duration::from_millis(50)))
             .unwrap();
@@ -57,12 +57,12 @@ const POST: &str = "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n0123456789";
 const EXPECTING: &str = "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n";
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 
-/// One exchange: what a server with this one reply sends back for `request`, until it closes.
-fn whole_answer(reply: Reply, request: &str) -> String {
+/// The bytes that a server with this one reply sends for a request, until it closes the connection.
+fn response_to(reply: Reply, request: &str) -> String {
     let server = Server::script(vec![reply]);
-    let answer = Client::of(&server).send(request).rest();
+    let response = Client::of(&server).send(request).rest();
     server.finish();
-    answer
+    response
 }
 
 #[track_caller]
@@ -75,7 +75,7 @@ fn panic_of(act: impl FnOnce()) -> String {
 }
 
 #[test]
-fn a_reply_that_nobody_asks_for_fails() {
+fn a_scripted_reply_without_a_request_fails_the_test() {
     let server = Server::script(vec![Reply::status(200).close(), Reply::status(200)]);
     Client::of(&server).send(GET).rest();
     let message = panic_of(|| drop(server.finish()));
@@ -87,7 +87,7 @@ fn a_reply_that_nobody_asks_for_fails() {
 }
 
 #[test]
-fn a_request_without_a_reply_fails() {
+fn a_request_without_a_scripted_reply_fails_the_test() {
     let server = Server::script(vec![]);
     assert!(
         Client::of(&server)
@@ -103,7 +103,7 @@ fn a_request_without_a_reply_fails() {
 }
 
 #[test]
-fn a_server_that_is_never_finished_fails() {
+fn a_server_without_a_call_of_finish_fails_the_test() {
     let message = panic_of(|| drop(Server::script(vec![])));
     assert_eq!(
         message,
@@ -112,28 +112,28 @@ fn a_server_that_is_never_finished_fails() {
 }
 
 #[test]
-fn what_was_sent_before_the_end_is_recorded() {
+fn requests_sent_before_finish_are_recorded() {
     let server = Server::script(vec![Reply::status(200)]);
     Client::of(&server).send(GET);
     assert_eq!(server.finish().len(), 1);
 }
 
 #[test]
-fn requests_are_recorded_as_they_came() {
+fn requests_are_recorded_unchanged_and_in_order() {
     let server = Server::script(vec![
         Reply::json(200, "{}"),
         Reply::status(204),
         Reply::json(200, "{}"),
     ]);
     let mut first = Client::of(&server);
-    first
-        .send(GET)
-        .gets("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
-    first.send(POST).gets("HTTP/1.1 204 No Content\r\n\r\n");
+    first.send(GET).receives(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    );
+    first.send(POST).receives("HTTP/1.1 204 No Content\r\n\r\n");
     let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n3;x=y\r\n:1}\r\n0\r\n\r\n";
     Client::of(&server)
         .send(chunked)
-        .gets("HTTP/1.1 200 OK\r\n");
+        .receives("HTTP/1.1 200 OK\r\n");
     let requests = server.finish();
     let [get, post, chunked] = requests.as_slice() else {
         panic!("{requests:?}")
@@ -159,7 +159,7 @@ fn requests_are_recorded_as_they_came() {
 }
 
 #[test]
-fn of_a_large_body_the_first_mebibyte_is_kept() {
+fn the_first_mebibyte_of_a_large_body_is_kept() {
     let server = Server::script(vec![Reply::status(200).close()]);
     let mut client = Client::of(&server);
     client
@@ -174,7 +174,7 @@ fn of_a_large_body_the_first_mebibyte_is_kept() {
 }
 
 #[test]
-fn an_upload_that_the_client_cuts_is_not_whole() {
+fn a_truncated_request_is_recorded_as_incomplete() {
     let server = Server::script(vec![Reply::status(200)]);
     let mut client = Client::of(&server);
     client.send(&POST[..POST.len() - 1]);
@@ -211,7 +211,7 @@ fn a_form_is_parsed_into_its_parts() {
 }
 
 #[test]
-fn expect_is_answered_ignored_or_refused() {
+fn expect_is_met_with_100_continue_nothing_or_an_early_response() {
     let server = Server::script(vec![
         Reply::status(200).close(),
         Reply::status(200).close().ignore_expect(),
@@ -220,12 +220,12 @@ fn expect_is_answered_ignored_or_refused() {
     ]);
     Client::of(&server)
         .send(EXPECTING)
-        .gets(CONTINUE)
+        .receives(CONTINUE)
         .send("0123456789")
-        .gets("HTTP/1.1 200 OK");
+        .receives("HTTP/1.1 200 OK");
     let mut ignored = Client::of(&server);
-    ignored.send(EXPECTING).hears_nothing();
-    ignored.send("0123456789").gets("HTTP/1.1 200 OK");
+    ignored.send(EXPECTING).receives_nothing();
+    ignored.send("0123456789").receives("HTTP/1.1 200 OK");
     assert!(
         Client::of(&server)
             .send(EXPECTING)
@@ -234,8 +234,8 @@ fn expect_is_answered_ignored_or_refused() {
     );
     Client::of(&server)
         .send(EXPECTING)
-        .gets(CONTINUE)
-        .gets("HTTP/1.1 401 ");
+        .receives(CONTINUE)
+        .receives("HTTP/1.1 401 ");
     let requests = server.finish();
     let continued: Vec<bool> = requests.iter().map(|request| request.continued).collect();
     assert_eq!(continued, [true, false, false, true]);
@@ -244,25 +244,25 @@ fn expect_is_answered_ignored_or_refused() {
 }
 
 #[test]
-fn an_answer_may_come_in_the_middle_of_an_upload() {
+fn a_response_can_be_sent_in_the_middle_of_an_upload() {
     let server = Server::script(vec![Reply::status(413).early_after(4)]);
-    let answer = Client::of(&server).send(&POST[..POST.len() - 6]).rest();
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let response = Client::of(&server).send(&POST[..POST.len() - 6]).rest();
+    assert!(response.starts_with("HTTP/1.1 413 "), "{response}");
     assert_eq!(server.finish()[0].text(), "0123");
 }
 
 #[test]
-fn connections_end_without_an_answer() {
-    assert_eq!(whole_answer(Reply::empty(), POST), "");
+fn a_connection_can_be_closed_without_a_response() {
+    assert_eq!(response_to(Reply::empty(), POST), "");
     assert_eq!(
-        whole_answer(Reply::hang_up_after(4), &POST[..POST.len() - 6]),
+        response_to(Reply::hang_up_after(4), &POST[..POST.len() - 6]),
         ""
     );
-    assert_eq!(whole_answer(Reply::raw("garbage"), POST), "garbage");
+    assert_eq!(response_to(Reply::raw("garbage"), POST), "garbage");
 }
 
 #[test]
-fn a_reset_is_one() {
+fn a_reset_reaches_the_client_as_one() {
     let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n";
     for request in [GET, POST, chunked] {
         let server = Server::script(vec![Reply::reset()]);
@@ -277,7 +277,7 @@ fn a_reset_is_one() {
 }
 
 #[test]
-fn bodies_are_sent_in_several_framings_and_cut() {
+fn bodies_are_sent_with_every_framing_and_truncated() {
     let reply = || Reply::status(200).body("abcdef");
     let head = "HTTP/1.1 200 OK\r\n";
     let length = "Content-Length: 6\r\n";
@@ -306,26 +306,26 @@ fn bodies_are_sent_in_several_framings_and_cut() {
             format!("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n{close}\r\n"),
         ),
     ] {
-        assert_eq!(whole_answer(reply, GET), expected);
+        assert_eq!(response_to(reply, GET), expected);
     }
 }
 
 #[test]
-fn silence_and_stalls_last_until_the_server_is_finished() {
+fn silence_and_stalls_last_until_finish() {
     let server = Server::script(vec![
         Reply::silence(),
         Reply::json(200, "{}").stall(1),
         Reply::stall_reading(4),
     ]);
     let mut silent = Client::of(&server);
-    silent.send(POST).hears_nothing();
+    silent.send(POST).receives_nothing();
     let mut stalled = Client::of(&server);
-    stalled
-        .send(GET)
-        .gets("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{");
-    stalled.hears_nothing();
+    stalled.send(GET).receives(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{",
+    );
+    stalled.receives_nothing();
     let mut unread = Client::of(&server);
-    unread.send(POST).hears_nothing();
+    unread.send(POST).receives_nothing();
     server.wait_for(3);
     let start = Instant::now();
     let requests = server.finish();
@@ -338,7 +338,7 @@ fn silence_and_stalls_last_until_the_server_is_finished() {
 }
 
 #[test]
-fn answers_without_end_go_past_every_limit() {
+fn endless_responses_exceed_every_limit() {
     for (reply, opening) in [
         (
             Reply::endless_json(),
@@ -348,7 +348,7 @@ fn answers_without_end_go_past_every_limit() {
     ] {
         let server = Server::script(vec![reply]);
         let mut client = Client::of(&server);
-        client.send(GET).gets(opening);
+        client.send(GET).receives(opening);
         let mut megabyte = vec![0; 1 << 20];
         for _ in 0..17 {
             client.0.read_exact(&mut megabyte).unwrap();
@@ -359,7 +359,7 @@ fn answers_without_end_go_past_every_limit() {
 }
 
 #[test]
-fn a_job_is_created_advances_and_is_downloaded_in_pieces() {
+fn the_videos_api_creates_advances_serves_and_deletes_a_job() {
     let server = Server::videos();
     let mut client = Client::of(&server);
     let mut ask = |request: &str, body: &str| {
@@ -368,7 +368,7 @@ fn a_job_is_created_advances_and_is_downloaded_in_pieces() {
         client.send(format!(
             "{first} HTTP/1.1\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
         ));
-        answer(&mut client)
+        response(&mut client)
     };
     let extend =
         "POST /v1/videos/extensions\nContent-Type: application/json\r\nIdempotency-Key: k\r\n";
@@ -449,8 +449,8 @@ fn a_job_is_created_advances_and_is_downloaded_in_pieces() {
     server.finish();
 }
 
-/// The head and the body of one answer on a connection that stays open.
-fn answer(client: &mut Client) -> (String, String) {
+/// Reads the head and the body of one response, on a connection that stays open.
+fn response(client: &mut Client) -> (String, String) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -469,7 +469,7 @@ fn answer(client: &mut Client) -> (String, String) {
 
 #[test]
 fn a_run_past_its_time_limit_is_killed() {
-    // Connections are made, as the backlog takes them, and nobody ever answers.
+    // The backlog of the listener takes connections, and nothing ever responds.
     let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let run = openai(&call("x", "4", "video_1"))
         .env(

@@ -1,4 +1,4 @@
-//! `--state`: one job, however often the run is cut, repeated or doubled.
+//! `--state`: one job, however often a run is interrupted, repeated or started twice.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -19,7 +19,7 @@ fn call(server: &Server, directory: &TempDir) -> Openai {
     extend().server(server).current_dir(directory.path())
 }
 
-/// A list with one job of this prompt, created just now.
+/// A list with one job, which has this prompt and was created just now.
 fn listed(prompt: &str) -> Reply {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -35,8 +35,8 @@ fn state(directory: &TempDir) -> String {
     fs::read_to_string(directory.path().join("job")).unwrap()
 }
 
-/// Starts a run whose request is taken and never answered, and kills it.
-fn cut_in_the_request(server: &Server, directory: &TempDir) {
+/// Starts a run whose request gets no response, and kills it.
+fn interrupt_the_request(server: &Server, directory: &TempDir) {
     let mut running = call(server, directory).spawn();
     server.wait_for(1);
     running.kill();
@@ -49,7 +49,7 @@ fn key(request: &Request) -> &str {
 }
 
 #[test]
-fn a_job_that_ended_leaves_an_empty_file_and_the_next_run_starts_anew() {
+fn a_completed_job_empties_the_state_file_and_the_next_run_creates_another() {
     let directory = TempDir::new();
     let server = Server::script(vec![
         job("queued"),
@@ -79,7 +79,7 @@ fn a_job_that_ended_leaves_an_empty_file_and_the_next_run_starts_anew() {
 }
 
 #[test]
-fn a_job_that_runs_is_taken_up_and_not_paid_for_again() {
+fn a_rerun_resumes_the_job_in_the_state_file() {
     let directory = TempDir::new();
     let server = Server::script(vec![job("queued"), Reply::silence(), job("completed")]);
     let mut running = call(&server, &directory).spawn();
@@ -93,7 +93,7 @@ fn a_job_that_runs_is_taken_up_and_not_paid_for_again() {
 }
 
 #[test]
-fn after_a_wait_that_was_too_short_another_run_waits_on() {
+fn a_rerun_after_the_wait_timeout_keeps_waiting() {
     let directory = TempDir::new();
     let server = Server::script(vec![job("queued"), job("in_progress"), job("completed")]);
     call(&server, &directory)
@@ -105,10 +105,10 @@ fn after_a_wait_that_was_too_short_another_run_waits_on() {
 }
 
 #[test]
-fn a_run_that_was_cut_in_the_request_asks_the_server_and_adopts_the_job() {
+fn a_rerun_after_an_interrupted_request_recovers_the_job_from_the_list() {
     let directory = TempDir::new();
     let server = Server::script(vec![Reply::silence(), listed("x"), job("completed")]);
-    cut_in_the_request(&server, &directory);
+    interrupt_the_request(&server, &directory);
     call(&server, &directory).run().is(0, COMPLETED, "");
     let requests = server.finish();
     assert_eq!(requests[1].target, "/v1/videos?order=desc&limit=100");
@@ -116,11 +116,11 @@ fn a_run_that_was_cut_in_the_request_asks_the_server_and_adopts_the_job() {
 }
 
 #[test]
-fn where_the_server_has_no_such_job_the_request_is_sent_again_with_the_same_key() {
+fn an_interrupted_request_is_repeated_with_the_same_key_if_no_job_is_listed() {
     for list in [listed("another prompt"), Reply::json(200, r#"{"data":[]}"#)] {
         let directory = TempDir::new();
         let server = Server::script(vec![Reply::silence(), list, job("completed")]);
-        cut_in_the_request(&server, &directory);
+        interrupt_the_request(&server, &directory);
         call(&server, &directory).run().is(0, COMPLETED, "");
         let requests = server.finish();
         assert_eq!(
@@ -131,7 +131,7 @@ fn where_the_server_has_no_such_job_the_request_is_sent_again_with_the_same_key(
 }
 
 #[test]
-fn where_it_cannot_be_told_the_run_ends_with_code_7_and_removing_the_file_sends_again() {
+fn an_undecided_recovery_ends_with_code_7_until_the_state_file_is_removed() {
     let directory = TempDir::new();
     let without_prompt = || Reply::json(200, r#"{"data":[{"id":"a","prompt":null}]}"#);
     let no_list = Reply::json(404, r#"{"error":"no such page"}"#);
@@ -142,7 +142,7 @@ fn where_it_cannot_be_told_the_run_ends_with_code_7_and_removing_the_file_sends_
         job("completed"),
     ]);
     let url = server.base_url();
-    cut_in_the_request(&server, &directory);
+    interrupt_the_request(&server, &directory);
     let before = state(&directory);
     call(&server, &directory).run().is(
         7,
@@ -165,7 +165,7 @@ fn where_it_cannot_be_told_the_run_ends_with_code_7_and_removing_the_file_sends_
 }
 
 #[test]
-fn what_is_not_known_is_not_forgotten_over_a_conflict() {
+fn a_conflict_during_recovery_keeps_the_state_file() {
     let directory = TempDir::new();
     let nothing = || Reply::json(200, r#"{"data":[]}"#);
     let conflict = Reply::json(
@@ -179,7 +179,7 @@ fn what_is_not_known_is_not_forgotten_over_a_conflict() {
         listed(" x\\n"),
         job("completed"),
     ]);
-    cut_in_the_request(&server, &directory);
+    interrupt_the_request(&server, &directory);
     call(&server, &directory)
         .args(&["--max-retries", "0"])
         .run()
@@ -191,7 +191,7 @@ fn what_is_not_known_is_not_forgotten_over_a_conflict() {
 }
 
 #[test]
-fn a_job_that_the_server_has_lost_is_told_with_the_way_out() {
+fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
     let directory = TempDir::new();
     let server = Server::script(vec![
         job("queued"),
@@ -212,7 +212,7 @@ fn a_job_that_the_server_has_lost_is_told_with_the_way_out() {
 }
 
 #[test]
-fn a_pipe_that_closes_early_does_not_end_the_job() {
+fn a_closed_pipe_keeps_the_job_in_the_state_file() {
     let directory = TempDir::new();
     let media = || {
         Reply::status(200)
@@ -232,7 +232,7 @@ fn a_pipe_that_closes_early_does_not_end_the_job() {
 }
 
 #[test]
-fn the_output_cannot_be_the_state() {
+fn the_output_file_cannot_be_the_state_file() {
     let directory = TempDir::new();
     let server = Server::script(vec![]);
     call(&server, &directory).args(&["-o", "./job"]).run().is(
@@ -244,7 +244,7 @@ fn the_output_cannot_be_the_state() {
 }
 
 #[test]
-fn a_server_that_cannot_be_asked_now_is_asked_by_the_next_run() {
+fn a_recovery_that_fails_is_repeated_by_the_next_run() {
     let directory = TempDir::new();
     let busy = || Reply::json(503, "{}").header("Retry-After", "0");
     let server = Server::script(vec![
@@ -253,7 +253,7 @@ fn a_server_that_cannot_be_asked_now_is_asked_by_the_next_run() {
         listed("x"),
         job("completed"),
     ]);
-    cut_in_the_request(&server, &directory);
+    interrupt_the_request(&server, &directory);
     call(&server, &directory)
         .args(&["--max-retries", "0"])
         .run()
@@ -263,7 +263,7 @@ fn a_server_that_cannot_be_asked_now_is_asked_by_the_next_run() {
 }
 
 #[test]
-fn an_outcome_that_is_not_known_stays_in_the_file_and_one_that_is_does_not() {
+fn only_an_unknown_outcome_stays_in_the_state_file() {
     for (reply, code, kept) in [
         (Reply::json(502, "{}"), 7, true),
         (Reply::empty(), 7, true),
@@ -287,7 +287,7 @@ fn an_outcome_that_is_not_known_stays_in_the_file_and_one_that_is_does_not() {
 fn another_request_is_refused_while_a_job_is_pending() {
     let directory = TempDir::new();
     let server = Server::script(vec![Reply::silence()]);
-    cut_in_the_request(&server, &directory);
+    interrupt_the_request(&server, &directory);
     let refusal = "openai: 'job' holds another request that is not finished\n\
                    hint: finish it with its own arguments, or remove the file to give it up\n";
     call(&server, &directory)
@@ -305,7 +305,7 @@ fn another_request_is_refused_while_a_job_is_pending() {
 }
 
 #[test]
-fn ten_runs_at_once_are_one_job() {
+fn ten_simultaneous_runs_create_one_job() {
     let directory = TempDir::new();
     let server = Server::script(vec![job("completed").pause_after(1)]);
     let first = call(&server, &directory).spawn();
@@ -322,7 +322,7 @@ fn ten_runs_at_once_are_one_job() {
 }
 
 #[test]
-fn a_file_that_is_not_ours_is_left_as_it_is() {
+fn a_file_that_is_not_a_state_file_is_refused_and_unchanged() {
     let server = Server::script(vec![]);
     for content in ["hello", "{}", "\n", "{\"openai-videos-state\":2}\n"] {
         let directory = TempDir::new();
@@ -354,7 +354,7 @@ fn a_file_that_is_not_ours_is_left_as_it_is() {
 }
 
 #[test]
-fn a_line_that_was_not_written_to_its_end_is_passed_over() {
+fn an_incomplete_line_in_the_state_file_is_ignored() {
     let directory = TempDir::new();
     let server = Server::script(vec![job("completed")]);
     fs::write(
@@ -366,9 +366,9 @@ fn a_line_that_was_not_written_to_its_end_is_passed_over() {
     server.finish();
 }
 
-/// The disk is full under the state file: no file of this process may grow.
+/// Simulates a full disk with a limit on the size of files.
 #[test]
-fn a_state_that_cannot_be_written_sends_nothing() {
+fn a_state_file_that_cannot_be_written_prevents_the_request() {
     let directory = TempDir::new();
     let server = Server::script(vec![]);
     let limited = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
@@ -391,7 +391,7 @@ fn a_state_that_cannot_be_written_sends_nothing() {
 }
 
 #[test]
-fn an_upload_is_known_by_its_place_size_and_time() {
+fn an_upload_is_identified_by_path_size_and_modification_time() {
     let directory = TempDir::new();
     let clip = directory.path().join("clip.mp4");
     fs::write(&clip, CLIP).unwrap();
@@ -424,7 +424,7 @@ fn an_upload_is_known_by_its_place_size_and_time() {
 }
 
 #[test]
-fn a_stream_cannot_be_kept() {
+fn an_upload_from_standard_input_is_refused_with_a_state_file() {
     let directory = TempDir::new();
     let server = Server::script(vec![]);
     call(&server, &directory)
@@ -437,7 +437,7 @@ fn a_stream_cannot_be_kept() {
 }
 
 #[test]
-fn without_waiting_each_run_looks_at_the_job_until_it_has_ended() {
+fn without_wait_each_run_retrieves_the_pending_job_once() {
     let directory = TempDir::new();
     let server = Server::script(vec![
         job("queued"),
@@ -470,7 +470,7 @@ fn without_waiting_each_run_looks_at_the_job_until_it_has_ended() {
 }
 
 #[test]
-fn the_key_is_nowhere_but_in_the_request() {
+fn the_api_key_is_not_visible_outside_the_request() {
     let directory = TempDir::new();
     let secret = "sk-topsecret-123";
     fs::write(directory.path().join("key"), secret).unwrap();
@@ -496,7 +496,7 @@ fn the_key_is_nowhere_but_in_the_request() {
     );
 }
 
-/// Sends a signal as a shell does.
+/// Sends a signal with the shell's `kill`.
 fn signal(name: &str, id: u32) {
     let status = Command::new("sh")
         .args(["-c", &format!("kill -{name} {id}")])
@@ -506,7 +506,7 @@ fn signal(name: &str, id: u32) {
 }
 
 #[test]
-fn sigterm_and_sigint_end_the_run_with_the_shells_code_and_leave_no_file() {
+fn sigterm_and_sigint_remove_the_temporary_file_and_exit_with_128_plus_the_signal() {
     for (name, code) in [("TERM", 143), ("INT", 130)] {
         let directory = TempDir::new();
         let media = Reply::status(200)
@@ -532,7 +532,7 @@ fn sigterm_and_sigint_end_the_run_with_the_shells_code_and_leave_no_file() {
 }
 
 #[test]
-fn a_signal_that_the_caller_ignores_stays_ignored() {
+fn a_signal_ignored_by_the_parent_stays_ignored() {
     let server = Server::script(vec![job("completed").pause_after(1)]);
     let mut child = Command::new("sh")
         .args(["-c", "trap '' INT; exec \"$@\"", "sh"])
@@ -549,7 +549,7 @@ fn a_signal_that_the_caller_ignores_stays_ignored() {
     server.finish();
 }
 
-/// A run with `-o`, killed after `life`, or ended by itself. Whether it succeeded.
+/// Runs with `-o` and kills the run after `life`, if given. Returns whether it succeeded.
 fn run_for(server: &Server, directory: &Path, life: Option<Duration>) -> bool {
     let mut running = extend()
         .args(&["-o", "out.mp4", "--video", "@clip.mp4"])
@@ -563,18 +563,18 @@ fn run_for(server: &Server, directory: &Path, life: Option<Duration>) -> bool {
     running.wait().status.success()
 }
 
-/// Kill -9 at instants spread over a run's whole life: whatever it was doing, running it again until it succeeds ends
-/// with one job and a whole file.
+/// Kills runs with SIGKILL at instants spread over the duration of a run, and reruns until one succeeds. The result is
+/// always one job and a complete file.
 #[test]
-fn however_a_run_is_killed_there_is_one_job_and_a_whole_file() {
+fn a_killed_run_never_leads_to_a_second_job_or_an_incomplete_file() {
     const INSTANTS: u32 = 48;
     let one = |instant: u32| {
         let directory = TempDir::new();
         fs::write(directory.path().join("clip.mp4"), CLIP).unwrap();
         let server = Server::videos();
-        // A whole run takes some 400 ms; every other instant cuts two runs in a row.
+        // A whole run takes about 400 ms. For every other instant, two runs in a row are killed.
         let life = Duration::from_micros(u64::from(instant) * 10_000);
-        // Killed after its last act, a run has done its work, whatever its scheduler thinks.
+        // A run that is killed after its last step has succeeded, in spite of its exit code.
         let is_done = || {
             let whole = fs::read(directory.path().join("out.mp4")).is_ok_and(|media| media == CLIP);
             whole && fs::read(directory.path().join("job")).is_ok_and(|state| state.is_empty())

@@ -1,5 +1,5 @@
-//! Servers that speak TLS, with certificates made for each test: which are accepted, what is said about the others,
-//! and what a client certificate is good for.
+//! TLS, with certificates made for each test: which ones are accepted, the messages about the others, and client
+//! certificates.
 
 use std::fs;
 use std::net::TcpListener;
@@ -17,14 +17,15 @@ fn extend() -> Openai {
     openai(&EXTEND).args(&["--api-key", "sk-topsecret", "--max-retries", "0"])
 }
 
-/// One call with this authority trusted.
+/// A request that trusts this CA certificate.
 fn trusting(pem: &str, url: &str) -> Openai {
     extend()
         .file("ca.pem", pem)
         .args(&["--cacert", "ca.pem", "--base-url", url])
 }
 
-/// What is said of a server with this certificate, its port cut out.
+/// The outcome and standard error for a server with this certificate, which must be refused. The port is removed from
+/// the text.
 fn refused(trusted: &str, identity: &Identity, name: &str) -> (Outcome, String) {
     let server = TlsServer::new(identity, JOB);
     let port = format!(":{}", server.port());
@@ -37,7 +38,7 @@ fn refused(trusted: &str, identity: &Identity, name: &str) -> (Outcome, String) 
 }
 
 #[test]
-fn a_bundle_of_ones_own_is_trusted_instead_of_the_built_in_one() {
+fn a_custom_ca_bundle_replaces_the_built_in_one() {
     let authority = Authority::new();
     let other = Authority::new();
     let server = TlsServer::new(&authority.issue(&["localhost", "127.0.0.1"]), JOB);
@@ -78,7 +79,7 @@ fn a_bundle_of_ones_own_is_trusted_instead_of_the_built_in_one() {
 }
 
 #[test]
-fn a_certificate_signed_by_itself_is_accepted_where_it_is_named() {
+fn a_self_signed_certificate_is_accepted_if_it_is_in_the_ca_bundle() {
     let identity = Identity::self_signed(&["localhost"], false);
     let server = TlsServer::new(&identity, JOB);
     trusting(&identity.certificate, &server.url("localhost"))
@@ -113,7 +114,7 @@ fn a_certificate_for_another_host_is_refused() {
 }
 
 #[test]
-fn a_certificate_out_of_its_time_is_refused_with_the_time_of_this_machine() {
+fn an_expired_or_early_certificate_is_refused_with_a_hint_to_the_clock() {
     let authority = Authority::new();
     let expired = authority.issue_with(&["localhost"], |params| {
         params.not_after = rcgen::date_time_ymd(2001, 2, 3);
@@ -143,7 +144,7 @@ fn a_certificate_out_of_its_time_is_refused_with_the_time_of_this_machine() {
 }
 
 #[test]
-fn a_bundle_that_cannot_be_used_is_named() {
+fn an_invalid_ca_bundle_is_refused_with_its_name() {
     let directory = TempDir::new();
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n";
     let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -200,7 +201,7 @@ fn a_bundle_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn a_client_certificate_lets_in() {
+fn a_client_certificate_authenticates_the_client() {
     let authority = Authority::new();
     let server = TlsServer::for_known(&authority.issue(&["localhost"]), &authority, JOB);
     let own = authority.issue(&["client.example"]);
@@ -226,7 +227,7 @@ fn a_client_certificate_lets_in() {
 }
 
 #[test]
-fn a_server_that_wants_another_client_certificate_has_read_nothing() {
+fn a_rejected_client_certificate_ends_with_code_6() {
     let authority = Authority::new();
     let stranger = Authority::new().issue(&["client.example"]);
     let server = TlsServer::for_known(&authority.issue(&["localhost"]), &authority, JOB);
@@ -253,10 +254,10 @@ fn a_server_that_wants_another_client_certificate_has_read_nothing() {
 }
 
 #[test]
-fn a_server_that_hangs_up_on_who_shows_no_certificate_is_understood() {
+fn a_missing_client_certificate_is_reported_after_the_server_closes() {
     let authority = Authority::new();
     let identity = authority.issue(&["localhost"]);
-    // Whether the request is on its way by then is chance.
+    // Repeated, as the client may or may not have sent the request by then.
     for _ in 0..5 {
         let server = TlsServer::brusque_for_known(&identity, &Authority::new());
         let outcome = trusting(&authority.pem, &server.url("localhost")).run();
@@ -268,9 +269,9 @@ fn a_server_that_hangs_up_on_who_shows_no_certificate_is_understood() {
 }
 
 #[test]
-fn what_follows_on_an_answer_is_not_taken_for_the_next_one() {
+fn bytes_after_a_response_are_not_read_as_the_next_response() {
     let authority = Authority::new();
-    let answer = |status: &str, more: usize| {
+    let response = |status: &str, more: usize| {
         let json = format!(
             r#"{{"id":"video_1","status":"{status}","more":"{}"}}"#,
             "x".repeat(more)
@@ -278,8 +279,8 @@ fn what_follows_on_an_answer_is_not_taken_for_the_next_one() {
         let head = "HTTP/1.1 200 OK\r\nopenai-poll-after-ms: 100\r\n";
         format!("{head}Content-Length: {}\r\n\r\n{json}", json.len())
     };
-    // Longer than what is decrypted at once.
-    let stale = answer("queued", 0) + "\0" + &answer("failed", 10_000);
+    // Longer than the client decrypts at once.
+    let stale = response("queued", 0) + "\0" + &response("failed", 10_000);
     let server = TlsServer::holding(&authority.issue(&["localhost"]), &stale);
     trusting(&authority.pem, &server.url("localhost"))
         .args(&["--wait", "--wait-timeout", "1s", "-q"])
@@ -289,10 +290,10 @@ fn what_follows_on_an_answer_is_not_taken_for_the_next_one() {
 }
 
 #[test]
-fn content_ends_where_its_length_says_or_is_called_cut() {
+fn a_download_over_tls_ends_at_its_content_length_or_is_reported_as_truncated() {
     let authority = Authority::new();
     let identity = authority.issue(&["localhost"]);
-    // Several records, of which the first comes with the head.
+    // Several TLS records, of which the first also contains the head.
     let content = "video".repeat(12_000);
     let head = |length: usize| {
         format!("HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {length}\r\n\r\n")
@@ -322,7 +323,7 @@ fn content_ends_where_its_length_says_or_is_called_cut() {
 }
 
 #[test]
-fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent() {
+fn an_invalid_client_certificate_is_refused_before_the_request() {
     let authority = Authority::new();
     let (own, other) = (authority.issue(&["a"]), authority.issue(&["b"]));
     let certificate = "--mtls-client-cert-file";
@@ -400,8 +401,8 @@ fn a_client_certificate_that_cannot_be_used_is_an_error_before_anything_is_sent(
 }
 
 #[test]
-fn servers_that_break_the_handshake_are_told_apart() {
-    let closes = |answer: &'static [u8]| {
+fn failed_tls_handshakes_are_reported_with_their_cause() {
+    let closes = |response: &'static [u8]| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let thread = thread::spawn(move || {
@@ -409,11 +410,11 @@ fn servers_that_break_the_handshake_are_told_apart() {
             let (mut stream, _) = listener.accept().unwrap();
             let mut hello = [0; 4096];
             let _ = stream.read(&mut hello);
-            stream.write_all(answer).unwrap();
+            stream.write_all(response).unwrap();
         });
         (host, thread)
     };
-    for (answer, why) in [
+    for (response, why) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
             "the server does not speak TLS there\n\
@@ -426,7 +427,7 @@ fn servers_that_break_the_handshake_are_told_apart() {
             "the server refused the TLS handshake (HandshakeFailure)\n",
         ),
     ] {
-        let (host, thread) = closes(answer);
+        let (host, thread) = closes(response);
         extend()
             .args(&["--base-url", &format!("https://{host}/v1")])
             .run()

@@ -1,4 +1,4 @@
-//! Uploads: a refused one costs no bytes, a changed one does not look complete, a broken one is told apart.
+//! Uploads: `Expect: 100-continue`, early responses, files that change, and truncated transfers.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -16,7 +16,7 @@ fn extend() -> Openai {
     openai(&call("x", "4", "@clip.mp4"))
 }
 
-/// A directory with a `clip.mp4` of this size, which takes no space.
+/// A directory with a sparse `clip.mp4` of this size.
 fn clip(size: u64) -> TempDir {
     let directory = TempDir::new();
     File::create(directory.path().join("clip.mp4"))
@@ -27,7 +27,7 @@ fn clip(size: u64) -> TempDir {
 }
 
 #[test]
-fn a_large_upload_asks_first_and_a_refusal_costs_no_bytes() {
+fn a_large_upload_sends_expect_and_no_body_after_a_refusal() {
     let clip = clip(64 * MIB);
     let refusal = Reply::json(401, r#"{"error": {"message": "wrong key"}}"#).early();
     let server = Server::script(vec![refusal]);
@@ -43,8 +43,9 @@ fn a_large_upload_asks_first_and_a_refusal_costs_no_bytes() {
     assert_eq!(request.body_len, 0);
 }
 
-/// A server that says these pieces, a moment apart, to the head of a request. The client has to hang up.
-fn says(pieces: Vec<String>, reads: u64) -> (String, JoinHandle<u64>) {
+/// A server that sends these pieces, with a pause after each, when it has read the head of a request. It then reads up to
+/// `limit` bytes until the client closes the connection, and returns their number.
+fn sends(pieces: Vec<String>, limit: u64) -> (String, JoinHandle<u64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
@@ -55,13 +56,13 @@ fn says(pieces: Vec<String>, reads: u64) -> (String, JoinHandle<u64>) {
             (&stream).write_all(piece.as_bytes()).unwrap();
             thread::sleep(Duration::from_millis(50));
         }
-        io::copy(&mut (&stream).take(reads), &mut io::sink()).unwrap()
+        io::copy(&mut (&stream).take(limit), &mut io::sink()).unwrap()
     });
     (url, server)
 }
 
 #[test]
-fn a_refusal_instead_of_100_continue_is_heard_at_once() {
+fn a_refusal_instead_of_100_continue_is_reported_without_sending_the_body() {
     let clip = clip(2 * MIB);
     let refusal = "HTTP/1.1 401 No\r\nContent-Length: 20\r\n\r\n{\"error\":\"no entry\"}";
     let (start, rest) = refusal.split_at(17);
@@ -74,7 +75,7 @@ fn a_refusal_instead_of_100_continue_is_heard_at_once() {
         ],
         vec![format!("HTTP/1.1 103 Hints\nLink: x\n\n{refusal}")],
     ] {
-        let (url, server) = says(pieces.clone(), u64::MAX);
+        let (url, server) = sends(pieces.clone(), u64::MAX);
         extend()
             .current_dir(clip.path())
             .args(&["--base-url", &url, "--timeout", "5s", "-q"])
@@ -87,14 +88,14 @@ fn a_refusal_instead_of_100_continue_is_heard_at_once() {
 }
 
 #[test]
-fn a_refusal_together_with_100_continue_is_heard_after_a_hang_up() {
+fn a_refusal_right_after_100_continue_is_reported() {
     let clip = clip(64 * MIB);
     for welcome in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 100 Continue\r\nA: b\r\n\r\n",
     ] {
         let refusal = "HTTP/1.1 401 No\r\nContent-Length: 20\r\n\r\n{\"error\":\"no entry\"}";
-        let (url, server) = says(vec![format!("{welcome}{refusal}")], 100_000);
+        let (url, server) = sends(vec![format!("{welcome}{refusal}")], 100_000);
         extend()
             .current_dir(clip.path())
             .args(&["--base-url", &url, "--timeout", "5s", "-q"])
@@ -106,7 +107,7 @@ fn a_refusal_together_with_100_continue_is_heard_after_a_hang_up() {
 }
 
 #[test]
-fn a_large_upload_goes_on_when_it_is_welcome_or_the_server_does_not_say() {
+fn a_large_upload_continues_with_and_without_100_continue() {
     for reply in [Reply::json(200, JOB), Reply::json(200, JOB).ignore_expect()] {
         let clip = clip(3 * MIB);
         let server = Server::script(vec![reply]);
@@ -122,7 +123,7 @@ fn a_large_upload_goes_on_when_it_is_welcome_or_the_server_does_not_say() {
 }
 
 #[test]
-fn a_server_that_does_not_know_expect_gets_the_upload_without_it() {
+fn status_417_repeats_the_upload_without_expect() {
     let clip = clip(2 * MIB);
     let server = Server::script(vec![Reply::status(417).early(), Reply::json(200, JOB)]);
     extend()
@@ -134,7 +135,7 @@ fn a_server_that_does_not_know_expect_gets_the_upload_without_it() {
 }
 
 #[test]
-fn a_stream_asks_first_too() {
+fn an_upload_from_standard_input_sends_expect() {
     let server = Server::script(vec![Reply::json(403, "{}").early()]);
     openai(&call("x", "4", "@-"))
         .stdin(vec![0; 4 << 20])
@@ -149,7 +150,7 @@ fn a_stream_asks_first_too() {
 }
 
 #[test]
-fn the_answer_of_a_server_that_hangs_up_in_mid_upload_is_heard() {
+fn a_response_in_the_middle_of_an_upload_is_reported() {
     let clip = clip(64 * MIB);
     let server = Server::script(vec![
         Reply::json(413, r#"{"error": "too large"}"#).early_after(2 * MIB),
@@ -178,7 +179,7 @@ fn the_answer_of_a_server_that_hangs_up_in_mid_upload_is_heard() {
 }
 
 #[test]
-fn an_upload_that_is_cut_off_is_of_unknown_outcome_and_not_repeated() {
+fn a_truncated_upload_is_not_retried_and_ends_with_code_7() {
     let clip = clip(64 * MIB);
     let server = Server::script(vec![Reply::hang_up_after(2 * MIB)]);
     extend()
@@ -205,8 +206,8 @@ fn an_upload_that_stalls_ends_with_the_stall_timeout() {
     server.finish();
 }
 
-/// The server stops reading, the file changes, the server reads on: what then?
-fn changed_under_the_upload(new_size: u64) {
+/// Changes the size of the file while the server does not read, and checks that the upload is aborted.
+fn aborts_when_the_size_becomes(new_size: u64) {
     let clip = clip(64 * MIB);
     let path = clip.path().join("clip.mp4");
     let server = Server::script(vec![Reply::json(200, JOB).pause_after(2 * MIB)]);
@@ -229,16 +230,16 @@ fn changed_under_the_upload(new_size: u64) {
 
 #[test]
 fn an_upload_that_shrinks_ends_with_code_9() {
-    changed_under_the_upload(32 * MIB);
+    aborts_when_the_size_becomes(32 * MIB);
 }
 
 #[test]
 fn an_upload_that_grows_ends_with_code_9() {
-    changed_under_the_upload(65 * MIB);
+    aborts_when_the_size_becomes(65 * MIB);
 }
 
 #[test]
-fn an_empty_file_is_refused_and_one_that_cannot_be_read_is_code_9() {
+fn an_empty_file_is_refused_and_an_unreadable_one_ends_with_code_9() {
     let server = Server::script(vec![]);
     extend().file("clip.mp4", "").server(&server).run().is(
         2,
@@ -253,14 +254,14 @@ fn an_empty_file_is_refused_and_one_that_cannot_be_read_is_code_9() {
         .run()
         .code(9)
         .stdout("")
-        // What stands between these are the C library's own words.
+        // Between these two is the text of the C library.
         .stderr_contains("openai: cannot read 'clip.mp4': ")
         .stderr_contains(" (os error 40)\n");
     server.finish();
 }
 
 #[test]
-fn a_pipe_under_a_name_is_uploaded_like_standard_input() {
+fn a_pipe_given_by_path_is_uploaded_like_standard_input() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     openai(&call("x", "4", "@/dev/stdin"))
         .stdin(vec![7; 100_000])
@@ -273,10 +274,10 @@ fn a_pipe_under_a_name_is_uploaded_like_standard_input() {
 }
 
 #[test]
-fn a_slow_server_is_given_the_time_it_needs() {
+fn the_stall_timeout_does_not_apply_while_waiting_for_the_response() {
     let reply = Reply::json(200, JOB).delay(Duration::from_millis(600));
     let server = Server::script(vec![reply]);
-    // The stall timeout counts while bodies move, not while the server thinks.
+    // The stall timeout applies to the transfer of a body and not to the wait for the response.
     let more = ["--stall-timeout", "300ms"];
     extend()
         .args(&more)
@@ -288,7 +289,7 @@ fn a_slow_server_is_given_the_time_it_needs() {
 }
 
 #[test]
-fn a_100_with_header_fields_lets_the_upload_go_on() {
+fn an_upload_continues_after_a_100_continue_with_header_fields() {
     let clip = clip(2 * MIB);
     for informational in [
         "HTTP/1.1 100 Continue\r\nDate: x\r\nServer: y\r\n\r\n",
@@ -306,7 +307,7 @@ fn a_100_with_header_fields_lets_the_upload_go_on() {
 }
 
 #[test]
-fn an_informational_answer_before_the_final_one_is_passed_over() {
+fn informational_responses_are_skipped() {
     let server = Server::script(vec![
         Reply::json(200, JOB).informational("HTTP/1.1 100 Continue\r\nDate: x\r\n\r\n"),
     ]);
@@ -318,7 +319,7 @@ fn an_informational_answer_before_the_final_one_is_passed_over() {
 }
 
 #[test]
-fn an_empty_stream_is_no_upload() {
+fn empty_or_doubly_used_standard_input_is_refused() {
     let server = Server::script(vec![]);
     openai(&call("x", "4", "@-")).server(&server).run().is(
         2,
@@ -339,7 +340,7 @@ fn an_empty_stream_is_no_upload() {
 }
 
 #[test]
-fn a_stream_that_falls_silent_is_code_9() {
+fn standard_input_that_stalls_ends_with_code_9() {
     let server = Server::script(vec![]);
     openai(&call("x", "4", "@-"))
         .args(&["--stall-timeout", "100ms"])

@@ -1,4 +1,4 @@
-//! Waiting: when it looks, what it takes in stride, and how it ends.
+//! `--wait`, and the other commands for an existing job: polling, the errors that do not end it, and how it ends.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ fn printed(status: &str) -> String {
 }
 
 #[test]
-fn it_looks_until_the_job_is_completed_over_one_connection() {
+fn wait_polls_until_the_job_is_completed_over_one_connection() {
     let server = Server::script(vec![
         job("queued"),
         job("in_progress"),
@@ -48,7 +48,7 @@ fn it_looks_until_the_job_is_completed_over_one_connection() {
 }
 
 #[test]
-fn a_job_that_is_completed_at_once_is_not_looked_at() {
+fn a_job_that_is_completed_at_once_is_not_polled() {
     let server = Server::script(vec![job("completed")]);
     extend()
         .server(&server)
@@ -58,7 +58,7 @@ fn a_job_that_is_completed_at_once_is_not_looked_at() {
 }
 
 #[test]
-fn a_failed_job_is_printed_and_is_code_1() {
+fn a_failed_job_is_printed_and_ends_with_code_1() {
     let failed =
         r#"{"id":"video_1","status":"failed","error":{"code":"moderation","message":"not this"}}"#;
     let server = Server::script(vec![job("queued"), Reply::json(200, failed)]);
@@ -74,7 +74,7 @@ fn a_failed_job_is_printed_and_is_code_1() {
 }
 
 #[test]
-fn the_words_of_other_servers_are_understood() {
+fn status_words_of_other_servers_are_understood() {
     for (word, code) in [
         ("Complete", 0),
         ("SUCCESS", 0),
@@ -101,7 +101,7 @@ fn the_words_of_other_servers_are_understood() {
 }
 
 #[test]
-fn an_unknown_word_is_named_once_and_waited_for() {
+fn an_unknown_status_is_reported_once_and_polled() {
     let server = Server::script(vec![job("dreaming"), job("dreaming"), job("done")]);
     let remark =
         "openai: the status 'dreaming' is not known; taking it for a job that still runs\n";
@@ -113,7 +113,7 @@ fn an_unknown_word_is_named_once_and_waited_for() {
 }
 
 #[test]
-fn faults_between_looks_are_taken_in_stride() {
+fn errors_while_polling_do_not_end_the_wait() {
     let server = Server::script(vec![
         job("queued"),
         Reply::json(500, "{}").header("Retry-After", "0.1"),
@@ -144,7 +144,7 @@ fn faults_between_looks_are_taken_in_stride() {
 }
 
 #[test]
-fn a_redirect_into_nowhere_between_looks_is_no_end() {
+fn a_broken_redirect_while_polling_does_not_end_the_wait() {
     for target in ["http:///x", "https://user@h/x", "ftp://h/x"] {
         let server = Server::script(vec![
             job("queued"),
@@ -157,7 +157,7 @@ fn a_redirect_into_nowhere_between_looks_is_no_end() {
 }
 
 #[test]
-fn a_server_that_no_longer_takes_connections_does_not_hold_the_wait_up() {
+fn an_unreachable_server_does_not_extend_the_wait_timeout() {
     let (socket, address) = short_queue();
     let server = thread::spawn(move || {
         let stream = TcpStream::from(socket.accept().unwrap().0);
@@ -184,7 +184,7 @@ fn a_server_that_no_longer_takes_connections_does_not_hold_the_wait_up() {
 }
 
 #[test]
-fn a_poll_that_is_refused_ends_the_wait() {
+fn a_refused_poll_ends_the_wait() {
     for (status, code) in [(401, 4), (403, 4), (404, 3)] {
         let server = Server::script(vec![
             job("queued"),
@@ -201,7 +201,7 @@ fn a_poll_that_is_refused_ends_the_wait() {
 }
 
 #[test]
-fn a_wait_that_is_over_is_code_8_and_the_job_is_printed() {
+fn an_expired_wait_ends_with_code_8_and_prints_the_job() {
     let server = Server::script(vec![job("queued"), job("in_progress")]);
     let url = server.base_url();
     extend()
@@ -221,7 +221,7 @@ fn a_wait_that_is_over_is_code_8_and_the_job_is_printed() {
 }
 
 #[test]
-fn a_server_that_falls_silent_does_not_hold_the_wait_up() {
+fn a_silent_server_does_not_extend_the_wait_timeout() {
     let server = Server::script(vec![job("queued"), Reply::silence()]);
     let outcome = extend()
         .args(&["--wait-timeout", "200ms"])
@@ -232,7 +232,7 @@ fn a_server_that_falls_silent_does_not_hold_the_wait_up() {
 }
 
 #[test]
-fn the_id_is_out_before_the_first_look() {
+fn the_job_id_is_printed_before_the_first_poll() {
     let server = Server::script(vec![job("queued"), Reply::silence()]);
     let mut running = extend().args(&["-q"]).server(&server).spawn();
     server.wait_for(2);
@@ -242,14 +242,14 @@ fn the_id_is_out_before_the_first_look() {
 }
 
 #[test]
-fn the_id_that_the_extension_gave_is_polled_with() {
-    for (answer, path) in [
+fn polls_use_the_id_of_the_created_job() {
+    for (response, path) in [
         (r#"{"request_id": "a/b?c"}"#, "/v1/videos/a%2Fb%3Fc"),
         (r#"{"task_id": ".."}"#, "/v1/videos/%2E%2E"),
         (r#"{"data": [{"id": "dmlk=="}]}"#, "/v1/videos/dmlk%3D%3D"),
         (r#"{"id": 12}"#, "/v1/videos/12"),
     ] {
-        let server = Server::script(vec![Reply::json(200, answer), job("completed")]);
+        let server = Server::script(vec![Reply::json(200, response), job("completed")]);
         extend()
             .args(&["--poll-interval", "10ms"])
             .server(&server)
@@ -260,7 +260,7 @@ fn the_id_that_the_extension_gave_is_polled_with() {
 }
 
 #[test]
-fn a_job_can_be_looked_at_and_waited_for_later() {
+fn retrieve_prints_a_job_or_waits_for_it() {
     let server = Server::script(vec![job("in_progress")]);
     openai(&["videos", "retrieve", "video_1"])
         .server(&server)
@@ -284,7 +284,7 @@ fn a_job_can_be_looked_at_and_waited_for_later() {
 }
 
 #[test]
-fn a_get_is_retried_and_its_codes_are_5_and_6() {
+fn a_failed_get_is_retried_and_ends_with_code_5_or_6() {
     let busy = || Reply::json(502, r#"{"error": "busy"}"#).header("Retry-After", "0");
     let server = Server::script(vec![busy(), Reply::empty(), job("queued")]);
     openai(&["videos", "retrieve", "video_1", "-q"])
@@ -348,7 +348,7 @@ fn a_job_can_be_deleted() {
 }
 
 #[test]
-fn flags_without_a_meaning_are_refused() {
+fn options_that_do_not_apply_to_the_command_are_refused() {
     for (args, what) in [
         (
             &["videos", "retrieve"][..],
@@ -388,7 +388,7 @@ fn flags_without_a_meaning_are_refused() {
 }
 
 #[test]
-fn waiting_costs_no_time_of_the_processor() {
+fn waiting_uses_no_processor_time() {
     let server = Server::script(vec![
         Reply::json(200, r#"{"id":"video_1"}"#),
         job("completed"),
@@ -399,7 +399,7 @@ fn waiting_costs_no_time_of_the_processor() {
         .spawn();
     server.wait_for(1);
     std::thread::sleep(Duration::from_millis(1000));
-    // Fields 14 and 15: user and system time in ticks of 10 ms.
+    // Fields 14 and 15 are user and system time in ticks of 10 ms (proc_pid_stat(5)).
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id())).unwrap();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
     let ticks = fields[11].parse::<u32>().unwrap() + fields[12].parse::<u32>().unwrap();
