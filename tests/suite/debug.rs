@@ -103,7 +103,7 @@ fn debug_output_shows_how_a_connection_was_made() {
     let identity = authority.issue(&["localhost", "gateway.invalid"]);
     for (server, version) in [
         (TlsServer::new(&identity, JOB), "TLS 1.3"),
-        (TlsServer::of_old(&identity, JOB), "TLS 1.2"),
+        (TlsServer::tls12(&identity, JOB), "TLS 1.2"),
     ] {
         let call = |host| {
             extend()

@@ -1,5 +1,5 @@
-//! The documents that come with the program agree with it: the help, README, CHANGELOG and man page, the licences, and
-//! each completion script in its shell.
+//! The documents that come with the program agree with it: the help, README, CHANGELOG and man
+//! page, the licences, and each completion script in its shell.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -103,7 +103,8 @@ fn the_commands_in_the_readme_work() {
     lines.into_iter().for_each(run_in_shell);
 }
 
-/// The commands in the crontab and in the systemd unit, with the paths of this test instead of theirs.
+/// The commands in the crontab and in the systemd unit, with the paths of this test instead of
+/// theirs.
 #[test]
 fn the_scheduled_commands_in_the_readme_work() {
     let lines: Vec<String> = README
@@ -433,8 +434,8 @@ fn the_fish_completion_completes_commands_options_and_values() {
     });
 }
 
-/// zsh completes on a terminal only. The test makes a pseudo-terminal, in which zsh completes the line and exits; the
-/// completions are written to a file.
+/// zsh completes on a terminal only. The test makes a pseudo-terminal, in which zsh completes the
+/// line and exits; the completions are written to a file.
 #[test]
 fn the_zsh_completion_completes_commands_options_and_values() {
     let directory = documents().join("completions/zsh");

@@ -1,4 +1,5 @@
-//! Downloads: the file is complete or unchanged, no other file is left, and a truncated transfer is resumed.
+//! Downloads: the file is complete or unchanged, no other file is left, and a truncated transfer is
+//! resumed.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};

@@ -21,7 +21,8 @@ const PRINTED: &str = r#"{
 "#;
 const REFUSAL: &str = r#"{"error":{"message":"bad \"seconds\"","type":"invalid_request_error","param":null,"code":1.0}}"#;
 
-/// Runs `retrieve` with this response and compares the exit code, standard output and standard error.
+/// Runs `retrieve` with this response and compares the exit code, standard output and standard
+/// error.
 #[track_caller]
 fn retrieve(response: Reply, more: &[&str], env: &[(&str, &str)], expected: (i32, &str, &str)) {
     let server = Server::script(vec![response]);

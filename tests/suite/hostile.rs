@@ -1,5 +1,5 @@
-//! Runs the program against a thousand mutations of well-formed responses: it does not panic, does not hang past the
-//! timeouts, and never exits with code 0 for an incomplete job or file.
+//! Runs the program against a thousand mutations of well-formed responses: it does not panic, does
+//! not hang past the timeouts, and never exits with code 0 for an incomplete job or file.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -36,8 +36,8 @@ fn good() -> [Vec<u8>; 3] {
     ]
 }
 
-/// Changes a response in one to three places. A changed byte of the media could not be detected, so these are only
-/// truncated.
+/// Changes a response in one to three places. A changed byte of the media could not be detected, so
+/// these are only truncated.
 fn mutate(response: &mut Vec<u8>, random: &mut Random) {
     let head = response
         .windows(4)
@@ -91,7 +91,8 @@ fn mutate(response: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Serves one connection after another until `stop` is set. Each request gets the response of its kind.
+/// Serves one connection after another until `stop` is set. Each request gets the response of its
+/// kind.
 fn serve(listener: &TcpListener, responses: &Mutex<[Vec<u8>; 3]>, stop: &AtomicBool) {
     listener.set_nonblocking(true).unwrap();
     while !stop.load(Ordering::Relaxed) {
@@ -146,8 +147,9 @@ fn is_complete(request: &[u8]) -> bool {
     request.len() >= end + 4 + length.unwrap_or(0)
 }
 
-/// Whether a file is what this response may legitimately lead to. With another framing than the well-formed response
-/// has, that is any file. Otherwise it is the whole media, or as many bytes after the end of a head that has moved.
+/// Whether a file is what this response may legitimately lead to. With another framing than the
+/// well-formed response has, that is any file. Otherwise it is the whole media, or as many bytes
+/// after the end of a head that has moved.
 fn is_consistent(file: &[u8], response: &[u8]) -> bool {
     let end = response
         .windows(4)

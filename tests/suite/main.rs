@@ -1,5 +1,5 @@
-//! The integration tests, one test binary: a module for each behaviour of the program, and the support code that they
-//! share, linked once.
+//! The integration tests, one test binary: a module for each behaviour of the program, and the
+//! support code that they share, linked once.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,10 +1,12 @@
-//! Text from a server in messages: it never starts a new line, which could pass for a hint, and it is limited in length.
+//! Text from a server in messages: it never starts a new line, which could pass for a hint, and it
+//! is limited in length.
 
 use std::time::SystemTime;
 
 use crate::support::{EXTEND, Reply, Server, TempDir, openai};
 
-/// The id of a job: in JSON, escaped where it has to be exact, and shortened to one line in a message.
+/// The id of a job: in JSON, escaped where it has to be exact, and shortened to one line in a
+/// message.
 const ID: &str = "v1\\nhint: run evil\\t\\u2028now";
 const EXACT: &str = "v1\\u000ahint: run evil\\u0009\\u2028now";
 const FOLDED: &str = "v1 hint: run evil now";

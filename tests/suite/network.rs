@@ -1,5 +1,5 @@
-//! Failing servers and networks: each failure ends with its exit code and in time, with nothing on standard output and
-//! without the API key on standard error.
+//! Failing servers and networks: each failure ends with its exit code and in time, with nothing on
+//! standard output and without the API key on standard error.
 
 use std::time::Duration;
 
@@ -218,7 +218,8 @@ fn a_tls_handshake_that_hangs_ends_with_the_connect_timeout() {
         .stderr_contains("the TLS handshake took longer than 200ms");
 }
 
-/// An address of this machine that neither accepts nor refuses connections while the second value is kept.
+/// An address of this machine that neither accepts nor refuses connections while the second value
+/// is kept.
 fn unresponsive() -> (std::net::SocketAddr, impl Sized) {
     let (socket, address) = short_queue();
     (address, (socket, fill(address)))

@@ -1,5 +1,6 @@
-//! Proxies: which one is used for a request, the handshake with it, and its failures. The host names do not exist, so a
-//! client that does a DNS lookup itself, instead of leaving it to the proxy, fails.
+//! Proxies: which one is used for a request, the handshake with it, and its failures. The host
+//! names do not exist, so a client that does a DNS lookup itself, instead of leaving it to the
+//! proxy, fails.
 
 use std::fs;
 use std::net::TcpListener;
@@ -50,7 +51,7 @@ fn https_uses_a_tunnel_through_http_and_socks_proxies() {
             .run()
             .is(0, PRINTED, "");
         assert_eq!(proxy.finish(), [asked]);
-        let proxy = Proxy::closed(server.port());
+        let proxy = Proxy::with_credentials(server.port());
         call(&authority)
             .arg("--debug")
             .env("ALL_PROXY", proxy.url_with_credentials(scheme))
@@ -171,7 +172,7 @@ fn plain_http_sends_absolute_form_requests_to_a_proxy() {
             .header("Content-Type", "video/mp4")
             .body(CLIP),
     ]);
-    let proxy = Proxy::closed(server.port());
+    let proxy = Proxy::with_credentials(server.port());
     plain()
         .args(&["--output", "out.mp4", "-q", "--poll-interval", "10ms"])
         .env("http_proxy", proxy.url_with_credentials("http"))
@@ -222,7 +223,7 @@ fn an_upload_through_a_proxy_is_complete() {
 #[test]
 fn plain_http_through_a_socks_proxy_is_unchanged() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    let proxy = Proxy::closed(server.port());
+    let proxy = Proxy::with_credentials(server.port());
     plain()
         .env("all_proxy", proxy.url_with_credentials("socks5h"))
         .run()
@@ -261,7 +262,7 @@ fn missing_and_wrong_proxy_credentials_are_reported() {
     let hint =
         "hint: put them into the proxy's URL: http://user:password@host:port, percent-encoded\n";
     for scheme in ["http", "socks5h"] {
-        let proxy = Proxy::closed(1);
+        let proxy = Proxy::with_credentials(1);
         let none = no_connection(
             "gateway.invalid",
             &proxy,
@@ -283,7 +284,7 @@ fn missing_and_wrong_proxy_credentials_are_reported() {
             .is(6, "", &(wrong + hint));
     }
     // The server did not get a request that the proxy refused, so that a POST is retried.
-    let proxy = Proxy::closed(1);
+    let proxy = Proxy::with_credentials(1);
     let why = "it asks for a user and a password";
     let said = no_connection("gateway.invalid:8080", &proxy, why) + hint;
     plain()
@@ -316,12 +317,12 @@ fn a_failed_proxy_handshake_is_retried_and_ends_with_code_6() {
         ),
         (
             "http",
-            Manner::HangUp,
+            Manner::Close,
             "the connection was closed in the handshake",
         ),
         (
             "socks5h",
-            Manner::HangUp,
+            Manner::Close,
             "the connection was closed in the handshake",
         ),
         ("http", Manner::Silence, took),
@@ -341,7 +342,7 @@ fn a_failed_proxy_handshake_is_retried_and_ends_with_code_6() {
 
 #[test]
 fn a_proxy_that_closes_after_the_request_ends_with_an_unknown_outcome() {
-    let proxy = Proxy::with_manner(1, Manner::HangUp);
+    let proxy = Proxy::with_manner(1, Manner::Close);
     plain()
         .env("http_proxy", proxy.url("http"))
         .run()

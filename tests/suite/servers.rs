@@ -1,4 +1,5 @@
-//! Existing servers: each test replies as one of them does, according to its documentation or source.
+//! Existing servers: each test replies as one of them does, according to its documentation or
+//! source.
 
 use std::fs;
 
@@ -94,7 +95,8 @@ fn litellm() {
     );
 }
 
-/// LiteLLM in front of xAI: the id in a poll may be a file name or `unknown`, and progress may be null.
+/// LiteLLM in front of xAI: the id in a poll may be a file name or `unknown`, and progress may be
+/// null.
 #[test]
 fn litellm_in_front_of_xai() {
     let replies = vec![
@@ -129,8 +131,8 @@ fn litellm_in_front_of_xai() {
     assert_eq!(requests[3].target, "/v1/videos/video_1/content");
 }
 
-/// SGLang: seconds are an integer, the size is empty, errors are `{"detail"}`, and 404 means that the content is not
-/// ready.
+/// SGLang: seconds are an integer, the size is empty, errors are `{"detail"}`, and 404 means that
+/// the content is not ready.
 #[test]
 fn sglang() {
     let replies = vec![
@@ -175,7 +177,8 @@ fn vllm_omni() {
         .stderr_contains("the job 'video_gen_1' ended as failed: out of memory (code: 500)");
 }
 
-/// new-api and its forks: the id is `task_id`, status words differ, and 400 means that the content is not ready.
+/// new-api and its forks: the id is `task_id`, status words differ, and 400 means that the content
+/// is not ready.
 #[test]
 fn new_api() {
     let replies = vec![

@@ -255,7 +255,7 @@ fn a_response_can_be_sent_in_the_middle_of_an_upload() {
 fn a_connection_can_be_closed_without_a_response() {
     assert_eq!(response_to(Reply::empty(), POST), "");
     assert_eq!(
-        response_to(Reply::hang_up_after(4), &POST[..POST.len() - 6]),
+        response_to(Reply::close_after(4), &POST[..POST.len() - 6]),
         ""
     );
     assert_eq!(response_to(Reply::raw("garbage"), POST), "garbage");

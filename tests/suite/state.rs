@@ -563,8 +563,8 @@ fn run_for(server: &Server, directory: &Path, life: Option<Duration>) -> bool {
     running.wait().status.success()
 }
 
-/// Kills runs with SIGKILL at instants spread over the duration of a run, and reruns until one succeeds. The result is
-/// always one job and a complete file.
+/// Kills runs with SIGKILL at instants spread over the duration of a run, and reruns until one
+/// succeeds. The result is always one job and a complete file.
 #[test]
 fn a_killed_run_never_leads_to_a_second_job_or_an_incomplete_file() {
     const INSTANTS: u32 = 48;

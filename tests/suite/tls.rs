@@ -1,5 +1,5 @@
-//! TLS, with certificates made for each test: which ones are accepted, the messages about the others, and client
-//! certificates.
+//! TLS, with certificates made for each test: which ones are accepted, the messages about the
+//! others, and client certificates.
 
 use std::fs;
 use std::net::TcpListener;
@@ -24,8 +24,8 @@ fn trusting(pem: &str, url: &str) -> Openai {
         .args(&["--cacert", "ca.pem", "--base-url", url])
 }
 
-/// The outcome and standard error for a server with this certificate, which must be refused. The port is removed from
-/// the text.
+/// The outcome and standard error for a server with this certificate, which must be refused. The
+/// port is removed from the text.
 fn refused(trusted: &str, identity: &Identity, name: &str) -> (Outcome, String) {
     let server = TlsServer::new(identity, JOB);
     let port = format!(":{}", server.port());
@@ -203,7 +203,8 @@ fn an_invalid_ca_bundle_is_refused_with_its_name() {
 #[test]
 fn a_client_certificate_authenticates_the_client() {
     let authority = Authority::new();
-    let server = TlsServer::for_known(&authority.issue(&["localhost"]), &authority, JOB);
+    let server =
+        TlsServer::requiring_certificate(&authority.issue(&["localhost"]), &authority, JOB);
     let own = authority.issue(&["client.example"]);
     let call = || {
         trusting(&authority.pem, &server.url("localhost"))
@@ -230,7 +231,8 @@ fn a_client_certificate_authenticates_the_client() {
 fn a_rejected_client_certificate_ends_with_code_6() {
     let authority = Authority::new();
     let stranger = Authority::new().issue(&["client.example"]);
-    let server = TlsServer::for_known(&authority.issue(&["localhost"]), &authority, JOB);
+    let server =
+        TlsServer::requiring_certificate(&authority.issue(&["localhost"]), &authority, JOB);
     let call = || {
         trusting(&authority.pem, &server.url("localhost"))
             .file("own.pem", &stranger.certificate)
@@ -259,7 +261,7 @@ fn a_missing_client_certificate_is_reported_after_the_server_closes() {
     let identity = authority.issue(&["localhost"]);
     // Repeated, as the client may or may not have sent the request by then.
     for _ in 0..5 {
-        let server = TlsServer::brusque_for_known(&identity, &Authority::new());
+        let server = TlsServer::closing_without_certificate(&identity, &Authority::new());
         let outcome = trusting(&authority.pem, &server.url("localhost")).run();
         outcome.code(6).stdout("").stderr_contains(
             "the server does not accept the client certificate, or wants one (CertificateRequired)\n",
@@ -281,7 +283,7 @@ fn bytes_after_a_response_are_not_read_as_the_next_response() {
     };
     // Longer than the client decrypts at once.
     let stale = response("queued", 0) + "\0" + &response("failed", 10_000);
-    let server = TlsServer::holding(&authority.issue(&["localhost"]), &stale);
+    let server = TlsServer::keeping_open(&authority.issue(&["localhost"]), &stale);
     trusting(&authority.pem, &server.url("localhost"))
         .args(&["--wait", "--wait-timeout", "1s", "-q"])
         .run()
@@ -307,7 +309,7 @@ fn a_download_over_tls_ends_at_its_content_length_or_is_reported_as_truncated() 
     };
 
     let more = head(content.len()) + &content + "and more\0and more";
-    let server = TlsServer::holding(&identity, &more);
+    let server = TlsServer::keeping_open(&identity, &more);
     let outcome = download(&server);
     outcome.code(0);
     let file = fs::read_to_string(outcome.directory.join("out.mp4")).unwrap();
@@ -315,7 +317,7 @@ fn a_download_over_tls_ends_at_its_content_length_or_is_reported_as_truncated() 
     server.finish();
 
     let cut = head(content.len() + 1) + &content;
-    let server = TlsServer::hanging_up(&identity, 0, &cut);
+    let server = TlsServer::closing_after(&identity, 0, &cut);
     download(&server)
         .code(6)
         .stderr_contains("the server closed the connection\n");

@@ -43,8 +43,9 @@ fn a_large_upload_sends_expect_and_no_body_after_a_refusal() {
     assert_eq!(request.body_len, 0);
 }
 
-/// A server that sends these pieces, with a pause after each, when it has read the head of a request. It then reads up to
-/// `limit` bytes until the client closes the connection, and returns their number.
+/// A server that sends these pieces, with a pause after each, when it has read the head of a
+/// request. It then reads up to `limit` bytes until the client closes the connection, and returns
+/// their number.
 fn sends(pieces: Vec<String>, limit: u64) -> (String, JoinHandle<u64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -164,7 +165,7 @@ fn a_response_in_the_middle_of_an_upload_is_reported() {
 
     let authority = Authority::new();
     fs::write(clip.path().join("ca.pem"), &authority.pem).unwrap();
-    let server = TlsServer::hanging_up(
+    let server = TlsServer::closing_after(
         &authority.issue(&["localhost"]),
         2 * MIB,
         "HTTP/1.1 413 No\r\nContent-Length: 21\r\n\r\n{\"error\":\"too large\"}",
@@ -181,7 +182,7 @@ fn a_response_in_the_middle_of_an_upload_is_reported() {
 #[test]
 fn a_truncated_upload_is_not_retried_and_ends_with_code_7() {
     let clip = clip(64 * MIB);
-    let server = Server::script(vec![Reply::hang_up_after(2 * MIB)]);
+    let server = Server::script(vec![Reply::close_after(2 * MIB)]);
     extend()
         .current_dir(clip.path())
         .server(&server)
@@ -206,7 +207,8 @@ fn an_upload_that_stalls_ends_with_the_stall_timeout() {
     server.finish();
 }
 
-/// Changes the size of the file while the server does not read, and checks that the upload is aborted.
+/// Changes the size of the file while the server does not read, and checks that the upload is
+/// aborted.
 fn aborts_when_the_size_becomes(new_size: u64) {
     let clip = clip(64 * MIB);
     let path = clip.path().join("clip.mp4");

@@ -1,4 +1,5 @@
-//! `--wait`, and the other commands for an existing job: polling, the errors that do not end it, and how it ends.
+//! `--wait`, and the other commands for an existing job: polling, the errors that do not end it,
+//! and how it ends.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

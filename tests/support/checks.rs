@@ -1,4 +1,5 @@
-//! What the tests check of a recorded request. Every check fails the test where the request is malformed.
+//! What the tests check of a recorded request. Every check fails the test where the request is
+//! malformed.
 
 use super::videos_api::multipart::Part;
 use super::videos_api::request::Request;
@@ -14,7 +15,8 @@ impl Request {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("body: {error}\n{self}"))
     }
 
-    /// The parts of the form, as [`Request::form`]. Panics if the body is not well-formed `multipart/form-data`.
+    /// The parts of the form, as [`Request::form`]. Panics if the body is not well-formed
+    /// `multipart/form-data`.
     pub fn parts(&self) -> Vec<Part> {
         self.form()
             .unwrap_or_else(|error| panic!("form: {error}\n{self}"))

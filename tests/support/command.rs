@@ -1,5 +1,6 @@
-//! Runs the binary under test in an empty environment and an empty directory, within a time limit, and compares
-//! its exit code and both streams. Whatever fails shows all of them.
+//! A builder that runs the binary under test in an empty environment and an empty directory, with a
+//! time limit, and the outcome of the run, whose exit code and streams are compared. A failed
+//! comparison shows all of them.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Debug, Write as _};
@@ -14,17 +15,19 @@ use super::server::Server;
 use super::temp::TempDir;
 
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// More output than this is a fault: the reader stops, and the time limit ends the run.
+/// The number of bytes that are read of each stream. A run that prints more blocks until the time
+/// limit.
 const OUTPUT_LIMIT: u64 = 64 << 20;
 
-/// The binary under test: the one that cargo has built, or another one (`make test-static`).
-#[allow(clippy::disallowed_methods)] // the tests' own environment, not the program's
+/// The binary under test: the one in `OPENAI_UNDER_TEST` (`make test-static`), or else the one that
+/// cargo has built.
+#[allow(clippy::disallowed_methods)] // the environment of the tests
 pub fn program() -> PathBuf {
     std::env::var_os("OPENAI_UNDER_TEST")
         .map_or_else(|| env!("CARGO_BIN_EXE_openai").into(), PathBuf::from)
 }
 
-/// The binary under test with these arguments.
+/// A run of the binary under test with these arguments.
 pub fn openai(args: &[&str]) -> Openai {
     Openai {
         args: args.iter().map(OsString::from).collect(),
@@ -55,7 +58,7 @@ enum Stdin {
 }
 
 impl Openai {
-    /// One more argument, which need not be UTF-8.
+    /// Adds an argument, which need not be UTF-8.
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Openai {
         self.args.push(arg.as_ref().to_owned());
         self
@@ -83,13 +86,13 @@ impl Openai {
         self
     }
 
-    /// Standard input (`/dev/null` otherwise).
+    /// Sets what is on standard input, which is `/dev/null` otherwise.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Openai {
         self.stdin = Stdin::Bytes(bytes.into());
         self
     }
 
-    /// Standard input that neither yields a byte nor ends: reading it hangs.
+    /// Makes standard input a pipe without data that stays open, so that a read blocks.
     pub fn stdin_held_open(mut self) -> Openai {
         self.stdin = Stdin::HeldOpen;
         self
@@ -100,7 +103,7 @@ impl Openai {
         self
     }
 
-    /// Standard output is a pipe that nobody reads.
+    /// Makes standard output a pipe whose reading end is closed.
     pub fn stdout_closed(mut self) -> Openai {
         let (reader, writer) = io::pipe().expect("a pipe");
         drop(reader);
@@ -108,19 +111,19 @@ impl Openai {
         self
     }
 
-    /// Runs in this directory (a fresh, empty one otherwise).
+    /// Sets the working directory, which is a new, empty one otherwise.
     pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Openai {
         self.directory = Some(directory.into());
         self
     }
 
-    /// Kills the run and fails after this long (30 s otherwise).
+    /// Sets the time after which the run is killed and the test fails. The default is 30 s.
     pub fn time_limit(mut self, limit: Duration) -> Openai {
         self.time_limit = limit;
         self
     }
 
-    /// Where it runs.
+    /// The working directory.
     pub fn directory(&self) -> &Path {
         self.directory.as_deref().unwrap_or(self.home.path())
     }
@@ -129,7 +132,7 @@ impl Openai {
         self.spawn().wait()
     }
 
-    /// Starts it, for a test that kills it or looks at it while it runs.
+    /// Starts the run without waiting for its end.
     pub fn spawn(self) -> Running {
         let mut command = Command::new(program());
         command
@@ -148,7 +151,7 @@ impl Openai {
             .spawn()
             .unwrap_or_else(|why| panic!("{call}\ndid not start: {why}"));
         let feed = child.stdin.take().map(|mut pipe| match self.stdin {
-            // The pipe is handed back, as it closes when it is dropped.
+            // The pipe is returned, as dropping it would close it.
             Stdin::Bytes(bytes) => thread::spawn(move || pipe.write_all(&bytes).map(|()| None)),
             _ => thread::spawn(move || Ok(Some(pipe))),
         });
@@ -167,6 +170,7 @@ impl Openai {
         }
     }
 
+    /// The directory, environment and command line, for a failure.
     fn call(&self) -> String {
         let mut text = format!("directory: {}\nenvironment:", self.directory().display());
         for (name, value) in &self.env {
@@ -180,7 +184,7 @@ impl Openai {
     }
 }
 
-/// A run under way. Killed when dropped.
+/// A run in progress, which is killed when this is dropped.
 #[must_use = "call wait()"]
 pub struct Running {
     call: String,
@@ -199,12 +203,12 @@ impl Running {
         self.child.id()
     }
 
-    /// Kills it with SIGKILL.
+    /// Kills the run with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().expect("the child should be ours to kill");
     }
 
-    /// Waits for the end of the run. Panics past the time limit.
+    /// Waits for the end of the run. Panics after the time limit.
     pub fn wait(mut self) -> Outcome {
         let mut pause = Duration::from_micros(200);
         let mut in_time = true;
@@ -234,7 +238,7 @@ impl Running {
             call: std::mem::take(&mut self.call),
             _home: self.home.take(),
         };
-        // Writing fails where the program did not read to the end, which is its own business.
+        // Fails if the program did not read all of its standard input, which is allowed.
         drop(self.feed.take().map(JoinHandle::join));
         assert!(
             in_time,
@@ -246,7 +250,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail where it has ended, which is as good.
+        // Both fail if the run has ended.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -260,14 +264,14 @@ fn collect(stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     })
 }
 
-/// What came of a run. The temporary directory lives as long as this.
+/// The outcome of a run. The temporary directory exists as long as this.
 #[must_use = "check something"]
 pub struct Outcome {
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     pub elapsed: Duration,
-    /// Where it ran.
+    /// The working directory.
     pub directory: PathBuf,
     call: String,
     /// Removes the directory when this is dropped.
@@ -275,7 +279,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Compares exit code, standard output and standard error in one go.
+    /// Compares exit code, standard output and standard error.
     #[track_caller]
     pub fn is(&self, code: i32, stdout: &str, stderr: &str) -> &Outcome {
         let same = self.status.code() == Some(code)
@@ -328,7 +332,7 @@ impl Outcome {
         self.check(there, || format!("standard error with {expected:?}"))
     }
 
-    /// Neither stream holds this text (a key, say).
+    /// Checks that neither stream contains this text, such as an API key.
     #[track_caller]
     pub fn never_shows(&self, secret: &str) -> &Outcome {
         let hidden = !self.stdout_text().contains(secret) && !self.stderr_text().contains(secret);

@@ -1,4 +1,5 @@
-//! Carries out a scripted reply: reads as much of the request as it says, then sends, stalls or closes.
+//! Carries out a scripted reply: reads as much of the request as it says, then sends, stalls or
+//! closes.
 
 use std::io;
 use std::net::Shutdown;
@@ -8,7 +9,8 @@ use super::reply::{Action, Framing, Read, Reply, Scripted, Then};
 use super::videos_api::connection::{Connection, Gate, WAIT_LIMIT, lock};
 use super::videos_api::request_reader::{self, RequestReader};
 
-/// How many bytes the endless responses have, if the client does not stop: far above any limit of a client.
+/// How many bytes the endless responses have, if the client does not stop: far above any limit of a
+/// client.
 const ENDLESS: u64 = 256 << 20;
 
 /// What is done with the connection after a reply.
@@ -19,7 +21,8 @@ pub enum After {
 }
 
 impl Reply {
-    /// Reads as much of the request as this reply says. `false`: the client closed the connection before.
+    /// Reads as much of the request as this reply says. `false`: the client closed the connection
+    /// before.
     pub(super) fn receive(
         &self,
         reader: &mut RequestReader,
@@ -45,8 +48,8 @@ impl Reply {
         }
     }
 
-    /// Sends what this reply says; a paused one waits for `resume` first. Fails if the client closed the connection, or
-    /// if the server stops.
+    /// Sends what this reply says; a paused one waits for `resume` first. Fails if the client
+    /// closed the connection, or if the server stops.
     pub(super) fn send(
         &self,
         reader: &mut RequestReader,
@@ -122,7 +125,8 @@ impl Scripted {
         }
     }
 
-    /// The body in the pieces that it is sent in: its chunks, or else the pieces with a pause before each.
+    /// The body in the pieces that it is sent in: its chunks, or else the pieces with a pause
+    /// before each.
     fn pieces(&self) -> Vec<&[u8]> {
         let body = &self.response.body;
         let size = match (self.framing, self.drip) {
@@ -165,7 +169,8 @@ fn endless_json(connection: &mut Connection) -> io::Result<After> {
 
 fn endless_head(connection: &mut Connection) -> io::Result<After> {
     connection.write_all(b"HTTP/1.1 200 OK\r\n")?;
-    // Long lines, so that a client reaches its limit on the size of the head before that on the number of headers.
+    // Long lines, so that a client reaches its limit on the size of the head before that on the
+    // number of headers.
     let line = format!("X-Filler: {}\r\n", "x".repeat(8000));
     endless(connection, line.as_bytes())
 }

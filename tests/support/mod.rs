@@ -1,6 +1,6 @@
-//! What the integration tests share: the stand-in server, which records requests and can fail in every way that a
-//! server or a network can; a proxy and a TLS server; and the builder that runs the binary under test and compares its
-//! exit code and both streams.
+//! What the integration tests share: the stand-in server, which records requests and can fail in
+//! every way that a server or a network can; a proxy and a TLS server; and the builder that runs
+//! the binary under test and compares its exit code and both streams.
 
 pub mod checks;
 pub mod command;

@@ -1,6 +1,6 @@
-//! A proxy: HTTP with CONNECT and with whole URLs, or SOCKS 5, by what the client begins with; over TLS if it is
-//! given a certificate. Wherever the client wants to go, it is taken to one and the same place, so that names that
-//! do not exist can be used.
+//! A proxy: HTTP, with CONNECT and absolute-form requests, or SOCKS 5, depending on the first byte
+//! from the client; over TLS if it has a certificate. It connects every client to the same port, so
+//! that tests can use host names that do not exist.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
@@ -13,20 +13,20 @@ use super::tls::{Identity, config};
 use super::videos_api::connection::lock;
 use super::videos_api::listener::Listener;
 
-/// No connection lives longer.
+/// The longest time that a connection is kept open.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long one side is listened to before the other gets its turn.
+/// How long the proxy waits for bytes from one side before it turns to the other.
 const TICK: Duration = Duration::from_millis(2);
 
-/// How it treats whoever comes with the right credentials.
+/// What the proxy does for a client with the right credentials.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
     Serve,
-    /// With this status, or this SOCKS reply.
+    /// Refuses with this HTTP status code, or with this SOCKS reply.
     Refuse(u16),
-    /// Closes the connection when it has read what is wanted.
-    HangUp,
-    /// Reads, and says nothing.
+    /// Closes the connection after it has read the request.
+    Close,
+    /// Reads the request and sends nothing.
     Silence,
 }
 
@@ -36,16 +36,18 @@ pub struct Proxy {
 }
 
 struct Shared {
-    place: SocketAddr,
+    /// The server that every client is connected to.
+    server: SocketAddr,
     manner: Manner,
-    /// `user:password`, as SOCKS sends them, and the same as Basic does.
+    /// The credentials as `user:password`, which SOCKS sends, and as the value of
+    /// `Proxy-Authorization`.
     credentials: Option<(&'static str, &'static str)>,
     tls: Option<Arc<ServerConfig>>,
     log: Mutex<Vec<String>>,
 }
 
 impl Proxy {
-    /// Takes everybody to this port of 127.0.0.1.
+    /// Connects every client to this port of 127.0.0.1.
     pub fn to(port: u16) -> Proxy {
         Proxy::start(port, Manner::Serve, None, None)
     }
@@ -54,8 +56,8 @@ impl Proxy {
         Proxy::start(port, manner, None, None)
     }
 
-    /// Lets in `us@er` with the password `p:ss word`.
-    pub fn closed(port: u16) -> Proxy {
+    /// Requires the user `us@er` with the password `p:ss word`.
+    pub fn with_credentials(port: u16) -> Proxy {
         let credentials = ("us@er:p:ss word", "Basic dXNAZXI6cDpzcyB3b3Jk");
         Proxy::start(port, Manner::Serve, Some(credentials), None)
     }
@@ -71,7 +73,7 @@ impl Proxy {
         tls: Option<Arc<ServerConfig>>,
     ) -> Proxy {
         let shared = Arc::new(Shared {
-            place: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            server: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             manner,
             credentials,
             tls,
@@ -80,7 +82,7 @@ impl Proxy {
         let listener = {
             let shared = Arc::clone(&shared);
             // Many tests are about errors on a connection.
-            Listener::start(0, move |stream, _| drop(shared.converse(stream)))
+            Listener::start(0, move |stream, _| drop(shared.serve(stream)))
         };
         let listener = listener.expect("a free port on 127.0.0.1");
         Proxy { listener, shared }
@@ -95,24 +97,24 @@ impl Proxy {
         format!("{scheme}://{}", self.listener.address)
     }
 
-    /// The same, with the credentials of a closed one.
+    /// The same, with the credentials that [`Proxy::with_credentials`] requires.
     pub fn url_with_credentials(&self, scheme: &str) -> String {
         format!("{scheme}://us%40er:p%3ass%20word@{}", self.listener.address)
     }
 
-    /// Stops it, and gives what was asked of it, a line for each connection.
+    /// Stops the proxy and returns the requests to it, one line for each connection.
     pub fn finish(mut self) -> Vec<String> {
         self.listener.stop();
         std::mem::take(&mut *lock(&self.shared.log))
     }
 }
 
-/// Either side of TLS, or none.
+/// A connection with or without TLS.
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 impl Shared {
-    fn converse(&self, tcp: TcpStream) -> io::Result<()> {
+    fn serve(&self, tcp: TcpStream) -> io::Result<()> {
         tcp.set_nodelay(true)?;
         tcp.set_read_timeout(Some(PATIENCE))?;
         let handle = tcp.try_clone()?;
@@ -125,16 +127,17 @@ impl Shared {
         };
         let mut first = [0];
         client.read_exact(&mut first)?;
-        let opening = match first {
+        let first_bytes = match first {
             [5] => self.socks(&mut *client)?,
             _ => self.http(&mut *client, first[0])?,
         };
-        match opening {
-            Some(opening) => self.join(&mut *client, &handle, &opening),
+        match first_bytes {
+            Some(first_bytes) => self.join(&mut *client, &handle, &first_bytes),
             None => {
-                // A close with bytes unread would be a reset, and take the answer with it.
+                // Closing with unread bytes would reset the connection, and the client could lose
+                // the response.
                 handle.shutdown(Shutdown::Write)?;
-                if self.manner != Manner::HangUp {
+                if self.manner != Manner::Close {
                     io::copy(&mut &handle, &mut io::sink())?;
                 }
                 Ok(())
@@ -146,7 +149,8 @@ impl Shared {
         lock(&self.log).push(what);
     }
 
-    /// What is to be sent on, if anything.
+    /// The handshake of an HTTP proxy. Returns the bytes to send to the server first, or `None` to
+    /// close.
     fn http(&self, client: &mut dyn Stream, first: u8) -> io::Result<Option<Vec<u8>>> {
         let mut head = vec![first];
         while !head.ends_with(b"\r\n\r\n") {
@@ -172,11 +176,11 @@ impl Shared {
         }
         match self.manner {
             Manner::Refuse(status) => {
-                let answer = format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n");
-                client.write_all(answer.as_bytes())?;
+                let response = format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n");
+                client.write_all(response.as_bytes())?;
                 Ok(None)
             }
-            Manner::HangUp => Ok(None),
+            Manner::Close => Ok(None),
             Manner::Silence => Ok(self.silence(client)),
             _ if line.starts_with("CONNECT ") => {
                 client.write_all(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")?;
@@ -186,9 +190,11 @@ impl Shared {
         }
     }
 
+    /// The SOCKS 5 handshake (RFC 1928, with the password method of RFC 1929). Returns the same as
+    /// [`Shared::http`].
     fn socks(&self, client: &mut dyn Stream) -> io::Result<Option<Vec<u8>>> {
-        let methods = some(client, 1)?[0];
-        let methods = some(client, usize::from(methods))?;
+        let methods = read_exact(client, 1)?[0];
+        let methods = read_exact(client, usize::from(methods))?;
         let wanted = if self.credentials.is_some() { 2 } else { 0 };
         if !methods.contains(&wanted) {
             client.write_all(&[5, 0xff])?;
@@ -196,11 +202,11 @@ impl Shared {
         }
         client.write_all(&[5, wanted])?;
         if let Some((both, _)) = self.credentials {
-            some(client, 1)?;
+            read_exact(client, 1)?;
             let mut text = Vec::new();
             for separator in [&b":"[..], b""] {
-                let length = some(client, 1)?[0];
-                text.extend(some(client, usize::from(length))?);
+                let length = read_exact(client, 1)?[0];
+                text.extend(read_exact(client, usize::from(length))?);
                 text.extend(separator);
             }
             let known = text == both.as_bytes();
@@ -209,28 +215,28 @@ impl Shared {
                 return Ok(None);
             }
         }
-        let host = match some(client, 4)?[3] {
+        let host = match read_exact(client, 4)?[3] {
             1 => IpAddr::from(Ipv4Addr::from(
-                <[u8; 4]>::try_from(some(client, 4)?).unwrap(),
+                <[u8; 4]>::try_from(read_exact(client, 4)?).unwrap(),
             ))
             .to_string(),
             4 => IpAddr::from(Ipv6Addr::from(
-                <[u8; 16]>::try_from(some(client, 16)?).unwrap(),
+                <[u8; 16]>::try_from(read_exact(client, 16)?).unwrap(),
             ))
             .to_string(),
             _ => {
-                let length = some(client, 1)?[0];
+                let length = read_exact(client, 1)?[0];
                 format!(
                     "the name {}",
-                    String::from_utf8(some(client, usize::from(length))?).unwrap()
+                    String::from_utf8(read_exact(client, usize::from(length))?).unwrap()
                 )
             }
         };
-        let port = u16::from_be_bytes(some(client, 2)?.try_into().unwrap());
+        let port = u16::from_be_bytes(read_exact(client, 2)?.try_into().unwrap());
         self.note(format!("SOCKS {host} {port}"));
         let reply = match self.manner {
             Manner::Refuse(reply) => u8::try_from(reply).unwrap(),
-            Manner::HangUp => return Ok(None),
+            Manner::Close => return Ok(None),
             Manner::Silence => return Ok(self.silence(client)),
             _ => 0,
         };
@@ -238,25 +244,31 @@ impl Shared {
         Ok((reply == 0).then(Vec::new))
     }
 
+    /// Waits until the client closes the connection.
     fn silence(&self, client: &mut dyn Stream) -> Option<Vec<u8>> {
         drop(client.read(&mut [0]));
         None
     }
 
-    /// Carries bytes both ways until either side closes.
-    fn join(&self, client: &mut dyn Stream, handle: &TcpStream, opening: &[u8]) -> io::Result<()> {
-        let mut server = TcpStream::connect(self.place)?;
+    /// Copies bytes both ways until either side closes the connection.
+    fn join(
+        &self,
+        client: &mut dyn Stream,
+        handle: &TcpStream,
+        first_bytes: &[u8],
+    ) -> io::Result<()> {
+        let mut server = TcpStream::connect(self.server)?;
         server.set_nodelay(true)?;
         server.set_read_timeout(Some(TICK))?;
         handle.set_read_timeout(Some(TICK))?;
-        server.write_all(opening)?;
+        server.write_all(first_bytes)?;
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end && carry(client, &mut server)? && carry(&mut server, client)? {}
         handle.shutdown(Shutdown::Both)
     }
 }
 
-/// Whether there may be more.
+/// Copies what has arrived on one side. `false`: that side closed the connection.
 fn carry(from: &mut dyn Stream, to: &mut dyn Stream) -> io::Result<bool> {
     let mut buffer = [0; 16 * 1024];
     match from.read(&mut buffer) {
@@ -273,7 +285,7 @@ fn carry(from: &mut dyn Stream, to: &mut dyn Stream) -> io::Result<bool> {
     }
 }
 
-fn some(client: &mut dyn Stream, count: usize) -> io::Result<Vec<u8>> {
+fn read_exact(client: &mut dyn Stream, count: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; count];
     client.read_exact(&mut bytes)?;
     Ok(bytes)

@@ -1,11 +1,12 @@
-//! A listener whose queue can be filled, so that the next connection hangs: nobody lets it in or turns it away.
+//! A listener whose backlog can be filled, so that the next connection is neither accepted nor
+//! refused.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-/// A listener on loopback that keeps nobody waiting beyond what the kernel does by itself, and its address.
+/// A listener on loopback with the shortest backlog that the kernel allows, and its address.
 pub fn short_queue() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -15,8 +16,9 @@ pub fn short_queue() -> (Socket, SocketAddr) {
     (socket, address)
 }
 
-/// Those who wait, as many as there is room for. As long as they are kept, whoever comes next hangs.
+/// Fills the backlog. While the returned connections are kept, the next one gets no reply from the
+/// kernel.
 pub fn fill(address: SocketAddr) -> Vec<TcpStream> {
-    let guest = || TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
-    std::iter::from_fn(guest).collect()
+    let connection = || TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
+    std::iter::from_fn(connection).collect()
 }

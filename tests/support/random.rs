@@ -1,6 +1,6 @@
-//! Chance that is the same in every run.
+//! Pseudo-random numbers, the same in every run.
 
-/// SplitMix64, seeded.
+/// SplitMix64, with this seed.
 pub struct Random(pub u64);
 
 impl Random {
@@ -12,6 +12,7 @@ impl Random {
         word ^ (word >> 31)
     }
 
+    /// A number from 0 up to `end`, exclusive.
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() % end.max(1) as u64) as usize
     }

@@ -1,4 +1,5 @@
-//! A scripted reply to one request: a well-formed response, or one of the ways in which servers and networks fail.
+//! A scripted reply to one request: a well-formed response, or one of the ways in which servers and
+//! networks fail.
 
 use std::fmt;
 use std::time::Duration;
@@ -108,7 +109,7 @@ impl Reply {
     }
 
     /// Closes the connection after this many bytes of the request's body.
-    pub fn hang_up_after(bytes: u64) -> Reply {
+    pub fn close_after(bytes: u64) -> Reply {
         Reply::from(Action::Close).read(Read::Body(bytes))
     }
 
@@ -184,19 +185,20 @@ impl Reply {
         self
     }
 
-    /// Responds after the request's head, without `100 Continue`. If the client sends the body anyway, it is recorded,
-    /// and the connection is closed after it.
+    /// Responds after the request's head, without `100 Continue`. If the client sends the body
+    /// anyway, it is recorded, and the connection is closed after it.
     pub fn early(self) -> Reply {
         self.close().read(Read::Head)
     }
 
-    /// Sends `100 Continue` if the client expects it, reads this many bytes of the body, then responds and closes the
-    /// connection.
+    /// Sends `100 Continue` if the client expects it, reads this many bytes of the body, then
+    /// responds and closes the connection.
     pub fn early_after(self, bytes: u64) -> Reply {
         self.close().read(Read::Body(bytes))
     }
 
-    /// Stops reading after this many bytes of the body until `Server::resume`, then reads the rest and responds.
+    /// Stops reading after this many bytes of the body until `Server::resume`, then reads the rest
+    /// and responds.
     pub fn pause_after(self, bytes: u64) -> Reply {
         self.read(Read::Pause(bytes))
     }

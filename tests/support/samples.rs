@@ -1,8 +1,8 @@
-//! Calls and answers that many tests have.
+//! Arguments and responses that many tests use.
 
 use super::reply::Reply;
 
-/// A call with all that it needs, but for a server.
+/// The arguments of `extend` with everything that it requires.
 pub const fn call<'a>(prompt: &'a str, seconds: &'a str, video: &'a str) -> [&'a str; 8] {
     [
         "videos",
@@ -16,9 +16,9 @@ pub const fn call<'a>(prompt: &'a str, seconds: &'a str, video: &'a str) -> [&'a
     ]
 }
 
-/// The shortest of them.
+/// The shortest complete `extend`.
 pub const EXTEND: [&str; 8] = call("x", "4", "v");
-/// A download into a file, with no remarks.
+/// A quiet download to a file.
 pub const DOWNLOAD: [&str; 6] = [
     "videos",
     "download-content",
@@ -28,18 +28,18 @@ pub const DOWNLOAD: [&str; 6] = [
     "out.mp4",
 ];
 
-/// The shortest answer that is a job.
+/// The shortest response that is a job.
 pub const JOB: &str = r#"{"id":"video_1"}"#;
-/// The same as it is printed.
+/// The output for [`JOB`].
 pub const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
 
-/// A job in this state, to be looked at again soon.
+/// A job with this status, and a poll interval of 100 ms.
 pub fn job(status: &str) -> Reply {
     Reply::json(200, &format!(r#"{{"id":"video_1","status":"{status}"}}"#))
         .header("openai-poll-after-ms", "100")
 }
 
-/// Content of 1 MB that differs everywhere.
+/// Content of 1 MB in which no two positions look alike.
 pub fn media() -> Vec<u8> {
     (0..250_000u32).flat_map(u32::to_le_bytes).collect()
 }

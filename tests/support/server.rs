@@ -1,5 +1,6 @@
-//! The stand-in server: HTTP/1.1 on loopback, a thread for each connection. `Server::script` sends scripted replies and
-//! fails the test on a missing and on an unexpected request; `Server::videos` is a small Videos API.
+//! The stand-in server: HTTP/1.1 on loopback, a thread for each connection. `Server::script` sends
+//! scripted replies and fails the test on a missing and on an unexpected request; `Server::videos`
+//! is a small Videos API.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -115,8 +116,8 @@ impl Server {
         self.shared.resume.open();
     }
 
-    /// Stops the server and returns the requests, in the order of their arrival. Panics if a scripted reply was not
-    /// sent, and if a request had no reply in the script.
+    /// Stops the server and returns the requests, in the order of their arrival. Panics if a
+    /// scripted reply was not sent, and if a request had no reply in the script.
     pub fn finish(mut self) -> Vec<Request> {
         self.stop();
         self.finished = true;

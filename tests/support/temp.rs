@@ -1,4 +1,4 @@
-//! A temporary directory of one's own.
+//! Temporary directories.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ impl TempDir {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("openai-videos-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        // What an earlier process of the same number was killed over.
+        // An earlier process with this id may have been killed before it removed its directory.
         drop(fs::remove_dir_all(&path));
         fs::create_dir(&path).expect("a temporary directory");
         TempDir(path)

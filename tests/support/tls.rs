@@ -1,5 +1,5 @@
-//! Certificates made on the spot, and a server that speaks TLS with them: each connection carries one request and its
-//! answer.
+//! Certificates made for a test, and a TLS server that uses them. Each connection has one request
+//! and its response.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -18,13 +18,13 @@ use rustls::{
 use super::videos_api::connection::{find, lock};
 use super::videos_api::listener::Listener;
 
-/// No read waits longer: a test that goes wrong must end.
+/// The longest time that a read waits, so that a failing test ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Who signs certificates.
+/// A certificate authority.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// Its own certificate, in PEM.
+    /// The certificate of the authority, in PEM.
     pub pem: String,
 }
 
@@ -37,7 +37,7 @@ pub struct Identity {
 impl Authority {
     pub fn new() -> Authority {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        // Two of one name would be taken for one with two keys.
+        // Clients would take two authorities with the same name for one with two keys.
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let mut params = named(&format!("the test's authority {number}"), &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -47,7 +47,7 @@ impl Authority {
         Authority { issuer, pem }
     }
 
-    /// A certificate for these names and addresses.
+    /// Issues a certificate for these host names and addresses.
     pub fn issue(&self, names: &[&str]) -> Identity {
         self.issue_with(names, |_| {})
     }
@@ -69,9 +69,9 @@ impl Authority {
 }
 
 impl Identity {
-    /// Signed by itself; `ca`: as `openssl req -x509` makes them.
+    /// A self-signed certificate. With `ca`, it has `CA:TRUE`, as `openssl req -x509` sets it.
     pub fn self_signed(names: &[&str], ca: bool) -> Identity {
-        let mut params = named("the test's loner", names);
+        let mut params = named("the test's self-signed subject", names);
         if ca {
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         }
@@ -92,12 +92,13 @@ fn named(name: &str, names: &[&str]) -> CertificateParams {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Manner {
-    /// Says goodbye after its answer.
-    Polite,
-    /// Answers after so many bytes and hangs up at once, without reading what is still on its way.
-    HangsUp(u64),
-    /// Leaves it to the client to hang up.
-    Holds,
+    /// Sends close_notify after the response.
+    SendsCloseNotify,
+    /// Responds after this many bytes of the request and closes the connection at once, without
+    /// reading the rest.
+    ClosesAfter(u64),
+    /// Keeps the connection open until the client closes it.
+    KeepsOpen,
 }
 
 #[must_use = "it stops when dropped"]
@@ -108,54 +109,65 @@ pub struct TlsServer {
 
 struct Shared {
     config: Arc<ServerConfig>,
-    answer: String,
+    response: String,
     manner: Manner,
-    /// Of those on which a byte arrived.
+    /// The number of connections on which a byte arrived.
     connections: AtomicUsize,
-    /// What was read after each handshake that went well.
+    /// Head and body of each request that was read.
     requests: Mutex<Vec<String>>,
 }
 
 impl TlsServer {
-    /// Answers every request with this JSON.
+    /// A server that responds to every request with this JSON.
     pub fn new(identity: &Identity, json: &str) -> TlsServer {
-        Self::start(config(identity, None), &answer(json), Manner::Polite)
-    }
-
-    /// One that knows TLS 1.2 and nothing newer.
-    pub fn of_old(identity: &Identity, json: &str) -> TlsServer {
-        let config = config_for(&[&rustls::version::TLS12], identity, None);
-        Self::start(config, &answer(json), Manner::Polite)
-    }
-
-    /// One that lets in only who shows a certificate of this authority.
-    pub fn for_known(identity: &Identity, clients: &Authority, json: &str) -> TlsServer {
         Self::start(
-            config(identity, Some(clients)),
-            &answer(json),
-            Manner::Polite,
+            config(identity, None),
+            &response(json),
+            Manner::SendsCloseNotify,
         )
     }
 
-    /// One like it that hangs up when it has said no.
-    pub fn brusque_for_known(identity: &Identity, clients: &Authority) -> TlsServer {
-        Self::start(config(identity, Some(clients)), "", Manner::HangsUp(0))
+    /// The same with TLS 1.2 only.
+    pub fn tls12(identity: &Identity, json: &str) -> TlsServer {
+        let config = config_for(&[&rustls::version::TLS12], identity, None);
+        Self::start(config, &response(json), Manner::SendsCloseNotify)
     }
 
-    /// One that answers after so many bytes of a request, and hangs up at once, with the rest unread.
-    pub fn hanging_up(identity: &Identity, bytes: u64, answer: &str) -> TlsServer {
-        Self::start(config(identity, None), answer, Manner::HangsUp(bytes))
+    /// The same for clients with a certificate of this authority only.
+    pub fn requiring_certificate(
+        identity: &Identity,
+        clients: &Authority,
+        json: &str,
+    ) -> TlsServer {
+        Self::start(
+            config(identity, Some(clients)),
+            &response(json),
+            Manner::SendsCloseNotify,
+        )
     }
 
-    /// One that answers every request with these records, a NUL between them, and leaves the connection open.
-    pub fn holding(identity: &Identity, answer: &str) -> TlsServer {
-        Self::start(config(identity, None), answer, Manner::Holds)
+    /// A server that requires a client certificate of this authority, and closes the connection
+    /// right after the alert.
+    pub fn closing_without_certificate(identity: &Identity, clients: &Authority) -> TlsServer {
+        Self::start(config(identity, Some(clients)), "", Manner::ClosesAfter(0))
     }
 
-    fn start(config: Arc<ServerConfig>, answer: &str, manner: Manner) -> TlsServer {
+    /// A server that responds after this many bytes of a request, and closes the connection without
+    /// reading the rest.
+    pub fn closing_after(identity: &Identity, bytes: u64, response: &str) -> TlsServer {
+        Self::start(config(identity, None), response, Manner::ClosesAfter(bytes))
+    }
+
+    /// A server that responds with these TLS records, separated by NUL, and keeps the connection
+    /// open.
+    pub fn keeping_open(identity: &Identity, response: &str) -> TlsServer {
+        Self::start(config(identity, None), response, Manner::KeepsOpen)
+    }
+
+    fn start(config: Arc<ServerConfig>, response: &str, manner: Manner) -> TlsServer {
         let shared = Arc::new(Shared {
             config,
-            answer: answer.to_owned(),
+            response: response.to_owned(),
             manner,
             connections: AtomicUsize::new(0),
             requests: Mutex::default(),
@@ -163,7 +175,7 @@ impl TlsServer {
         let listener = {
             let shared = Arc::clone(&shared);
             // Many tests are about errors on a connection.
-            Listener::start(0, move |stream, _| drop(shared.converse(stream)))
+            Listener::start(0, move |stream, _| drop(shared.serve(stream)))
         };
         let listener = listener.expect("a free port on 127.0.0.1");
         TlsServer { listener, shared }
@@ -178,7 +190,8 @@ impl TlsServer {
         format!("https://{name}:{}/v1", self.port())
     }
 
-    /// Stops it, and gives the heads and bodies of the requests that were read, and the number of connections.
+    /// Stops the server and returns head and body of each request that was read, and the number of
+    /// connections.
     pub fn finish(mut self) -> (Vec<String>, usize) {
         self.listener.stop();
         let requests = std::mem::take(&mut *lock(&self.shared.requests));
@@ -187,7 +200,7 @@ impl TlsServer {
 }
 
 impl Shared {
-    fn converse(&self, stream: TcpStream) -> io::Result<()> {
+    fn serve(&self, stream: TcpStream) -> io::Result<()> {
         stream.set_read_timeout(Some(PATIENCE))?;
         if stream.peek(&mut [0])? == 0 {
             return Ok(());
@@ -196,24 +209,25 @@ impl Shared {
         let tcp = stream.try_clone()?;
         let connection = ServerConnection::new(Arc::clone(&self.config)).unwrap();
         let mut stream = StreamOwned::new(connection, stream);
-        let done = self.answer(&mut stream);
-        if done.is_ok() && self.manner != Manner::Holds {
+        let done = self.respond(&mut stream);
+        if done.is_ok() && self.manner != Manner::KeepsOpen {
             stream.conn.send_close_notify();
         }
-        // Sends the alert, where there is one.
+        // Sends the alert, if there is one.
         drop(stream.conn.write_tls(&mut stream.sock));
-        if let Manner::HangsUp(_) = self.manner {
+        if let Manner::ClosesAfter(_) = self.manner {
             return done;
         }
-        // A close with bytes unread would be a reset, and take the alert with it.
-        if self.manner == Manner::Polite {
+        // Closing with unread bytes would reset the connection, and the client could lose the
+        // alert.
+        if self.manner == Manner::SendsCloseNotify {
             tcp.shutdown(Shutdown::Write)?;
         }
         io::copy(&mut &tcp, &mut io::sink())?;
         done
     }
 
-    fn answer(&self, stream: &mut StreamOwned<ServerConnection, TcpStream>) -> io::Result<()> {
+    fn respond(&self, stream: &mut StreamOwned<ServerConnection, TcpStream>) -> io::Result<()> {
         let mut bytes = Vec::new();
         let mut buffer = [0; 4096];
         let whole = |bytes: &[u8]| {
@@ -225,7 +239,7 @@ impl Shared {
             (bytes.len() >= end + length).then_some(())
         };
         let enough = |bytes: &[u8]| match self.manner {
-            Manner::HangsUp(most) => bytes.len() as u64 >= most,
+            Manner::ClosesAfter(most) => bytes.len() as u64 >= most,
             _ => whole(bytes).is_some(),
         };
         while !enough(&bytes) {
@@ -234,13 +248,16 @@ impl Shared {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             bytes.extend_from_slice(&buffer[..count]);
-            if let (true, Some(end)) = (self.manner != Manner::Polite, asks_first(&bytes)) {
+            if let (true, Some(end)) = (
+                self.manner != Manner::SendsCloseNotify,
+                end_of_expecting_head(&bytes),
+            ) {
                 bytes.drain(..end);
                 stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
             }
         }
         lock(&self.requests).push(String::from_utf8_lossy(&bytes).into_owned());
-        for record in self.answer.split('\0') {
+        for record in self.response.split('\0') {
             stream.conn.writer().write_all(record.as_bytes())?;
         }
         stream.flush()?;
@@ -248,19 +265,20 @@ impl Shared {
     }
 }
 
-/// What a server with this certificate needs to know.
+/// The configuration of a server with this certificate, which requires a client certificate of
+/// `clients`, if given.
 pub fn config(identity: &Identity, clients: Option<&Authority>) -> Arc<ServerConfig> {
     config_for(rustls::ALL_VERSIONS, identity, clients)
 }
 
-/// The end of a head that asks for `100 Continue`.
-fn asks_first(bytes: &[u8]) -> Option<usize> {
+/// The position after a request head that expects `100 Continue`.
+fn end_of_expecting_head(bytes: &[u8]) -> Option<usize> {
     let end = find(bytes, b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
     head.contains("expect: 100-continue").then_some(end)
 }
 
-fn answer(json: &str) -> String {
+fn response(json: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{json}",

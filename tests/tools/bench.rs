@@ -1,4 +1,4 @@
-//! Runs one client or the other with the same request, and measures the run.
+//! Runs this program or curl with the same request, and measures the run.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use super::sink;
 use super::temp::TempDir;
 
 const GNU_TIME: &str = "/usr/bin/time";
-/// A directory in memory, where the machine has one: the disk is not what is measured.
+/// A directory in memory, if the machine has one, so that the disk is not measured.
 const MEMORY: &str = "/dev/shm";
 const JSON: &str = r#"{"prompt":"x","seconds":"4","video":{"id":"video_123"}}"#;
 
@@ -26,9 +26,9 @@ pub enum Client {
 #[derive(Clone, Copy)]
 pub enum Kind {
     Request,
-    /// Of 1 GiB.
+    /// An upload of 1 GiB.
     Upload,
-    /// Of 1 GiB, into a file.
+    /// A download of 1 GiB to a file.
     Download,
 }
 
@@ -55,18 +55,18 @@ impl Bench {
         let bench = Bench {
             binary: fs::canonicalize(binary)
                 .map_err(|why| format!("{}: {why}", binary.display()))?,
-            sink: sink::start().map_err(|why| format!("the sink: {why}"))?,
+            sink: sink::start().map_err(|why| format!("cannot start the server: {why}"))?,
             temp: TempDir::new(),
         };
         bench
             .make_upload()
-            .map_err(|why| format!("the file to upload: {why}"))?;
+            .map_err(|why| format!("cannot create the file to upload: {why}"))?;
         Ok(bench)
     }
 
-    /// Peak resident memory in bytes. What the kernel reports of a process includes the moment before it
-    /// became the program, when it was still a copy of its launcher. GNU time is that launcher, as it is
-    /// small: 1 MB, where a copy of this program would hide the figure.
+    /// Peak resident memory in bytes. The kernel's figure for a process includes the time between
+    /// fork and exec, in which it is a copy of its launcher. GNU time is the launcher because it is
+    /// small, 1 MB: a copy of this program would be larger than what is measured.
     pub fn peak_memory(&self, client: Client, kind: Kind) -> Result<f64, String> {
         let report = self.temp.path().join("peak");
         let file = report
@@ -81,6 +81,7 @@ impl Bench {
         Ok(kib * 1024.0)
     }
 
+    /// The number of instructions that callgrind counts.
     pub fn instructions(&self, client: Client, kind: Kind) -> Result<f64, String> {
         let launcher = [
             "valgrind",
@@ -94,10 +95,10 @@ impl Bench {
             .ok_or_else(|| format!("callgrind reports no count: {text}"))
     }
 
-    /// The wall time of each of these many pairs of runs, ours and curl's. Which of them goes first
-    /// alternates.
+    /// The wall times in seconds of this many pairs of runs, ours and curl's. The order within the
+    /// pairs alternates.
     pub fn pairs(&self, kind: Kind, pairs: usize) -> Result<Vec<(f64, f64)>, String> {
-        // One of each to warm up.
+        // The first run of each is not measured.
         self.seconds(Client::Ours, kind)?;
         self.seconds(Client::Curl, kind)?;
         let pair = |number| {
@@ -115,14 +116,14 @@ impl Bench {
     fn seconds(&self, client: Client, kind: Kind) -> Result<f64, String> {
         let mut command = self.command(&[], client, kind);
         command.stdout(Stdio::null());
-        // Each client makes its file anew: giving an old one's memory back is not what is measured.
+        // Each client creates the file, so that the truncation of an old one is not measured.
         drop(fs::remove_file(self.download()));
         let start = Instant::now();
         checked(&mut command)?;
         Ok(start.elapsed().as_secs_f64())
     }
 
-    /// The request as a command, after the words of a launcher where there is one.
+    /// The command for a request, after the arguments of a launcher, if any.
     fn command(&self, launcher: &[&str], client: Client, kind: Kind) -> Command {
         let words = match client {
             Client::Ours => self.ours(kind),
@@ -184,7 +185,7 @@ impl Bench {
             }
             Kind::Download => vec!["-o", &download, &get],
         };
-        // -q: no ~/.curlrc, whatever it holds.
+        // -q: ignore ~/.curlrc.
         let mut words = ["curl", "-q", "-s", "-f"].map(OsString::from).to_vec();
         words.extend(["-H", "Authorization: Bearer key"].map(OsString::from));
         words.extend(call.into_iter().map(OsString::from));
@@ -193,9 +194,10 @@ impl Bench {
 
     fn download(&self) -> String {
         let name = format!("openai-videos-download-{}.mp4", std::process::id());
-        match Path::new(MEMORY).is_dir() {
-            true => format!("{MEMORY}/{name}"),
-            false => self.temp.path().join(name).display().to_string(),
+        if Path::new(MEMORY).is_dir() {
+            format!("{MEMORY}/{name}")
+        } else {
+            self.temp.path().join(name).display().to_string()
         }
     }
 
@@ -203,8 +205,8 @@ impl Bench {
         self.temp.path().join("clip.mp4")
     }
 
-    /// Sparse, as only the number of bytes matters, and read once, so that neither client pays for the
-    /// first reading.
+    /// Creates the file to upload: sparse, as only the number of bytes matters, and read once, so
+    /// that it is in the page cache for both clients.
     fn make_upload(&self) -> io::Result<()> {
         let path = self.upload();
         File::create(&path)?.set_len(sink::LARGE)?;
@@ -217,7 +219,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        // Not there unless a download was measured.
+        // Fails if no download was measured.
         drop(fs::remove_file(self.download()));
     }
 }

@@ -1,8 +1,8 @@
-//! Measures the built binary against its budgets, side by side with curl, in one run over loopback:
-//! `budgets --libc musl|gnu BINARY`. What repeats from run to run (size, memory, instructions, crates) fails
-//! when it is over its budget. Times are printed with their budget and never fail.
+//! Measures the built binary over loopback and compares it with its budgets and with curl: `budgets
+//! --libc musl|gnu BINARY`. Figures that are the same in every run (size, memory, instructions,
+//! crates) fail above their budget. Times are printed with their budget and never fail.
 
-// The project keeps its library from printing and from the environment; this is a program.
+// The lints keep the library from printing and from reading the environment. This is a program.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
 use std::ffi::OsString;
@@ -22,22 +22,22 @@ use bench::{Bench, Client, Kind};
 const USAGE: &str = "usage: budgets --libc musl|gnu BINARY";
 const REQUEST_PAIRS: usize = 30;
 const TRANSFER_PAIRS: usize = 11;
-/// The resident set varies by some pages from run to run.
+/// The median of several runs is taken, as the resident set varies by some pages.
 const MEMORY_RUNS: usize = 5;
 
 /// One line of the table.
 struct Row {
     what: &'static str,
     measured: Figure,
-    /// In the measured figure's unit.
+    /// In the unit of the measured figure.
     budget: f64,
-    /// curl's figure, where it has one. Of a ratio to curl it is what 1.0 stands for.
+    /// curl's figure, if any. For a ratio to curl, it is the value of 1.0.
     peer: Option<Figure>,
-    /// Whether a figure over budget is a failure.
+    /// Whether the figure is the same in every run, so that exceeding the budget is a failure.
     repeats: bool,
 }
 
-/// A value, its unit, and how many decimals of it are shown.
+/// A value, its unit, and the number of decimals that are printed.
 struct Figure(f64, &'static str, usize);
 
 type Measure = fn(&Bench) -> Result<Row, String>;
@@ -58,7 +58,7 @@ fn run() -> Result<bool, String> {
     let [flag, libc, binary] = args.as_slice() else {
         return Err(USAGE.to_owned());
     };
-    // The C library that the binary is linked with decides over the budget of its size.
+    // The budget of the size depends on the C library that is linked.
     let size: Measure = match (flag.to_str(), libc.to_str()) {
         (Some("--libc"), Some("musl")) => |bench| size(bench, "static binary, musl", 1.9),
         (Some("--libc"), Some("gnu")) => |bench| size(bench, "static binary, glibc", 2.9),
@@ -94,7 +94,7 @@ fn run() -> Result<bool, String> {
     let bench = Bench::new(Path::new(binary))?;
     println!("{}", bench.binary.display());
     println!(
-        "over loopback, by turns with curl; the upload is a sparse file in the page cache, the download a file in memory"
+        "over loopback, alternating with curl; the upload is a sparse file in the page cache, the download a file in memory"
     );
     println!();
     println!(
@@ -108,16 +108,18 @@ fn run() -> Result<bool, String> {
         within &= row.verdict() != "OVER";
     }
     println!();
-    println!("OVER is a failure, over is a time, which varies with the machine and never fails");
+    println!("OVER is a failure; over is a time, which varies with the machine and never fails");
     Ok(within)
 }
 
 impl Row {
     fn verdict(&self) -> &'static str {
-        match (self.measured.0 > self.budget, self.repeats) {
-            (false, _) => "ok",
-            (true, true) => "OVER",
-            (true, false) => "over",
+        if self.measured.0 <= self.budget {
+            "ok"
+        } else if self.repeats {
+            "OVER"
+        } else {
+            "over"
         }
     }
 }
@@ -199,7 +201,8 @@ fn instructions(bench: &Bench, what: &'static str, budget: f64, kind: Kind) -> R
     })
 }
 
-/// The median of the ratios of runs that follow each other directly: a slow minute of the machine hits both.
+/// The median of the ratios within pairs of consecutive runs, as a slow phase of the machine
+/// affects both.
 fn time(
     bench: &Bench,
     what: &'static str,

@@ -1,10 +1,10 @@
-//! Other programs, which must succeed, and what cargo knows of the crates.
+//! Runs other programs, which must succeed, and asks cargo for the crates of this one.
 
 use std::collections::BTreeSet;
 use std::env;
 use std::process::{Command, Output};
 
-/// The output of a command that must succeed.
+/// Runs a command and returns its output. Fails unless it exits with 0.
 pub fn checked(command: &mut Command) -> Result<Output, String> {
     let output = command
         .output()
@@ -19,19 +19,19 @@ pub fn checked(command: &mut Command) -> Result<Output, String> {
     ))
 }
 
-/// What a command that must succeed prints.
+/// Runs a command as [`checked`] does, and returns its standard output.
 pub fn printed(command: &mut Command) -> Result<String, String> {
     let output = checked(command)?;
     String::from_utf8(output.stdout).map_err(|why| format!("{command:?}: {why}"))
 }
 
-/// What cargo prints.
+/// Runs cargo with these arguments and returns its standard output.
 pub fn cargo(args: &[&str]) -> Result<String, String> {
     printed(Command::new(env::var_os("CARGO").unwrap_or("cargo".into())).args(args))
 }
 
-/// Names and versions of the crates that the program is made of, without itself and without what only the compiler
-/// runs; for this machine, or for another target.
+/// Names and versions of the crates in the binary for a target, or for this machine: without this
+/// crate, and without procedural macros.
 pub fn crates(target: Option<&str>) -> Result<BTreeSet<(String, String)>, String> {
     let tree = ["tree", "--locked", "--edges=normal,no-proc-macro"];
     let plain = ["--prefix=none", "--format={p}", "--no-dedupe"];

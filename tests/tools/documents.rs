@@ -1,7 +1,8 @@
-//! `documents DIRECTORY`: writes the man page and the completions for bash, zsh and fish, made from the program's own
-//! tables of flags, commands and exit codes. They are no part of the program, which stays smaller without them.
+//! `documents DIRECTORY`: writes the man page and the completions for bash, zsh and fish from the
+//! program's tables of flags, commands and exit codes. They are not in the program, which is
+//! smaller without them.
 
-// The project keeps its library from printing; this is a program.
+// The lints keep the library from printing. This is a program.
 #![allow(clippy::disallowed_methods)]
 
 use std::fmt::Write as _;
@@ -20,7 +21,7 @@ mod flags;
 
 use flags::{Command, EXAMPLES, FLAGS, Flag, Group, PROXIES};
 
-/// Of the man page. It changes with what the page says.
+/// The date in the man page. Change it with the page.
 const DATE: &str = "November 23, 2026";
 
 fn main() -> ExitCode {
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Each under the name that its reader looks for.
+/// Writes the files, each in the place where man or the shell expects it.
 fn write(directory: &Path) -> io::Result<()> {
     for (path, text) in [
         ("man/openai-videos-extend.1", man()),
@@ -57,7 +58,7 @@ fn shown() -> impl Iterator<Item = &'static Flag> {
     FLAGS.iter().filter(|flag| flag.group != Group::Unused)
 }
 
-/// The flags of one command, or those of all commands where there is none yet.
+/// The flags of one command, or without a command the flags that all commands have.
 fn of(command: Option<Command>) -> impl Iterator<Item = &'static Flag> {
     shown().filter(move |flag| match command {
         Some(_) => flag.is_for(command),
@@ -69,12 +70,12 @@ fn names() -> [&'static str; 4] {
     Command::ALL.map(|(_, name, ..)| name)
 }
 
-/// What may follow a flag.
+/// The value of a flag.
 enum Takes {
     Nothing,
     OneOf(&'static [&'static str]),
     File,
-    /// Text, or a file after an `@`.
+    /// Text, or `@` and a file name.
     AtFile,
     Text,
 }
@@ -173,7 +174,7 @@ fn item(flag: &Flag) -> String {
     text
 }
 
-/// A new line for each sentence, as mdoc wants it, and none too long.
+/// Wraps text, with a new line for each sentence as mdoc requires.
 fn prose(text: &str) -> String {
     const WIDTH: usize = 72;
     let mut lines = String::new();
@@ -188,15 +189,16 @@ fn prose(text: &str) -> String {
     lines + &plain(&line) + "\n"
 }
 
-/// Text without anything that roff could take for its own.
+/// Escapes text for roff.
 fn plain(text: &str) -> String {
     let text = text
         .replace('\\', "\\e")
         .replace('-', "\\-")
         .replace('"', "\\(dq");
-    match text.starts_with(['.', '\'']) {
-        true => format!("\\&{text}"),
-        false => text,
+    if text.starts_with(['.', '\'']) {
+        format!("\\&{text}")
+    } else {
+        text
     }
 }
 
@@ -353,7 +355,7 @@ fn spec(flag: &Flag) -> String {
     }
 }
 
-/// For a POSIX shell.
+/// Quotes text for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }

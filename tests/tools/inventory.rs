@@ -1,13 +1,13 @@
-//! `inventory TARGET DIRECTORY [BILL]`: tells those who get the binary for TARGET what it is made of. Writes the
-//! licences of all its crates, as the crates have them, to DIRECTORY/THIRD-PARTY.txt. From BILL, the bill of materials
-//! that cargo-cyclonedx wrote, it makes DIRECTORY/openai.cdx.json: the same crates and no others, the libraries that
-//! the compiler adds, and no place of this machine.
+//! `inventory TARGET DIRECTORY [BILL]`: writes what the binary for TARGET is made of.
+//! DIRECTORY/THIRD-PARTY.txt gets the licence texts of all its crates. With BILL, the bill of
+//! materials that cargo-cyclonedx wrote, DIRECTORY/openai.cdx.json gets the crates of the binary
+//! and no others, the libraries that the compiler adds, and no path of this machine.
 //!
-//! Programs that recognise licences leave some out: of ring, cargo-about 0.9 has no word of fiat-crypto. Here every
-//! file counts whose name says that it is one, and every line of the sources that says whose they are. A crate without
-//! any licence is an error.
+//! Tools that recognise licences omit some: cargo-about 0.9 omits that of fiat-crypto in ring. This
+//! program takes every file with the name of a licence, and every copyright line in the sources. A
+//! crate without a licence is an error.
 
-// The project keeps its library from printing and from the environment; this is a program.
+// The lints keep the library from printing and from reading the environment. This is a program.
 #![allow(clippy::disallowed_methods)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ const RULE: &str =
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// One crate of the binary, other than the program's own.
+/// A crate in the binary, other than this one.
 struct Crate {
     name: String,
     version: String,
@@ -46,7 +46,8 @@ impl fmt::Display for Crate {
     }
 }
 
-/// What the compiler links beside the crates. No version is known of a C library that comes with a linker.
+/// A library that the compiler links. The version of the C library is not known, as it comes with
+/// the linker.
 struct Linked {
     name: &'static str,
     version: Option<String>,
@@ -82,8 +83,8 @@ fn write(target: &str, directory: &Path, bill: Option<&String>) -> Result<()> {
     Ok(())
 }
 
-/// By name. `cargo metadata` knows where they are, but takes crates for parts of the program that only its tests, or
-/// other systems, bring; `cargo tree` does not.
+/// The crates in the binary, by name. `cargo tree` lists them; `cargo metadata` has their
+/// directories, but also lists crates of the tests and of other targets.
 fn crates(target: &str) -> Result<Vec<Crate>> {
     let metadata: Value =
         serde_json::from_str(&cargo(&["metadata", "--locked", "--format-version=1"])?)?;
@@ -104,7 +105,9 @@ fn crates(target: &str) -> Result<Vec<Crate>> {
     };
     commands::crates(Some(target))?
         .iter()
-        .map(|crate_| known(crate_).ok_or_else(|| format!("cargo knows no {crate_:?}").into()))
+        .map(|crate_| {
+            known(crate_).ok_or_else(|| format!("cargo metadata does not list {crate_:?}").into())
+        })
         .collect()
 }
 
@@ -119,7 +122,7 @@ fn linked(target: &str) -> Result<[Linked; 2]> {
         .find_map(|line| line.strip_prefix("release: "));
     let library = Linked {
         name: "rust-std",
-        version: Some(release.ok_or("rustc tells no release")?.to_owned()),
+        version: Some(release.ok_or("rustc -vV prints no release")?.to_owned()),
         licence: "MIT OR Apache-2.0",
         notice: "The Rust standard library. Copyright (c) The Rust Project Contributors.\n\
                  What it is made of itself is in COPYRIGHT-library.html of that release of Rust.",
@@ -168,8 +171,9 @@ fn licences(target: &str, crates: &[Crate], linked: &[Linked]) -> Result<String>
     Ok(all)
 }
 
-/// What crates have as their licence. One that several have, as most have Apache's, stands there once.
+/// A licence text, with the crates that have it. Most crates share one of a few texts.
 struct Text {
+    /// The words of the text, by which equal texts are found.
     words: String,
     titles: String,
     text: String,
@@ -216,7 +220,7 @@ fn add(texts: &mut Vec<Text>, title: String, text: String) {
     }
 }
 
-/// Without the line ends of other systems and without what no one sees.
+/// Removes carriage returns, trailing spaces, and empty lines at the beginning and the end.
 fn plain(text: &[u8]) -> String {
     String::from_utf8_lossy(text)
         .trim_matches(['\n', '\r'])
@@ -225,7 +229,7 @@ fn plain(text: &[u8]) -> String {
         .collect()
 }
 
-/// Whether a file's name says that it is a licence.
+/// Whether a file has the name of a licence.
 fn is_licence(path: &Path) -> bool {
     const WORDS: [&str; 6] = [
         "license",
@@ -246,7 +250,7 @@ fn is_source(path: &Path) -> bool {
     ["rs", "c", "h", "inl", "S", "pl"].contains(&&*extension)
 }
 
-/// What a comment says of whose the file is: `Copyright`, and a year or a sign.
+/// The copyright notice in a line: `Copyright`, and a year or a sign.
 fn owner(line: &str) -> Option<&str> {
     let line = line.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
     let rest = line.strip_prefix("Copyright ")?;
@@ -254,22 +258,24 @@ fn owner(line: &str) -> Option<&str> {
         .then(|| line.trim_end_matches([' ', '*', '/']))
 }
 
-/// In order, so that the same crates always make the same text.
+/// Finds all files below a directory, sorted, so that the output is reproducible.
 fn files_below(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries = fs::read_dir(directory)?
         .map(|entry| Ok(entry?.path()))
         .collect::<io::Result<Vec<_>>>()?;
     entries.sort();
     for path in entries {
-        match path.is_dir() {
-            true => files_below(&path, found)?,
-            false => found.push(path),
+        if path.is_dir() {
+            files_below(&path, found)?;
+        } else {
+            found.push(path);
         }
     }
     Ok(())
 }
 
-/// cargo-cyclonedx goes by `cargo metadata` and so lists too many crates; and it calls the program by its path.
+/// Corrects the bill of cargo-cyclonedx, which lists all crates of `cargo metadata` and identifies
+/// this crate by its path.
 fn materials(bill: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> {
     let bill: Value = serde_json::from_str(bill)?;
     let by_path = text(&bill["metadata"]["component"]["bom-ref"]);

@@ -1,7 +1,8 @@
-//! A name server with faults: `name_server ADDRESS COMMAND ARGS...` answers on UDP port 53 of ADDRESS while COMMAND
-//! runs, and ends with its code. What it says depends on the name that is asked for: see `answer`.
+//! A DNS server with faults: `name_server ADDRESS COMMAND ARGS...` serves on UDP port 53 of ADDRESS
+//! while COMMAND runs, and exits with the command's code. The response depends on the name in the
+//! query: see `answer`.
 
-// The project keeps its library from printing; this is a program.
+// The lints keep the library from printing. This is a program.
 #![allow(clippy::disallowed_methods)]
 
 use std::io::{self, Write};
@@ -11,18 +12,19 @@ use std::thread;
 
 const A: u16 = 1;
 const AAAA: u16 = 28;
-/// Where the server that is looked for listens.
+/// The address that the server listens on.
 const HERE: [u8; 4] = Ipv4Addr::LOCALHOST.octets();
-/// Where nothing listens.
+/// An address that nothing listens on.
 const NOBODY: [u8; 4] = [127, 0, 0, 77];
+/// An address that nothing listens on, as the server has IPv4 only.
 const HERE6: [u8; 16] = Ipv6Addr::LOCALHOST.octets();
 
-/// The code for "cannot be done here".
+/// The exit code if the port cannot be used, by which the script skips the test.
 const SKIP: u8 = 77;
 
 enum Answer {
     Addresses(Vec<Vec<u8>>),
-    /// An error code of RFC 1035, 4.1.1.
+    /// A response code (RFC 1035, 4.1.1).
     Error(u8),
     Silence,
 }
@@ -65,7 +67,7 @@ fn serve(socket: &UdpSocket) {
     }
 }
 
-/// The name and the kind of the first question, and where it ends.
+/// Parses the first question of a query: its name, its type, and the position of its end.
 fn question(message: &[u8]) -> Option<(String, u16, usize)> {
     let mut labels = Vec::new();
     let mut at = 12;
@@ -92,7 +94,7 @@ fn answer(name: &str, kind: u16) -> Answer {
         ("nowhere.test", _) => Answer::Error(3),
         ("broken.test", _) => Answer::Error(2),
         ("second.test", A) => addresses(&[&NOBODY, &HERE]),
-        // Nobody listens there either; but which one is tried shows.
+        // Nothing listens on either address. The error message shows which one was tried.
         ("six.test", A) => addresses(&[&NOBODY]),
         ("six.test" | "both.test", AAAA) => addresses(&[&HERE6]),
         (_, A) => addresses(&[&HERE]),
@@ -111,14 +113,16 @@ fn reply(question: &[u8], answer: Answer) -> Option<Vec<u8>> {
         Answer::Addresses(addresses) => (0, addresses),
     };
     let mut reply = question.to_vec();
-    // An answer, recursion available, with this error code; one question, so many answers, nothing more.
+    // The flags of a response with recursion available, the response code, and the numbers of
+    // questions, answers, authorities and additional records (RFC 1035, 4.1.1).
     reply[2] = 0x81;
     reply[3] = 0x80 | code;
     let count = u8::try_from(addresses.len()).expect("a few addresses");
     reply[4..12].copy_from_slice(&[0, 1, 0, count, 0, 0, 0, 0]);
     for address in addresses {
         let kind = if address.len() == 4 { A } else { AAAA };
-        // The name of the question, internet, a minute.
+        // A pointer to the name in the question, the type, class IN, a TTL of 60 s, length and
+        // address (4.1.3).
         reply.extend([0xc0, 12]);
         reply.extend(kind.to_be_bytes());
         reply.extend([

@@ -1,17 +1,17 @@
-//! A server that takes any POST as fast as it comes and answers every one with the same job, and any GET with
-//! 1 GiB of zeros, so that the clients are what is measured.
+//! A server that is faster than its clients, so that these are measured: it discards the body of
+//! every POST and responds with the same job, and responds to every GET with 1 GiB of zeros.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-const ANSWER: &str = concat!(
+const JOB: &str = concat!(
     r#"{"id":"video_1","object":"video","model":"sora-2","status":"queued","progress":0,"created_at":1,"#,
     r#""completed_at":null,"expires_at":null,"prompt":"x","size":"1280x720","seconds":"8","#,
     r#""remixed_from_video_id":null,"error":null}"#
 );
 const BUFFER: usize = 1 << 20;
-/// What a GET brings, in bytes.
+/// The size of the response to a GET, in bytes.
 pub const LARGE: u64 = 1 << 30;
 
 /// Serves on loopback until the program ends.
@@ -20,7 +20,7 @@ pub fn start() -> io::Result<SocketAddr> {
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that hangs up is its own business: its exit code is checked.
+            // Fails if the client closes the connection. The exit code of the client is checked.
             thread::spawn(move || drop(converse(&stream)));
         }
     });
@@ -55,11 +55,11 @@ fn converse(stream: &TcpStream) -> io::Result<()> {
             }
             continue;
         }
-        let length = ANSWER.len();
+        let length = JOB.len();
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         );
-        out.write_all((head + ANSWER).as_bytes())?;
+        out.write_all((head + JOB).as_bytes())?;
     }
     Ok(())
 }
@@ -83,7 +83,9 @@ fn head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
         match name.to_ascii_lowercase().as_str() {
             "\r\n" => return Ok(Some(head)),
             "content-length" => head.length = value.trim().parse().map_err(io::Error::other)?,
-            "transfer-encoding" => return Err(io::Error::other("the sink reads no chunks")),
+            "transfer-encoding" => {
+                return Err(io::Error::other("chunked requests are not supported"));
+            }
             "expect" => head.expects = true,
             first if first.starts_with("get ") => head.gets = true,
             _ => {}

@@ -1,5 +1,6 @@
-//! The tests' Videos API as a program: `standin [--port N] [--api-key KEY] -- COMMAND ARGS...` runs COMMAND against it
-//! and exits with the command's code. Without a command it serves until the end of standard input.
+//! The tests' Videos API as a program: `standin [--port N] [--api-key KEY] -- COMMAND ARGS...` runs
+//! COMMAND against it and exits with the command's code. Without a command it serves until the end
+//! of standard input.
 
 // The lints keep the library from printing and from reading the environment. This is a program.
 #![allow(clippy::disallowed_methods)]

@@ -1,7 +1,9 @@
-//! A connection on the server's side. Every wait ends when the server stops, so no thread outlives its server.
+//! A connection on the server's side. Every wait ends when the server stops, so no thread outlives
+//! its server.
 //!
-//! Nothing is buffered: heads and lines are peeked at in the socket before they are read from it, so that a scripted
-//! reply can leave the last byte of a request unread. Closing the socket then makes the kernel send a reset.
+//! Nothing is buffered: heads and lines are peeked at in the socket before they are read from it,
+//! so that a scripted reply can leave the last byte of a request unread. Closing the socket then
+//! makes the kernel send a reset.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -58,7 +60,8 @@ impl Connection {
         Ok(Connection { stream, stop })
     }
 
-    /// The bytes up to the first `marker`. Without the marker at their end, the client closed the connection.
+    /// The bytes up to the first `marker`. Without the marker at their end, the client closed the
+    /// connection.
     pub fn peek_to(&mut self, marker: &[u8]) -> io::Result<Peeked> {
         let mut bytes = Vec::new();
         let mut window = vec![0; 16 * 1024];
@@ -96,8 +99,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads some bytes. 0 means that the client closed the connection, or that the server stops and nothing more was
-    /// there.
+    /// Reads some bytes. 0 means that the client closed the connection, or that the server stops
+    /// and nothing more was there.
     pub fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.patiently(|mut stream| stream.read(into))
     }

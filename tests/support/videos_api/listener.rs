@@ -13,8 +13,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on this port of 127.0.0.1, or on any free one for 0. `serve` gets each connection with its number,
-    /// which is 0 for the first.
+    /// Listens on this port of 127.0.0.1, or on any free one for 0. `serve` gets each connection
+    /// with its number, which is 0 for the first.
     pub fn start(
         port: u16,
         serve: impl Fn(TcpStream, usize) + Send + Sync + 'static,
@@ -32,13 +32,14 @@ impl Listener {
         })
     }
 
-    /// Serves every connection that has reached the listener so far to its end, then stops. Panics where one of
-    /// their threads did.
+    /// Serves every connection that has reached the listener so far to its end, then stops. Panics
+    /// where one of their threads did.
     pub fn stop(&mut self) {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        // The thread blocks in `accept`. One more connection wakes it, and it stops when no other one is queued.
+        // The thread blocks in `accept`. One more connection wakes it, and it stops when no other
+        // one is queued.
         drop(
             self.listener
                 .set_nonblocking(true)

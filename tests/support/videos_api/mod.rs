@@ -1,5 +1,5 @@
-//! A small Videos API over HTTP/1.1 on loopback. The integration tests serve it, and so does the program in
-//! `tests/tools/standin.rs`; what only one of them needs is not in here.
+//! A small Videos API over HTTP/1.1 on loopback. The integration tests serve it, and so does the
+//! program in `tests/tools/standin.rs`; what only one of them needs is not in here.
 
 pub mod connection;
 pub mod listener;

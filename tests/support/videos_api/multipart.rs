@@ -1,4 +1,5 @@
-//! Parses `multipart/form-data` strictly, so that a malformed form fails a test here and not at a server.
+//! Parses `multipart/form-data` strictly, so that a malformed form fails a test here and not at a
+//! server.
 
 use super::connection::find;
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::multipart::{self, Part};
 
-/// The number of bytes that are kept of a body. Of the rest of a longer one, only the length is known.
+/// The number of bytes that are kept of a body. Of the rest of a longer one, only the length is
+/// known.
 pub const KEPT: usize = 1 << 20;
 
 #[derive(Clone, Debug, Default)]
@@ -53,7 +54,8 @@ impl Request {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
-    /// The parts of a `multipart/form-data` body. The last part of a body longer than [`KEPT`] is cut off there.
+    /// The parts of a `multipart/form-data` body. The last part of a body longer than [`KEPT`] is
+    /// cut off there.
     pub fn form(&self) -> Result<Vec<Part>, String> {
         let cut = self.body_len > self.body.len() as u64;
         multipart::parse(

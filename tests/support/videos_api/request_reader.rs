@@ -20,7 +20,8 @@ pub enum Framing {
 }
 
 impl RequestReader {
-    /// Reads the head of the next request on the connection with this number. `None`: the client closed it.
+    /// Reads the head of the next request on the connection with this number. `None`: the client
+    /// closed it.
     pub fn head(
         connection: &mut Connection,
         number: usize,
@@ -155,7 +156,8 @@ impl RequestReader {
     }
 }
 
-/// Reads the trailers of a chunked body. `false`: the client closed the connection before their end.
+/// Reads the trailers of a chunked body. `false`: the client closed the connection before their
+/// end.
 fn skip_trailers(connection: &mut Connection) -> io::Result<bool> {
     loop {
         match line(connection)?.as_str() {

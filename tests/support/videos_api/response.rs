@@ -37,7 +37,8 @@ impl Response {
         self
     }
 
-    /// The status line and the header lines, without `Content-Length` and the blank line at the end.
+    /// The status line and the header lines, without `Content-Length` and the blank line at the
+    /// end.
     pub fn head(&self) -> String {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {

@@ -1,5 +1,5 @@
-//! The Videos API in memory. A job's status depends on how often it was retrieved and not on time: queued, in progress
-//! at 33 %, in progress at 66 %, completed.
+//! The Videos API in memory. A job's status depends on how often it was retrieved and not on time:
+//! queued, in progress at 33 %, in progress at 66 %, completed.
 
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,7 +13,8 @@ use super::response::Response;
 pub const CLIP: &[u8] = include_bytes!("../../media/clip.mp4");
 const ETAG: &str = "\"clip-1\"";
 const SECONDS: [&str; 5] = ["4", "8", "12", "16", "20"];
-/// The assumed length of a source video, in seconds. An extension's `seconds` is this plus the requested seconds.
+/// The assumed length of a source video, in seconds. An extension's `seconds` is this plus the
+/// requested seconds.
 const SOURCE_SECONDS: u32 = 4;
 const PROMPT_LIMIT: usize = 32_000;
 const DAY: u64 = 86_400;
@@ -310,8 +311,8 @@ fn clip(request: &Request) -> Response {
         .header("ETag", ETAG)
 }
 
-/// The first and last byte of a single range (RFC 9110, 14.1.2). The first is above the last where the clip has no such
-/// byte. `None`: the range is invalid, and the response is the whole clip.
+/// The first and last byte of a single range (RFC 9110, 14.1.2). The first is above the last where
+/// the clip has no such byte. `None`: the range is invalid, and the response is the whole clip.
 fn span(range: &str) -> Option<(usize, usize)> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let end = CLIP.len() - 1;
