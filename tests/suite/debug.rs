@@ -17,19 +17,15 @@ fn without_times(text: &str) -> String {
         word.split_once('.')
             .is_some_and(|(whole, rest)| digits(whole) && digits(rest) && rest.len() == 3)
     };
-    let words: Vec<&str> = text
-        .split(' ')
-        .map(|word| if is_time(word) { "0.000" } else { word })
-        .collect();
+    let words: Vec<&str> =
+        text.split(' ').map(|word| if is_time(word) { "0.000" } else { word }).collect();
     words.join(" ")
 }
 
 #[test]
 fn debug_output_shows_requests_and_responses_with_secrets_redacted() {
     let server = Server::script(vec![
-        Reply::json(200, JOB)
-            .header("Set-Cookie", "topsecret")
-            .header("X-Request-Id", "req_1"),
+        Reply::json(200, JOB).header("Set-Cookie", "topsecret").header("X-Request-Id", "req_1"),
     ]);
     let run = extend()
         .args(&["--debug", "--header", "X-Gateway: topsecret"])
@@ -66,14 +62,10 @@ fn debug_output_shows_the_reason_and_the_delay_of_each_retry() {
     ]);
     let run = extend().args(&["--debug"]).server(&server).run();
     let said = without_times(&run.success().stderr_text());
-    let told: Vec<&str> = said
-        .lines()
-        .filter(|line| line.starts_with("* ") || line.starts_with("openai"))
-        .collect();
-    let connected = format!(
-        "* connected to 127.0.0.1:{}: lookup 0.000 s, TCP 0.000 s",
-        server.port()
-    );
+    let told: Vec<&str> =
+        said.lines().filter(|line| line.starts_with("* ") || line.starts_with("openai")).collect();
+    let connected =
+        format!("* connected to 127.0.0.1:{}: lookup 0.000 s, TCP 0.000 s", server.port());
     assert_eq!(
         told[..5],
         [
@@ -87,10 +79,7 @@ fn debug_output_shows_the_reason_and_the_delay_of_each_retry() {
     let again =
         "* over the open connection, 47 bytes of body sent after 0.000 s, answered after 0.000 s";
     assert_eq!(told[5], again);
-    assert_eq!(
-        told[7],
-        "* waits 0.000 s: 0.5 s, doubling up to 8 s, less up to a quarter"
-    );
+    assert_eq!(told[7], "* waits 0.000 s: 0.5 s, doubling up to 8 s, less up to a quarter");
     assert_eq!(told[9], again);
     assert_eq!(told.len(), 11);
     assert!(run.stderr_text().contains("* waits 0.010 s: "));
@@ -101,10 +90,9 @@ fn debug_output_shows_the_reason_and_the_delay_of_each_retry() {
 fn debug_output_shows_how_a_connection_was_made() {
     let authority = Authority::new();
     let identity = authority.issue(&["localhost", "gateway.invalid"]);
-    for (server, version) in [
-        (TlsServer::new(&identity, JOB), "TLS 1.3"),
-        (TlsServer::tls12(&identity, JOB), "TLS 1.2"),
-    ] {
+    for (server, version) in
+        [(TlsServer::new(&identity, JOB), "TLS 1.3"), (TlsServer::tls12(&identity, JOB), "TLS 1.2")]
+    {
         let call = |host| {
             extend()
                 .file("ca.pem", &authority.pem)
@@ -121,9 +109,7 @@ fn debug_output_shows_how_a_connection_was_made() {
             run.stderr_text()
         );
         let proxy = Proxy::to(port);
-        let run = call("gateway.invalid")
-            .env("https_proxy", proxy.url("http"))
-            .run();
+        let run = call("gateway.invalid").env("https_proxy", proxy.url("http")).run();
         let place = format!("127.0.0.1:{}", proxy.port());
         assert!(
             without_times(&run.success().stderr_text()).contains(&format!(
@@ -157,11 +143,8 @@ fn debug_output_lists_addresses_that_refused_the_connection() {
 
 #[test]
 fn debug_output_shows_the_size_of_a_download() {
-    let server = Server::script(vec![
-        Reply::status(200)
-            .header("Content-Type", "video/mp4")
-            .body(CLIP),
-    ]);
+    let server =
+        Server::script(vec![Reply::status(200).header("Content-Type", "video/mp4").body(CLIP)]);
     let run = openai(&["videos", "download-content", "v", "--debug"])
         .args(&["-o", "clip.mp4"])
         .server(&server)

@@ -62,11 +62,7 @@ fn documents() -> &'static Path {
 
 /// Runs a command from a document in a shell, against a server with successful replies.
 fn run_in_shell(line: &str) {
-    let content = || {
-        Reply::status(200)
-            .header("Content-Type", "video/mp4")
-            .body(CLIP)
-    };
+    let content = || Reply::status(200).header("Content-Type", "video/mp4").body(CLIP);
     let mut replies = vec![];
     if !line.contains(" download-content ") {
         replies.push(Reply::json(200, JOB));
@@ -111,10 +107,7 @@ fn the_scheduled_commands_in_the_readme_work() {
         .lines()
         .filter_map(|line| line.split_once("/usr/local/bin/openai "))
         .map(|(_, rest)| format!("openai {rest}"))
-        .map(|line| {
-            line.replace("/etc/extend/", "")
-                .replace("/var/lib/extend/", "")
-        })
+        .map(|line| line.replace("/etc/extend/", "").replace("/var/lib/extend/", ""))
         .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     lines.iter().for_each(|line| run_in_shell(line));
@@ -122,14 +115,9 @@ fn the_scheduled_commands_in_the_readme_work() {
     // The arguments of the container, a YAML list over two lines.
     let (_, rest) = README.split_once("args: [").unwrap();
     let (args, _) = rest.split_once(']').unwrap();
-    let args: Vec<&str> = args
-        .split(',')
-        .map(|arg| arg.trim().trim_matches('"'))
-        .collect();
+    let args: Vec<&str> = args.split(',').map(|arg| arg.trim().trim_matches('"')).collect();
     run_in_shell(
-        &format!("openai {}", args.join(" "))
-            .replace("/etc/extend/", "")
-            .replace("/data/", ""),
+        &format!("openai {}", args.join(" ")).replace("/etc/extend/", "").replace("/data/", ""),
     );
 
     let (_, rest) = README.split_once("    parallel ").unwrap();
@@ -167,11 +155,8 @@ fn the_options_in_the_readme_exist() {
     let help = help();
     let known: BTreeSet<&str> = options(&help).collect();
     let (now, _) = README.split_once("## Not yet").unwrap_or((README, ""));
-    let is_own = |line: &&str| {
-        !["cargo ", "rustup ", "parallel "]
-            .iter()
-            .any(|tool| line.contains(tool))
-    };
+    let is_own =
+        |line: &&str| !["cargo ", "rustup ", "parallel "].iter().any(|tool| line.contains(tool));
     let own = now.lines().filter(is_own);
     for option in own.flat_map(options) {
         assert!(known.contains(option), "{option}");
@@ -187,14 +172,8 @@ fn options(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn the_changelog_has_an_entry_for_this_version() {
     let version = concat!("## ", env!("CARGO_PKG_VERSION"));
-    let newest = CHANGELOG
-        .lines()
-        .find(|line| line.starts_with("## "))
-        .unwrap();
-    assert!(
-        newest == "## Unreleased" || newest.starts_with(version),
-        "{newest}"
-    );
+    let newest = CHANGELOG.lines().find(|line| line.starts_with("## ")).unwrap();
+    assert!(newest == "## Unreleased" || newest.starts_with(version), "{newest}");
 }
 
 #[test]
@@ -208,10 +187,7 @@ fn every_command_has_its_own_help() {
         for flag in ["-h", "--help"] {
             let run = openai(&["videos", name, flag]).run();
             let text = run.success().stderr("").stdout_text();
-            assert!(
-                text.starts_with(&format!("Usage: openai videos {name} ")),
-                "{text}"
-            );
+            assert!(text.starts_with(&format!("Usage: openai videos {name} ")), "{text}");
             assert!(!text.contains(has_not), "{text}");
             if flag == "--help" {
                 assert!(text.contains(has), "{text}");
@@ -234,21 +210,14 @@ fn a_misspelled_option_value_or_command_gets_a_suggestion() {
             "'thumbnail'",
         ),
         (&["--ouput", "x"], "unknown option '--ouput'", "--output"),
-        (
-            &["--formaterror", "x"],
-            "unknown option '--formaterror'",
-            "--format-error",
-        ),
+        (&["--formaterror", "x"], "unknown option '--formaterror'", "--format-error"),
     ] {
         let stderr = format!("openai: {what}\nhint: did you mean {near}?\n");
         openai(&EXTEND).args(more).run().is(2, "", &stderr);
     }
     let field = "openai videos extend --help lists the options; a field of the request is sent with --field model=TEXT";
     let stderr = format!("openai: unknown option '--model'\nhint: {field}\n");
-    openai(&EXTEND)
-        .args(&["--model", "x"])
-        .run()
-        .is(2, "", &stderr);
+    openai(&EXTEND).args(&["--model", "x"]).run().is(2, "", &stderr);
     let stderr = "openai: unknown command 'videos retreive'\nhint: did you mean 'retrieve'?\n";
     openai(&["videos", "retreive", "v"]).run().is(2, "", stderr);
 }
@@ -258,21 +227,12 @@ fn the_man_page_has_every_option_and_passes_lint() {
     let path = documents().join("man/openai-videos-extend.1");
     let page = fs::read_to_string(&path).unwrap();
     let help = help();
-    let rows = help
-        .lines()
-        .filter(|line| line.starts_with("      --") || line.starts_with("  -"));
+    let rows = help.lines().filter(|line| line.starts_with("      --") || line.starts_with("  -"));
     for option in rows.flat_map(options) {
-        assert!(
-            page.contains(&format!("Fl Fl {}", &option[2..])),
-            "{option}"
-        );
+        assert!(page.contains(&format!("Fl Fl {}", &option[2..])), "{option}");
     }
     if has("mandoc") {
-        let lint = Command::new("mandoc")
-            .args(["-T", "lint"])
-            .arg(&path)
-            .output()
-            .unwrap();
+        let lint = Command::new("mandoc").args(["-T", "lint"]).arg(&path).output().unwrap();
         assert!(lint.status.success() && lint.stdout.is_empty(), "{lint:?}");
     }
     if has("groff") {
@@ -333,22 +293,13 @@ fn a_bill_of_materials_that_lacks_a_crate_is_refused() {
 /// Lines, and the completions that each shell has to offer at their ends, in any order.
 const OFFERS: [(&str, &[&str]); 11] = [
     ("openai ", &["videos"]),
-    (
-        "openai videos ",
-        &["delete", "download-content", "extend", "retrieve"],
-    ),
+    ("openai videos ", &["delete", "download-content", "extend", "retrieve"]),
     ("openai videos e", &["extend"]),
     ("openai --quiet videos re", &["retrieve"]),
     ("openai videos extend --enc", &["--encoding"]),
     ("openai videos delete --wait", &[]),
-    (
-        "openai videos retrieve --wait",
-        &["--wait", "--wait-timeout"],
-    ),
-    (
-        "openai videos extend --encoding ",
-        &["auto", "json", "multipart"],
-    ),
+    ("openai videos retrieve --wait", &["--wait", "--wait-timeout"]),
+    ("openai videos extend --encoding ", &["auto", "json", "multipart"]),
     ("openai videos extend --seconds 1", &["12", "16"]),
     ("openai videos extend --variant t", &["thumbnail"]),
     ("openai videos retrieve --format js", &["json", "jsonl"]),
@@ -370,10 +321,8 @@ fn completes(shell: &str, ask: impl Fn(&str, &Path) -> Output) {
     for (line, expected) in OFFERS.into_iter().chain(files) {
         let asked = ask(line, home.path());
         let text = String::from_utf8_lossy(&asked.stdout);
-        let offered: BTreeSet<&str> = text
-            .lines()
-            .map(|line| line.trim_start_matches('@').trim_end_matches('='))
-            .collect();
+        let offered: BTreeSet<&str> =
+            text.lines().map(|line| line.trim_start_matches('@').trim_end_matches('=')).collect();
         let expected: BTreeSet<&str> = expected.iter().copied().collect();
         assert_eq!(offered, expected, "{shell}: {line}\n{asked:?}");
     }
@@ -414,11 +363,7 @@ fn the_bash_completion_completes_commands_options_and_values() {
         let home = TempDir::new();
         fs::write(home.path().join("clip.mp4"), CLIP).unwrap();
         let asked = shell("bash", &["--norc", "-c", &script], home.path());
-        assert_eq!(
-            String::from_utf8_lossy(&asked.stdout),
-            "json jsonl\n@clip.mp4\n",
-            "{asked:?}"
-        );
+        assert_eq!(String::from_utf8_lossy(&asked.stdout), "json jsonl\n@clip.mp4\n", "{asked:?}");
     }
 }
 
@@ -426,10 +371,8 @@ fn the_bash_completion_completes_commands_options_and_values() {
 fn the_fish_completion_completes_commands_options_and_values() {
     let file = documents().join("completions/fish/openai.fish");
     completes("fish", |line, home| {
-        let script = format!(
-            "source '{}'; complete -C '{line}' | string split -f1 \\t",
-            file.display()
-        );
+        let script =
+            format!("source '{}'; complete -C '{line}' | string split -f1 \\t", file.display());
         shell("fish", &["--no-config", "-c", &script], home)
     });
 }

@@ -15,19 +15,13 @@ use crate::support::{
 const OLD: &[u8] = b"the earlier contents";
 
 fn content(bytes: Vec<u8>) -> Reply {
-    Reply::status(200)
-        .header("Content-Type", "video/mp4")
-        .header("ETag", "\"a\"")
-        .body(bytes)
+    Reply::status(200).header("Content-Type", "video/mp4").header("ETag", "\"a\"").body(bytes)
 }
 
 /// The response to a range request for the rest from this position.
 fn rest(bytes: &[u8], from: usize) -> Reply {
     let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
-    Reply::status(206)
-        .header("Content-Range", &range)
-        .header("ETag", "\"a\"")
-        .body(&bytes[from..])
+    Reply::status(206).header("Content-Range", &range).header("ETag", "\"a\"").body(&bytes[from..])
 }
 
 /// The names of the files in a directory, sorted.
@@ -43,11 +37,7 @@ fn names(directory: &Path) -> Vec<String> {
 /// Downloads to a file that exists already. Returns the outcome and the requests.
 fn download(replies: Vec<Reply>, more: &[&str]) -> (Outcome, Vec<Request>) {
     let server = Server::script(replies);
-    let outcome = openai(&DOWNLOAD)
-        .args(more)
-        .file("out.mp4", OLD)
-        .server(&server)
-        .run();
+    let outcome = openai(&DOWNLOAD).args(more).file("out.mp4", OLD).server(&server).run();
     assert_eq!(names(&outcome.directory), ["out.mp4"], "{outcome:?}");
     (outcome, server.finish())
 }
@@ -75,14 +65,8 @@ fn a_download_is_written_to_the_output_file() {
     assert_eq!(requests[0].header("accept"), Some("*/*"));
     is_complete(download(vec![content(media()).chunked(1000)], &[]));
     is_complete(download(vec![content(media()).until_close()], &[]));
-    let thumbnail = is_complete(download(
-        vec![content(media())],
-        &["--variant", "thumbnail"],
-    ));
-    assert_eq!(
-        thumbnail[0].target,
-        "/v1/videos/video_1/content?variant=thumbnail"
-    );
+    let thumbnail = is_complete(download(vec![content(media())], &["--variant", "thumbnail"]));
+    assert_eq!(thumbnail[0].target, "/v1/videos/video_1/content?variant=thumbnail");
 }
 
 #[test]
@@ -93,10 +77,7 @@ fn extend_with_output_waits_and_downloads_over_one_connection() {
         .file("clip.mp4", CLIP)
         .server(&server)
         .run();
-    outcome
-        .code(0)
-        .stdout_contains("\"status\": \"completed\"")
-        .stderr("openai: job video_1\n");
+    outcome.code(0).stdout_contains("\"status\": \"completed\"").stderr("openai: job video_1\n");
     assert_eq!(fs::read(outcome.directory.join("out.mp4")).unwrap(), CLIP);
     assert_eq!(names(&outcome.directory), ["clip.mp4", "out.mp4"]);
     let requests = server.finish();
@@ -131,17 +112,13 @@ fn a_download_without_a_length_is_complete_only_after_a_clean_close() {
             if is_cut {
                 // A reset discards what the client has not read yet.
                 thread::sleep(Duration::from_millis(100));
-                socket2::SockRef::from(&stream)
-                    .set_linger(Some(Duration::ZERO))
-                    .unwrap();
+                socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
             }
         }
     });
     let without_quiet = [&DOWNLOAD[..3], &DOWNLOAD[4..]].concat();
     let outcome = openai(&without_quiet).args(&["--base-url", &url]).run();
-    outcome
-        .code(0)
-        .stderr_contains("the connection was cut; retry 1 of 2 in ");
+    outcome.code(0).stderr_contains("the connection was cut; retry 1 of 2 in ");
     assert!(fs::read(outcome.directory.join("out.mp4")).unwrap() == media());
     server.join().unwrap();
 }
@@ -157,10 +134,7 @@ fn a_download_that_makes_progress_is_resumed_more_often_than_max_retries() {
 
 #[test]
 fn a_download_restarts_if_the_server_supports_no_ranges() {
-    is_complete(download(
-        vec![content(media()).truncated(300_000), content(media())],
-        &[],
-    ));
+    is_complete(download(vec![content(media()).truncated(300_000), content(media())], &[]));
     let plain = || Reply::status(200).body(media());
     let requests = is_complete(download(vec![plain().truncated(300_000), plain()], &[]));
     assert_eq!(requests[1].header("range"), None);
@@ -168,23 +142,16 @@ fn a_download_restarts_if_the_server_supports_no_ranges() {
 
 #[test]
 fn a_download_restarts_if_the_content_has_changed() {
-    let other = Reply::status(200)
-        .header("ETag", "\"b\"")
-        .body(vec![1; 500_000])
-        .truncated(400_000);
+    let other =
+        Reply::status(200).header("ETag", "\"b\"").body(vec![1; 500_000]).truncated(400_000);
     let replies = vec![other, content(media())];
     is_complete(download(replies, &[]));
 }
 
 #[test]
 fn a_partial_response_with_another_range_is_rejected() {
-    let wrong = Reply::status(206)
-        .header("Content-Range", "bytes 5-9/10")
-        .body("56789");
-    is_complete(download(
-        vec![content(media()).truncated(300_000), wrong, content(media())],
-        &[],
-    ));
+    let wrong = Reply::status(206).header("Content-Range", "bytes 5-9/10").body("56789");
+    is_complete(download(vec![content(media()).truncated(300_000), wrong, content(media())], &[]));
     let unasked = rest(&media(), 300_000);
     let why = "HTTP 206 is no answer that brings the whole content";
     is_unchanged(download(vec![unasked], &["--max-retries", "0"]), 6, why);
@@ -199,11 +166,7 @@ fn status_416_at_the_full_size_completes_a_download() {
     is_complete(download(vec![chunked(), done], &[]));
     let elsewhere = Reply::status(416).header("Content-Range", "bytes */7");
     is_complete(download(
-        vec![
-            content(media()).truncated(300_000),
-            elsewhere,
-            content(media()),
-        ],
+        vec![content(media()).truncated(300_000), elsewhere, content(media())],
         &[],
     ));
 }
@@ -218,10 +181,7 @@ fn a_stalled_download_is_resumed() {
 fn a_download_that_makes_progress_may_exceed_the_timeout() {
     let slow = || content(media()).drip(media().len() / 3, Duration::from_millis(350));
     for reply in [slow(), slow().chunked(100_000), slow().until_close()] {
-        is_complete(download(
-            vec![reply],
-            &["--timeout", "1s", "--max-retries", "0"],
-        ));
+        is_complete(download(vec![reply], &["--timeout", "1s", "--max-retries", "0"]));
     }
 }
 
@@ -299,9 +259,7 @@ fn html_and_json_are_not_saved_as_media() {
         3,
         r#"the content is no media but application/json: {"url": "https://example.com"}"#,
     );
-    let page = Reply::status(200)
-        .header("Content-Type", "text/html")
-        .body("<html>log in</html>");
+    let page = Reply::status(200).header("Content-Type", "text/html").body("<html>log in</html>");
     is_unchanged(
         download(vec![page], &[]),
         3,
@@ -331,10 +289,7 @@ fn a_cross_origin_redirect_carries_no_credentials() {
         .never_shows("topsecret")
         .never_shows("sig=1")
         .stderr_contains(&format!("> GET http://127.0.0.1:{}/blob\n", store.port()));
-    assert_eq!(
-        server.finish()[0].header("authorization"),
-        Some("Bearer sk-topsecret")
-    );
+    assert_eq!(server.finish()[0].header("authorization"), Some("Bearer sk-topsecret"));
     let stranger = store.finish().remove(0);
     assert_eq!(stranger.target, "/blob?sig=1");
     for name in ["authorization", "x-gateway", "openai-organization"] {
@@ -342,11 +297,7 @@ fn a_cross_origin_redirect_carries_no_credentials() {
     }
 
     let server = Server::script(vec![Reply::redirect(307, "/elsewhere"), content(media())]);
-    openai(&DOWNLOAD)
-        .args(&secret[..4])
-        .server(&server)
-        .run()
-        .code(0);
+    openai(&DOWNLOAD).args(&secret[..4]).server(&server).run().code(0);
     let request = &server.finish()[1];
     assert_eq!(
         (request.target.as_str(), request.header("x-gateway")),
@@ -367,13 +318,8 @@ fn more_than_10_redirects_end_with_code_6() {
 
 #[test]
 fn a_download_to_standard_output_writes_only_the_media() {
-    let server = Server::script(vec![
-        content(media()).truncated(300_000),
-        rest(&media(), 300_000),
-    ]);
-    let outcome = openai(&["videos", "download-content", "video_1", "-q"])
-        .server(&server)
-        .run();
+    let server = Server::script(vec![content(media()).truncated(300_000), rest(&media(), 300_000)]);
+    let outcome = openai(&["videos", "download-content", "video_1", "-q"]).server(&server).run();
     outcome.code(0).stderr("");
     assert!(outcome.stdout == media());
     server.finish();
@@ -417,33 +363,21 @@ fn a_download_to_a_full_disk_ends_with_code_9_and_to_a_closed_pipe_with_code_0()
     );
     server.finish();
     let server = Server::script(vec![content(media())]);
-    openai(&call)
-        .args(&["-o", "/dev/full"])
-        .server(&server)
-        .run()
-        .is(
-            9,
-            "",
-            &format!("openai: cannot write '/dev/full': {no_space}"),
-        );
+    openai(&call).args(&["-o", "/dev/full"]).server(&server).run().is(
+        9,
+        "",
+        &format!("openai: cannot write '/dev/full': {no_space}"),
+    );
     server.finish();
     let server = Server::script(vec![content(media())]);
-    openai(&call)
-        .stdout_closed()
-        .server(&server)
-        .run()
-        .is(0, "", "");
+    openai(&call).stdout_closed().server(&server).run().is(0, "", "");
     server.finish();
 }
 
 #[test]
 fn a_download_writes_to_a_device_and_through_a_symbolic_link() {
     let server = Server::script(vec![content(media())]);
-    openai(&DOWNLOAD[..4])
-        .args(&["-o", "/dev/null"])
-        .server(&server)
-        .run()
-        .is(0, "", "");
+    openai(&DOWNLOAD[..4]).args(&["-o", "/dev/null"]).server(&server).run().is(0, "", "");
     server.finish();
 
     let directory = TempDir::new();
@@ -451,17 +385,9 @@ fn a_download_writes_to_a_device_and_through_a_symbolic_link() {
     fs::write(directory.path().join("real/file.mp4"), OLD).unwrap();
     std::os::unix::fs::symlink("real/file.mp4", directory.path().join("out.mp4")).unwrap();
     let server = Server::script(vec![content(media())]);
-    openai(&DOWNLOAD)
-        .current_dir(directory.path())
-        .server(&server)
-        .run()
-        .is(0, "", "");
+    openai(&DOWNLOAD).current_dir(directory.path()).server(&server).run().is(0, "", "");
     server.finish();
-    assert!(
-        fs::symlink_metadata(directory.path().join("out.mp4"))
-            .unwrap()
-            .is_symlink()
-    );
+    assert!(fs::symlink_metadata(directory.path().join("out.mp4")).unwrap().is_symlink());
     assert!(fs::read(directory.path().join("real/file.mp4")).unwrap() == media());
     assert_eq!(names(&directory.path().join("real")), ["file.mp4"]);
 }
@@ -471,11 +397,7 @@ fn an_output_that_cannot_be_written_is_refused_before_the_request() {
     let server = Server::script(vec![]);
     let call = [&EXTEND[..], &["-o"]].concat();
     for (path, code, what) in [
-        (
-            "none/out.mp4",
-            2,
-            "the output's directory 'none' does not exist",
-        ),
+        ("none/out.mp4", 2, "the output's directory 'none' does not exist"),
         ("/", 2, "the output '/' is a directory"),
         ("out.mp4/", 2, "the output 'out.mp4/' is a directory"),
         ("", 2, "--output: the file name is empty"),
@@ -495,10 +417,8 @@ fn an_output_that_cannot_be_written_is_refused_before_the_request() {
 #[test]
 fn a_download_removes_the_temporary_file_of_a_killed_run() {
     let server = Server::script(vec![content(media())]);
-    let outcome = openai(&DOWNLOAD)
-        .file(".out.mp4.part", "left by a killed run")
-        .server(&server)
-        .run();
+    let outcome =
+        openai(&DOWNLOAD).file(".out.mp4.part", "left by a killed run").server(&server).run();
     outcome.is(0, "", "");
     assert_eq!(names(&outcome.directory), ["out.mp4"]);
     server.finish();
@@ -521,22 +441,15 @@ fn a_download_that_is_never_ready_ends_at_the_wait_timeout() {
 fn a_download_to_standard_output_resumes_twice_without_repeating_bytes() {
     let call = ["videos", "download-content", "video_1", "-q"];
     let whole = || content(media());
-    let server = Server::script(vec![
-        whole().truncated(300_000),
-        whole().truncated(100_000),
-        whole(),
-    ]);
+    let server =
+        Server::script(vec![whole().truncated(300_000), whole().truncated(100_000), whole()]);
     let outcome = openai(&call).server(&server).run();
     outcome.code(0);
     assert!(outcome.stdout == media());
     server.finish();
 
     let other = Reply::status(200).header("ETag", "\"b\"").body(media());
-    let server = Server::script(vec![
-        whole().truncated(300_000),
-        whole().truncated(0),
-        other,
-    ]);
+    let server = Server::script(vec![whole().truncated(300_000), whole().truncated(0), other]);
     openai(&call).server(&server).run().code(9);
     server.finish();
 }
@@ -552,35 +465,24 @@ fn a_partial_response_shorter_than_requested_is_followed_by_another_request() {
     };
     let start = content(media()).chunked(1000).truncated(300_000);
     let end = media().len();
-    is_complete(download(
-        vec![start, part(300_000, 500_000), part(500_000, end)],
-        &[],
-    ));
+    is_complete(download(vec![start, part(300_000, 500_000), part(500_000, end)], &[]));
 }
 
 #[test]
 fn a_changed_last_modified_date_restarts_a_download() {
     let dated = |reply: Reply, date: &str| reply.header("Last-Modified", date);
-    let (old, new) = (
-        "Sun, 06 Nov 1994 08:49:37 GMT",
-        "Mon, 07 Nov 1994 08:49:37 GMT",
-    );
+    let (old, new) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Mon, 07 Nov 1994 08:49:37 GMT");
     let range = format!("bytes 300000-{}/{}", media().len() - 1, media().len());
     let start = dated(Reply::status(200).body(media()), old).truncated(300_000);
     let mixed = dated(Reply::status(206).header("Content-Range", &range), new)
         .body(vec![7; media().len() - 300_000]);
-    is_complete(download(
-        vec![start, mixed, dated(Reply::status(200).body(media()), new)],
-        &[],
-    ));
+    is_complete(download(vec![start, mixed, dated(Reply::status(200).body(media()), new)], &[]));
 }
 
 #[test]
 fn json_with_a_media_type_and_compressed_content_are_not_saved_as_media() {
     for kind in ["video/mp4", "application/octet-stream"] {
-        let json = Reply::status(200)
-            .header("Content-Type", kind)
-            .body(r#" {"error": "expired"}"#);
+        let json = Reply::status(200).header("Content-Type", kind).body(r#" {"error": "expired"}"#);
         is_unchanged(download(vec![json], &[]), 3, "the content is no media but ");
     }
     let zipped = content(media()).header("Content-Encoding", "gzip");
@@ -596,11 +498,7 @@ fn a_download_writes_through_a_dangling_link_and_to_the_longest_file_name() {
     let directory = TempDir::new();
     std::os::unix::fs::symlink("real.mp4", directory.path().join("out.mp4")).unwrap();
     let server = Server::script(vec![content(media()), content(media())]);
-    openai(&DOWNLOAD)
-        .current_dir(directory.path())
-        .server(&server)
-        .run()
-        .is(0, "", "");
+    openai(&DOWNLOAD).current_dir(directory.path()).server(&server).run().is(0, "", "");
     assert_eq!(names(directory.path()), ["out.mp4", "real.mp4"]);
     let long = "x".repeat(255);
     openai(&DOWNLOAD[..4])

@@ -30,9 +30,7 @@ const NO_VIDEO: [&str; 6] = ["videos", "extend", "--prompt", "x", "--seconds", "
 /// Runs a command that must succeed, and returns the request.
 fn sent(more: &[&str], prepare: impl FnOnce(Openai) -> Openai) -> Request {
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    prepare(openai(&NO_VIDEO).args(more).server(&server))
-        .run()
-        .is(0, PRINTED, "");
+    prepare(openai(&NO_VIDEO).args(more).server(&server)).run().is(0, PRINTED, "");
     server.finish().remove(0)
 }
 
@@ -66,10 +64,7 @@ fn the_example_in_the_api_reference_works_unchanged() {
         (request.method.as_str(), request.target.as_str()),
         ("POST", "/v1/videos/extensions")
     );
-    assert_eq!(
-        request.text(),
-        r#"{"prompt":"x","seconds":"4","video":{"id":"Example data"}}"#
-    );
+    assert_eq!(request.text(), r#"{"prompt":"x","seconds":"4","video":{"id":"Example data"}}"#);
     assert_eq!(request.header("authorization"), Some("Bearer My API Key"));
     assert_eq!(request.header("accept"), Some("application/json"));
     assert_eq!(request.header("content-type"), Some("application/json"));
@@ -78,10 +73,7 @@ fn the_example_in_the_api_reference_works_unchanged() {
         Some(concat!("openai-videos/", env!("CARGO_PKG_VERSION")))
     );
     assert_eq!(request.header("idempotency-key").map(str::len), Some(32));
-    assert_eq!(
-        request.headers_named("content-length"),
-        [request.body_len.to_string()]
-    );
+    assert_eq!(request.headers_named("content-length"), [request.body_len.to_string()]);
     assert_eq!(request.header("expect"), None);
 }
 
@@ -98,15 +90,8 @@ fn the_acceptance_test_of_the_official_cli_works() {
         "string",
         "--webhook-secret=x",
     ];
-    openai(&front)
-        .args(&NO_VIDEO)
-        .args(&["--video", "Example data"])
-        .run()
-        .is(0, PRINTED, "");
-    assert_eq!(
-        server.finish()[0].header("authorization"),
-        Some("Bearer string")
-    );
+    openai(&front).args(&NO_VIDEO).args(&["--video", "Example data"]).run().is(0, PRINTED, "");
+    assert_eq!(server.finish()[0].header("authorization"), Some("Bearer string"));
 }
 
 #[test]
@@ -115,25 +100,16 @@ fn a_video_is_given_as_an_id_a_json_object_or_a_shorthand_object() {
         ("video_123", json!({"id": "video_123"})),
         (r#"{"id": "video_123"}"#, json!({"id": "video_123"})),
         ("{id: video_123}", json!({"id": "video_123"})),
-        (
-            "{url: https://example.com/a.mp4}",
-            json!({"url": "https://example.com/a.mp4"}),
-        ),
+        ("{url: https://example.com/a.mp4}", json!({"url": "https://example.com/a.mp4"})),
         ("dmlkZW8=", json!({"id": "dmlkZW8="})),
     ] {
-        assert_eq!(
-            sent(&["--video", video], |call| call).json()["video"],
-            expected,
-            "{video}"
-        );
+        assert_eq!(sent(&["--video", video], |call| call).json()["video"], expected, "{video}");
     }
 }
 
 #[test]
 fn a_file_is_uploaded_as_the_last_part_of_a_multipart_form() {
-    let request = sent(&["--video", "@clip.mp4"], |call| {
-        call.file("clip.mp4", CLIP)
-    });
+    let request = sent(&["--video", "@clip.mp4"], |call| call.file("clip.mp4", CLIP));
     let names: Vec<String> = request.parts().into_iter().map(|part| part.name).collect();
     assert_eq!(names, ["prompt", "seconds", "video"]);
     let file = request.part("video");
@@ -144,10 +120,7 @@ fn a_file_is_uploaded_as_the_last_part_of_a_multipart_form() {
     assert_eq!(file.body, CLIP);
     assert_eq!(request.part("prompt").text(), "x");
     assert!(request.whole && !request.chunked);
-    assert_eq!(
-        request.headers_named("content-length"),
-        [request.body_len.to_string()]
-    );
+    assert_eq!(request.headers_named("content-length"), [request.body_len.to_string()]);
     assert_eq!(request.header("expect"), None);
 }
 
@@ -173,9 +146,7 @@ fn standard_input_is_read_only_on_request() {
 #[test]
 fn file_names_in_a_form_are_escaped_like_in_browsers() {
     let name = "a\"b\r\nX-Evil: 1.mp4";
-    let request = sent(&["--video", &format!("@{name}")], |call| {
-        call.file(name, CLIP)
-    });
+    let request = sent(&["--video", &format!("@{name}")], |call| call.file(name, CLIP));
     let file = request.part("video");
     assert_eq!(file.filename.as_deref(), Some("a%22b%0D%0AX-Evil: 1.mp4"));
     assert_eq!(file.headers.len(), 2);
@@ -196,21 +167,12 @@ fn prompts_come_from_arguments_files_and_standard_input() {
         (&long, &long),
     ] {
         let server = Server::script(vec![Reply::json(200, JOB)]);
-        openai(&[
-            "videos",
-            "extend",
-            "--seconds",
-            "4",
-            "--video",
-            "v",
-            "--prompt",
-            prompt,
-        ])
-        .file("prompt.txt", "two\nlines\n")
-        .stdin("from a pipe\r\n")
-        .server(&server)
-        .run()
-        .success();
+        openai(&["videos", "extend", "--seconds", "4", "--video", "v", "--prompt", prompt])
+            .file("prompt.txt", "two\nlines\n")
+            .stdin("from a pipe\r\n")
+            .server(&server)
+            .run()
+            .success();
         assert_eq!(server.finish()[0].json()["prompt"], expected);
     }
 }
@@ -292,11 +254,8 @@ fn a_video_id_is_sent_as_a_form_on_request() {
         "model=m",
     ];
     let request = sent(&more, |call| call);
-    let parts: Vec<(String, String)> = request
-        .parts()
-        .iter()
-        .map(|part| (part.name.clone(), part.text().to_owned()))
-        .collect();
+    let parts: Vec<(String, String)> =
+        request.parts().iter().map(|part| (part.name.clone(), part.text().to_owned())).collect();
     let expected = [
         ("prompt", "x"),
         ("duration", "6"),
@@ -304,34 +263,20 @@ fn a_video_id_is_sent_as_a_form_on_request() {
         ("seconds", "4"),
         ("video[id]", "video_123"),
     ];
-    assert_eq!(
-        parts,
-        expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
-    );
+    assert_eq!(parts, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
 }
 
 #[test]
 fn status_415_repeats_the_request_as_a_form_with_the_same_idempotency_key() {
     let server = Server::script(vec![Reply::json(415, "{}"), Reply::json(200, JOB)]);
     let note = "openai: the server takes no JSON here; sending the reference as a form\n";
-    openai(&NO_VIDEO)
-        .args(&["--video", "v"])
-        .server(&server)
-        .run()
-        .is(0, PRINTED, note);
+    openai(&NO_VIDEO).args(&["--video", "v"]).server(&server).run().is(0, PRINTED, note);
     let requests = server.finish();
     assert_eq!(requests[1].part("video[id]").text(), "v");
-    assert_eq!(
-        requests[0].header("idempotency-key"),
-        requests[1].header("idempotency-key")
-    );
+    assert_eq!(requests[0].header("idempotency-key"), requests[1].header("idempotency-key"));
 
     let server = Server::script(vec![Reply::json(415, "{}")]);
-    openai(&NO_VIDEO)
-        .args(&["--video", "v", "--encoding", "json"])
-        .server(&server)
-        .run()
-        .code(3);
+    openai(&NO_VIDEO).args(&["--video", "v", "--encoding", "json"]).server(&server).run().code(3);
     server.finish();
 }
 
@@ -368,32 +313,18 @@ fn custom_headers_replace_or_remove_the_default_ones() {
 fn the_api_key_is_read_from_the_environment_or_a_file() {
     let with = |name: &str, value: &str| {
         let call = |call: Openai| call.file("key", " sk-file\n").env(name, value);
-        sent(&["--video", "v"], call)
-            .header("authorization")
-            .map(str::to_owned)
+        sent(&["--video", "v"], call).header("authorization").map(str::to_owned)
     };
-    assert_eq!(
-        with("OPENAI_API_KEY", "sk-env").as_deref(),
-        Some("Bearer sk-env")
-    );
-    assert_eq!(
-        with("OPENAI_API_KEY_FILE", "key").as_deref(),
-        Some("Bearer sk-file")
-    );
+    assert_eq!(with("OPENAI_API_KEY", "sk-env").as_deref(), Some("Bearer sk-env"));
+    assert_eq!(with("OPENAI_API_KEY_FILE", "key").as_deref(), Some("Bearer sk-file"));
     assert_eq!(with("OPENAI_API_KEY", ""), None);
-    let flag = sent(&["--video", "v", "--api-key-file", "key"], |call| {
-        call.file("key", "sk-file")
-    });
+    let flag = sent(&["--video", "v", "--api-key-file", "key"], |call| call.file("key", "sk-file"));
     assert_eq!(flag.header("authorization"), Some("Bearer sk-file"));
 }
 
 #[test]
 fn each_run_sends_a_different_idempotency_key() {
-    let key = || {
-        sent(&["--video", "v"], |call| call)
-            .header("idempotency-key")
-            .map(str::to_owned)
-    };
+    let key = || sent(&["--video", "v"], |call| call).header("idempotency-key").map(str::to_owned);
     assert_ne!(key(), key());
 }
 
@@ -445,10 +376,7 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
     upload(&[]).success();
     let request = server.finish().remove(0);
     let length = request.header("content-length").unwrap();
-    assert!(
-        preview.contains(&format!("\nContent-Length: {length}\n")),
-        "{preview}"
-    );
+    assert!(preview.contains(&format!("\nContent-Length: {length}\n")), "{preview}");
 }
 
 #[test]
@@ -475,14 +403,8 @@ fn invalid_values_are_refused_before_the_request() {
              hint: write it as '{\"id\": \"video_123\"}' or '{id: video_123}'\n",
         ),
         (&call("x", "4", ""), "openai: the video id is empty\n"),
-        (
-            &call("x", "4", "@missing.mp4"),
-            "openai: there is no file 'missing.mp4' to upload\n",
-        ),
-        (
-            &call("x", "4", "@/"),
-            "openai: '/' is a directory, not a file to upload\n",
-        ),
+        (&call("x", "4", "@missing.mp4"), "openai: there is no file 'missing.mp4' to upload\n"),
+        (&call("x", "4", "@/"), "openai: '/' is a directory, not a file to upload\n"),
         (
             &NO_VIDEO,
             "openai: --video is missing\n\
@@ -507,11 +429,7 @@ fn invalid_values_are_refused_before_the_request() {
              hint: look for a line break, a quotation mark or an invisible character that was copied with the key\n",
         ),
         (
-            &[
-                &["--base-url", "http://192.0.2.1/v1", "--api-key", "k"],
-                &EXTEND[..],
-            ]
-            .concat(),
+            &[&["--base-url", "http://192.0.2.1/v1", "--api-key", "k"], &EXTEND[..]].concat(),
             "openai: the key would cross the network unencrypted to 'http://192.0.2.1/v1'\n\
              hint: use https://, or allow it with --allow-http or OPENAI_ALLOW_HTTP=1\n",
         ),
@@ -577,14 +495,7 @@ fn help_and_version_work_without_an_api_key() {
         &["videos", "-h"],
         &["videos", "extend", "--help", "--seconds", "5"],
     ] {
-        openai(args)
-            .run()
-            .success()
-            .stderr("")
-            .stdout_contains("--prompt TEXT");
+        openai(args).run().success().stderr("").stdout_contains("--prompt TEXT");
     }
-    openai(&["video", "--help"])
-        .run()
-        .code(2)
-        .stderr_contains("did you mean 'videos'?");
+    openai(&["video", "--help"]).run().code(2).stderr_contains("did you mean 'videos'?");
 }

@@ -93,14 +93,11 @@ fn the_pretty_format_names_the_next_step() {
             &format!(r#"{{"id":"it's","status":"{status}"}}"#),
         )]);
         let next = next.replace("URL", &server.base_url());
-        openai(&["videos", "retrieve", "it's", "--format", "pretty"])
-            .server(&server)
-            .run()
-            .is(
-                0,
-                &format!("id      it's\nstatus  {status}\n\n{next}\n"),
-                "",
-            );
+        openai(&["videos", "retrieve", "it's", "--format", "pretty"]).server(&server).run().is(
+            0,
+            &format!("id      it's\nstatus  {status}\n\n{next}\n"),
+            "",
+        );
         server.finish();
     }
 }
@@ -108,46 +105,28 @@ fn the_pretty_format_names_the_next_step() {
 #[test]
 fn the_raw_format_prints_the_response_unchanged() {
     let odd = "{\n\t\"id\" : 1,   \"id\":\"2\"}\r\n";
-    retrieve(
-        Reply::json(200, odd),
-        &["--format", "raw"],
-        &[],
-        (0, odd, ""),
-    );
+    retrieve(Reply::json(200, odd), &["--format", "raw"], &[], (0, odd, ""));
     let odd = "{\r\n\t\"error\" : \"a\u{9b}b\u{202e}\"}\r\n";
     let inner = "{\r\n\t\"message\" : \"a\u{9b}b\u{202e}\"\r\n}";
     let body = format!("{{ \"error\" : {inner}, \"more\" : 1 }}");
     let raw = ["--format-error", "raw"];
     let line = format!("{inner}\n");
     retrieve(Reply::json(400, &body), &raw, &[], (3, "", &line));
-    retrieve(
-        Reply::json(400, odd),
-        &["--format-error", "raw"],
-        &[],
-        (3, "", odd),
-    );
+    retrieve(Reply::json(400, odd), &["--format-error", "raw"], &[], (3, "", odd));
 }
 
 #[test]
 fn transform_extracts_a_value_by_its_path() {
     shows(&["--transform", "id"], "\"video_1\"\n", "");
     shows(&["--transform", "id", "-r"], "video_1\n", "");
-    shows(
-        &["--transform", "prompt", "--raw-output"],
-        "a \"b\"\né\n",
-        "",
-    );
+    shows(&["--transform", "prompt", "--raw-output"], "a \"b\"\né\n", "");
     shows(&["--transform", "cost", "-r"], "0.50\n", "");
     shows(
         &["--transform", "error", "--format", "jsonl"],
         "{\"code\":\"moderation\",\"message\":\"not this\"}\n",
         "",
     );
-    shows(
-        &["--transform", "{id,cost}", "--format", "yaml"],
-        "id: video_1\ncost: 0.50\n",
-        "",
-    );
+    shows(&["--transform", "{id,cost}", "--format", "yaml"], "id: video_1\ncost: 0.50\n", "");
     shows(
         &["--transform", "error", "--format", "pretty"],
         "code     moderation\nmessage  not this\n",
@@ -188,19 +167,12 @@ fn a_response_nested_too_deeply_for_transform_or_yaml_is_printed_as_json() {
 
 #[test]
 fn surrogate_pairs_are_joined_and_lone_surrogates_replaced() {
-    let response = || {
-        Reply::json(
-            200,
-            r#"{"id":"\ud842\udfb7 \ud83c\udfac \ud83c","\ud842\udfb7":1}"#,
-        )
-    };
+    let response =
+        || Reply::json(200, r#"{"id":"\ud842\udfb7 \ud83c\udfac \ud83c","\ud842\udfb7":1}"#);
     let shows = |more: &[&str], stdout: &str| retrieve(response(), more, &[], (0, stdout, ""));
     shows(&["--transform", "id", "-r"], "𠮷 🎬 \u{fffd}\n");
     shows(&["--format", "yaml"], "id: \"𠮷 🎬 \u{fffd}\"\n\"𠮷\": 1\n");
-    shows(
-        &["--format", "pretty", "--transform", "@this"],
-        "id  𠮷 🎬 \u{fffd}\n𠮷  1\n",
-    );
+    shows(&["--format", "pretty", "--transform", "@this"], "id  𠮷 🎬 \u{fffd}\n𠮷  1\n");
 }
 
 #[test]
@@ -212,16 +184,9 @@ fn every_command_that_prints_a_result_supports_formats() {
         Reply::status(204),
         Reply::status(200).body("gone"),
     ]);
-    openai(&EXTEND)
-        .args(&["--transform", "id", "-r"])
-        .server(&server)
-        .run()
-        .is(0, "v2\n", "");
+    openai(&EXTEND).args(&["--transform", "id", "-r"]).server(&server).run().is(0, "v2\n", "");
     let delete = openai(&["videos", "delete", "v2", "--format", "yaml"]);
-    delete
-        .server(&server)
-        .run()
-        .is(0, "id: v2\ndeleted: true\n", "");
+    delete.server(&server).run().is(0, "id: v2\ndeleted: true\n", "");
     let delete = openai(&["videos", "delete", "v2", "--format", "yaml"]);
     delete.server(&server).run().is(0, "", "");
     let delete = openai(&["videos", "delete", "v2", "--transform", "id"]);
@@ -278,9 +243,7 @@ fn errors_of_every_shape_are_printed_in_the_requested_format() {
         (r#"{"error": {"#, r#"{\"error\": {"#),
         (r#""no""#, r#"\"no\""#),
     ] {
-        let response = Reply::status(404)
-            .body(body)
-            .header("x-request-id", "req_1");
+        let response = Reply::status(404).body(body).header("x-request-id", "req_1");
         let line = format!(
             "{{\"message\":\"the server answered HTTP 404: {message} (request id: req_1)\",\"hint\":\"{hint}\"}}\n"
         );
@@ -292,22 +255,13 @@ fn errors_of_every_shape_are_printed_in_the_requested_format() {
         "{\"message\":\"the id is missing\",\"hint\":\"openai videos retrieve video_123\"}\n",
     );
     for (argv, message) in [
-        (
-            &["--bogus=1", "videos", "retrieve", "v"][..],
-            "unknown option '--bogus'",
-        ),
+        (&["--bogus=1", "videos", "retrieve", "v"][..], "unknown option '--bogus'"),
         (
             &["videos", "retrieve", "v", "--timeout", "soon"],
             "--timeout: 'soon' is no duration like 90, 90s, 1.5m, 2h or 250ms",
         ),
-        (
-            &["videos", "retreive", "v"],
-            "unknown command 'videos retreive'",
-        ),
-        (
-            &["videos", "retreive", "--help"],
-            "unknown command 'videos retreive'",
-        ),
+        (&["videos", "retreive", "v"], "unknown command 'videos retreive'"),
+        (&["videos", "retreive", "--help"], "unknown command 'videos retreive'"),
     ] {
         let path = ["--transform-error", "message", "-r"];
         let run = openai(argv).args(&path).run();
@@ -315,18 +269,11 @@ fn errors_of_every_shape_are_printed_in_the_requested_format() {
     }
     let message = "the job 'video_1' ended as failed: not this (code: moderation)\n";
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    openai(&[
-        "videos",
-        "retrieve",
-        "video_1",
-        "--wait",
-        "--transform",
-        "status",
-    ])
-    .args(&["--transform-error", "message", "-r"])
-    .server(&server)
-    .run()
-    .is(1, "failed\n", message);
+    openai(&["videos", "retrieve", "video_1", "--wait", "--transform", "status"])
+        .args(&["--transform-error", "message", "-r"])
+        .server(&server)
+        .run()
+        .is(1, "failed\n", message);
     server.finish();
 }
 
@@ -362,23 +309,13 @@ fn forced_colours_are_printed_and_control_characters_escaped() {
     retrieve(Reply::json(200, evil), &jsonl, &[], (0, &one_line, ""));
     let message = "{\u{1b}[1;34m\"error\"\u{1b}[0m:\u{1b}[32m\"no\\u009b\"\u{1b}[0m}\n";
     let refusal = Reply::json(400, "{\"error\":\"no\u{9b}\"}");
-    retrieve(
-        refusal,
-        &["--format-error", "jsonl"],
-        &force,
-        (3, "", message),
-    );
+    retrieve(refusal, &["--format-error", "jsonl"], &force, (3, "", message));
 }
 
 #[test]
 fn control_characters_are_escaped_on_a_terminal() {
     // util-linux's `script` runs a command on a new terminal.
-    if Command::new("script")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_err()
-    {
+    if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
         return skipped("script (package bsdutils) is missing");
     }
     for (status, more) in [

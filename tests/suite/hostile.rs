@@ -29,11 +29,7 @@ fn good() -> [Vec<u8>; 3] {
         "HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nETag: \"a\"\r\nContent-Length: {}\r\n\r\n",
         CLIP.len()
     );
-    [
-        json("queued").into(),
-        json("completed").into(),
-        [head.as_bytes(), CLIP].concat(),
-    ]
+    [json("queued").into(), json("completed").into(), [head.as_bytes(), CLIP].concat()]
 }
 
 /// Changes a response in one to three places. A changed byte of the media could not be detected, so
@@ -73,9 +69,8 @@ fn mutate(response: &mut Vec<u8>, random: &mut Random) {
                 response.splice(at..at, word.iter().copied());
             }
             6 => {
-                if let Some(digit) = response[..end.min(response.len())]
-                    .iter()
-                    .position(u8::is_ascii_digit)
+                if let Some(digit) =
+                    response[..end.min(response.len())].iter().position(u8::is_ascii_digit)
                 {
                     let digits: Vec<usize> = (digit..end.min(response.len()))
                         .filter(|at| response[*at].is_ascii_digit())
@@ -138,12 +133,9 @@ fn is_complete(request: &[u8]) -> bool {
         return false;
     };
     let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
-    let length = head.lines().find_map(|line| {
-        line.strip_prefix("content-length: ")?
-            .trim()
-            .parse::<usize>()
-            .ok()
-    });
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
     request.len() >= end + 4 + length.unwrap_or(0)
 }
 
@@ -224,11 +216,7 @@ fn malformed_responses_neither_hang_nor_pass_for_success() {
             } else {
                 assert_eq!(file, None, "{}", shown());
             }
-            assert!(
-                std::fs::read_dir(directory.path()).unwrap().count() <= 1,
-                "{}",
-                shown()
-            );
+            assert!(std::fs::read_dir(directory.path()).unwrap().count() <= 1, "{}", shown());
         }
         stop.store(true, Ordering::Relaxed);
         server.join().unwrap();

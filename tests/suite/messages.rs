@@ -12,10 +12,7 @@ const EXACT: &str = "v1\\u000ahint: run evil\\u0009\\u2028now";
 const FOLDED: &str = "v1 hint: run evil now";
 
 fn job(status: &str, more: &str) -> Reply {
-    Reply::json(
-        200,
-        &format!(r#"{{"id":"{ID}","status":"{status}"{more}}}"#),
-    )
+    Reply::json(200, &format!(r#"{{"id":"{ID}","status":"{status}"{more}}}"#))
 }
 
 #[test]
@@ -67,19 +64,10 @@ fn line_breaks_in_a_job_id_are_escaped_in_every_message() {
 fn line_breaks_in_a_job_id_are_escaped_in_messages_about_a_state_file() {
     let directory = TempDir::new();
     let state = |prompt: &str, server: &Server| {
-        openai(&[
-            "videos",
-            "extend",
-            "--seconds",
-            "4",
-            "--state",
-            "job",
-            "--prompt",
-            prompt,
-        ])
-        .args(&["--video", "@clip.mp4"])
-        .current_dir(directory.path())
-        .server(server)
+        openai(&["videos", "extend", "--seconds", "4", "--state", "job", "--prompt", prompt])
+            .args(&["--video", "@clip.mp4"])
+            .current_dir(directory.path())
+            .server(server)
     };
     let server = Server::script(vec![job("queued", ""), Reply::status(500)]);
     let clip = directory.path().join("clip.mp4");
@@ -93,23 +81,16 @@ fn line_breaks_in_a_job_id_are_escaped_in_messages_about_a_state_file() {
     std::fs::remove_file(directory.path().join("job")).unwrap();
     state("x", &server).file("clip.mp4", "clip").run().code(7);
     server.finish();
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap();
-    let listed = |id: &str| {
-        format!(
-            r#"{{"id":"{id}","prompt":"x","created_at":{}}}"#,
-            now.as_secs()
-        )
-    };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let listed =
+        |id: &str| format!(r#"{{"id":"{id}","prompt":"x","created_at":{}}}"#, now.as_secs());
     let list = format!(r#"{{"data":[{},{}]}}"#, listed(ID), listed("v2"));
     let text = std::fs::read_to_string(directory.path().join("job")).unwrap();
     let other = Server::script(vec![Reply::json(200, &list)]);
     let text = text.replace(&server_port(&text), &server_port(&other.base_url()));
     std::fs::write(directory.path().join("job"), text).unwrap();
     let run = state("x", &other).run();
-    run.code(7)
-        .stderr_contains(&format!("since: {FOLDED}, v2\nhint: "));
+    run.code(7).stderr_contains(&format!("since: {FOLDED}, v2\nhint: "));
     other.finish();
 }
 
@@ -127,11 +108,7 @@ fn every_message_about_a_response_contains_its_request_id() {
         reply.header("x-request-id", "req_1")
     };
     for (status, body, message) in [
-        (
-            400,
-            r#"{"error":{"message":"m","code":"c"}}"#,
-            ": m (code: c, request id: req_1)",
-        ),
+        (400, r#"{"error":{"message":"m","code":"c"}}"#, ": m (code: c, request id: req_1)"),
         (400, r#"{"error":"m"}"#, ": m (request id: req_1)"),
         (422, r#"{"detail":[1]}"#, ": [1] (request id: req_1)"),
         (400, "<b>no</b>", ": <b>no</b> (request id: req_1)"),
@@ -167,10 +144,7 @@ fn an_unknown_status_is_reported_in_one_short_line() {
     let run = openai(&wait).server(&server).run();
     let said = run.success().stderr_text();
     let line = "openai: the status 'odd hint: run evil qqq";
-    assert!(
-        said.starts_with(line) && said.lines().count() == 1,
-        "{said}"
-    );
+    assert!(said.starts_with(line) && said.lines().count() == 1, "{said}");
     assert!(said.len() < 700, "{}", said.len());
     server.finish();
 }

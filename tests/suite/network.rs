@@ -55,17 +55,9 @@ fn an_api_key_in_a_response_is_redacted() {
         401,
         &format!(r#"{{"error":{{"message":"Incorrect API key provided: {KEY}"}}}}"#),
     );
-    against(reply, &["--debug"])
-        .code(4)
-        .stderr_contains("Incorrect API key provided: [key]");
-    let server = Server::script(vec![Reply::json(
-        200,
-        &format!(r#"{{"id":"1","echo":"{KEY}"}}"#),
-    )]);
-    extend()
-        .server(&server)
-        .run()
-        .is(0, "{\n  \"id\": \"1\",\n  \"echo\": \"[key]\"\n}\n", "");
+    against(reply, &["--debug"]).code(4).stderr_contains("Incorrect API key provided: [key]");
+    let server = Server::script(vec![Reply::json(200, &format!(r#"{{"id":"1","echo":"{KEY}"}}"#))]);
+    extend().server(&server).run().is(0, "{\n  \"id\": \"1\",\n  \"echo\": \"[key]\"\n}\n", "");
     server.finish();
 }
 
@@ -75,12 +67,7 @@ fn an_html_error_page_is_shortened_to_one_line() {
         "<html>\n<head><title>502\u{1b}[31m</title></head>\n{}</html>",
         "<p>long</p>\n".repeat(400)
     );
-    let outcome = against(
-        Reply::status(404)
-            .header("Content-Type", "text/html")
-            .body(page),
-        &[],
-    );
+    let outcome = against(Reply::status(404).header("Content-Type", "text/html").body(page), &[]);
     outcome
         .code(3)
         .stderr_contains("<html> <head><title>502\\u001b[31m</title></head> <p>long</p> <p>");
@@ -101,10 +88,7 @@ fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
         }
     }
     // Credentials in the target of a redirect would be sent to it.
-    let server = Server::script(vec![Reply::redirect(
-        302,
-        "http://user:topsecret@127.0.0.1/x",
-    )]);
+    let server = Server::script(vec![Reply::redirect(302, "http://user:topsecret@127.0.0.1/x")]);
     openai(&["videos", "retrieve", "v", "--debug"])
         .server(&server)
         .run()
@@ -116,9 +100,7 @@ fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
 
 #[test]
 fn endless_responses_are_limited_in_size() {
-    against(Reply::endless_json(), &[])
-        .code(7)
-        .stderr_contains("the answer is larger than 16 MiB");
+    against(Reply::endless_json(), &[]).code(7).stderr_contains("the answer is larger than 16 MiB");
     against(Reply::endless_head(), &[])
         .code(7)
         .stderr_contains("the head of the answer is larger than 64 KiB");
@@ -155,10 +137,7 @@ fn chunked_and_close_delimited_responses_are_read() {
         Reply::json(201, JOB).close(),
     ] {
         let server = Server::script(vec![reply]);
-        extend()
-            .server(&server)
-            .run()
-            .is(0, "{\n  \"id\": \"video_1\"\n}\n", "");
+        extend().server(&server).run().is(0, "{\n  \"id\": \"video_1\"\n}\n", "");
         server.finish();
     }
 }
@@ -166,12 +145,7 @@ fn chunked_and_close_delimited_responses_are_read() {
 #[test]
 fn an_unknown_host_name_ends_with_code_6() {
     extend()
-        .args(&[
-            "--base-url",
-            "https://no-such-host.invalid/v1",
-            "--max-retries",
-            "0",
-        ])
+        .args(&["--base-url", "https://no-such-host.invalid/v1", "--max-retries", "0"])
         .run()
         .code(6)
         .stdout("")
@@ -186,9 +160,7 @@ fn a_server_without_tls_ends_with_code_6() {
         use std::io::{Read, Write};
         let (mut stream, _) = listener.accept().unwrap();
         let _ = stream.read(&mut [0; 1024]);
-        stream
-            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
     });
     extend()
         .args(&["--base-url", &url, "--max-retries", "0"])
@@ -204,14 +176,7 @@ fn a_tls_handshake_that_hangs_ends_with_the_connect_timeout() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/v1", listener.local_addr().unwrap());
     extend()
-        .args(&[
-            "--base-url",
-            &url,
-            "--max-retries",
-            "0",
-            "--connect-timeout",
-            "200ms",
-        ])
+        .args(&["--base-url", &url, "--max-retries", "0", "--connect-timeout", "200ms"])
         .run()
         .code(6)
         .stdout("")
@@ -252,10 +217,7 @@ fn an_unresponsive_first_address_takes_only_part_of_the_connect_timeout() {
         use std::io::{Read, Write};
         let (mut stream, _) = listener.accept().unwrap();
         let _ = stream.read(&mut [0; 4096]);
-        let response = format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{JOB}",
-            JOB.len()
-        );
+        let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{JOB}", JOB.len());
         stream.write_all(response.as_bytes()).unwrap();
     });
     let url = format!("http://localhost:{}/v1", address.port());
@@ -301,11 +263,8 @@ fn secrets_in_any_part_of_a_response_are_redacted() {
         Reply::json(200, &format!(r#"{{"message":"{secret}"}}"#)),
     ] {
         let server = Server::script(vec![reply]);
-        let outcome = openai(&EXTEND)
-            .arg("-q")
-            .args(&["--debug", "--header", &header])
-            .server(&server)
-            .run();
+        let outcome =
+            openai(&EXTEND).arg("-q").args(&["--debug", "--header", &header]).server(&server).run();
         outcome.stdout("").never_shows("sk-in-a");
         server.finish();
     }

@@ -24,26 +24,20 @@ fn call(authority: &Authority) -> Openai {
 
 /// The same to a server of plain http.
 fn plain() -> Openai {
-    extend()
-        .env("OPENAI_BASE_URL", "http://gateway.invalid:8080/v1")
-        .args(&["--allow-http"])
+    extend().env("OPENAI_BASE_URL", "http://gateway.invalid:8080/v1").args(&["--allow-http"])
 }
 
 fn no_connection(host: &str, proxy: &Proxy, why: &str) -> String {
-    format!(
-        "openai: no connection to {host}: the proxy 127.0.0.1:{}: {why}\n",
-        proxy.port()
-    )
+    format!("openai: no connection to {host}: the proxy 127.0.0.1:{}: {why}\n", proxy.port())
 }
 
 #[test]
 fn https_uses_a_tunnel_through_http_and_socks_proxies() {
     let authority = Authority::new();
     let server = TlsServer::new(&authority.issue(&["gateway.invalid"]), JOB);
-    for (scheme, asked) in [
-        ("http", "CONNECT gateway.invalid:443"),
-        ("socks5h", "SOCKS the name gateway.invalid 443"),
-    ] {
+    for (scheme, asked) in
+        [("http", "CONNECT gateway.invalid:443"), ("socks5h", "SOCKS the name gateway.invalid 443")]
+    {
         let proxy = Proxy::to(server.port());
         call(&authority)
             .env("https_proxy", proxy.url(scheme))
@@ -66,10 +60,7 @@ fn https_uses_a_tunnel_through_http_and_socks_proxies() {
     let (requests, _) = server.finish();
     assert_eq!(requests.len(), 4);
     for request in requests {
-        assert!(
-            request.starts_with("POST /v1/videos/extensions HTTP/1.1\r\n"),
-            "{request}"
-        );
+        assert!(request.starts_with("POST /v1/videos/extensions HTTP/1.1\r\n"), "{request}");
         assert!(!request.to_lowercase().contains("proxy"), "{request}");
     }
 }
@@ -78,9 +69,7 @@ fn https_uses_a_tunnel_through_http_and_socks_proxies() {
 fn downloads_through_every_kind_of_proxy_are_complete() {
     let authority = Authority::new();
     for scheme in ["http", "https", "socks5h"] {
-        let reply = Reply::status(200)
-            .header("Content-Type", "video/mp4")
-            .body(media());
+        let reply = Reply::status(200).header("Content-Type", "video/mp4").body(media());
         let server = Server::script(vec![reply]);
         let proxy = match scheme {
             "https" => Proxy::with_tls(server.port(), &authority.issue(&["127.0.0.1"])),
@@ -105,10 +94,7 @@ fn a_proxy_can_be_reached_over_tls() {
     let authority = Authority::new();
     let server = TlsServer::new(&authority.issue(&["gateway.invalid"]), JOB);
     let proxy = Proxy::with_tls(server.port(), &authority.issue(&["127.0.0.1"]));
-    call(&authority)
-        .env("https_proxy", proxy.url("https"))
-        .run()
-        .is(0, PRINTED, "");
+    call(&authority).env("https_proxy", proxy.url("https")).run().is(0, PRINTED, "");
     assert_eq!(proxy.finish(), ["CONNECT gateway.invalid:443"]);
     server.finish();
 
@@ -121,26 +107,23 @@ fn a_proxy_can_be_reached_over_tls() {
         .run()
         .is(0, PRINTED, "");
     proxy.finish();
-    assert_eq!(
-        server.finish()[0].target,
-        "http://gateway.invalid:8080/v1/videos/extensions"
-    );
+    assert_eq!(server.finish()[0].target, "http://gateway.invalid:8080/v1/videos/extensions");
 
     let proxy = Proxy::with_tls(1, &authority.issue(&["another.invalid"]));
     let why = "the server's certificate is not for 127.0.0.1 but for another.invalid";
-    call(&authority)
-        .env("https_proxy", proxy.url("https"))
-        .run()
-        .is(6, "", &no_connection("gateway.invalid", &proxy, why));
+    call(&authority).env("https_proxy", proxy.url("https")).run().is(
+        6,
+        "",
+        &no_connection("gateway.invalid", &proxy, why),
+    );
 }
 
 #[test]
 fn the_socks5_scheme_resolves_names_locally() {
     let authority = Authority::new();
-    for (host, asked) in [
-        ("192.0.2.1", "SOCKS 192.0.2.1 443"),
-        ("[2001:db8::1]", "SOCKS 2001:db8::1 443"),
-    ] {
+    for (host, asked) in
+        [("192.0.2.1", "SOCKS 192.0.2.1 443"), ("[2001:db8::1]", "SOCKS 2001:db8::1 443")]
+    {
         let bare = host.trim_matches(['[', ']']);
         let server = TlsServer::new(&authority.issue(&[bare]), JOB);
         for scheme in ["socks5", "socks5h"] {
@@ -168,9 +151,7 @@ fn plain_http_sends_absolute_form_requests_to_a_proxy() {
     let server = Server::script(vec![
         Reply::json(200, JOB),
         Reply::json(200, r#"{"id":"video_1","status":"completed"}"#),
-        Reply::status(200)
-            .header("Content-Type", "video/mp4")
-            .body(CLIP),
+        Reply::status(200).header("Content-Type", "video/mp4").body(CLIP),
     ]);
     let proxy = Proxy::with_credentials(server.port());
     plain()
@@ -180,19 +161,10 @@ fn plain_http_sends_absolute_form_requests_to_a_proxy() {
         .run()
         .success();
     // All three requests used one connection.
-    assert_eq!(
-        proxy.finish(),
-        ["POST http://gateway.invalid:8080/v1/videos/extensions"]
-    );
+    assert_eq!(proxy.finish(), ["POST http://gateway.invalid:8080/v1/videos/extensions"]);
     let requests = server.finish();
-    for (request, path) in requests
-        .iter()
-        .zip(["/extensions", "/video_1", "/video_1/content"])
-    {
-        assert_eq!(
-            request.target,
-            format!("http://gateway.invalid:8080/v1/videos{path}")
-        );
+    for (request, path) in requests.iter().zip(["/extensions", "/video_1", "/video_1/content"]) {
+        assert_eq!(request.target, format!("http://gateway.invalid:8080/v1/videos{path}"));
         assert_eq!(request.header("host"), Some("gateway.invalid:8080"));
         let authorization = request.header("proxy-authorization");
         assert_eq!(authorization, Some("Basic dXNAZXI6cDpzcyB3b3Jk"));
@@ -213,10 +185,7 @@ fn an_upload_through_a_proxy_is_complete() {
         .is(0, PRINTED, "");
     proxy.finish();
     let request = &server.finish()[0];
-    assert_eq!(
-        request.target,
-        "http://gateway.invalid/v1/videos/extensions"
-    );
+    assert_eq!(request.target, "http://gateway.invalid/v1/videos/extensions");
     assert!(request.whole && request.body_len > 3 << 20, "{request}");
 }
 
@@ -224,10 +193,7 @@ fn an_upload_through_a_proxy_is_complete() {
 fn plain_http_through_a_socks_proxy_is_unchanged() {
     let server = Server::script(vec![Reply::json(200, JOB)]);
     let proxy = Proxy::with_credentials(server.port());
-    plain()
-        .env("all_proxy", proxy.url_with_credentials("socks5h"))
-        .run()
-        .is(0, PRINTED, "");
+    plain().env("all_proxy", proxy.url_with_credentials("socks5h")).run().is(0, PRINTED, "");
     assert_eq!(proxy.finish(), ["SOCKS the name gateway.invalid 8080"]);
     let request = &server.finish()[0];
     assert_eq!(request.target, "/v1/videos/extensions");
@@ -247,11 +213,7 @@ fn hosts_in_no_proxy_and_loopback_are_reached_directly() {
     }
     // A server on this machine is never reached through a proxy.
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    extend()
-        .server(&server)
-        .env("http_proxy", proxy.url("http"))
-        .run()
-        .is(0, PRINTED, "");
+    extend().server(&server).env("http_proxy", proxy.url("http")).run().is(0, PRINTED, "");
     server.finish();
     assert!(proxy.finish().is_empty());
 }
@@ -263,25 +225,15 @@ fn missing_and_wrong_proxy_credentials_are_reported() {
         "hint: put them into the proxy's URL: http://user:password@host:port, percent-encoded\n";
     for scheme in ["http", "socks5h"] {
         let proxy = Proxy::with_credentials(1);
-        let none = no_connection(
-            "gateway.invalid",
-            &proxy,
-            "it asks for a user and a password",
-        );
+        let none = no_connection("gateway.invalid", &proxy, "it asks for a user and a password");
         let wrong = no_connection(
             "gateway.invalid",
             &proxy,
             "it does not accept the user and the password",
         );
         let wrong_url = proxy.url(scheme).replace("://", "://user:hunter2hunter2@");
-        call(&authority)
-            .env("https_proxy", proxy.url(scheme))
-            .run()
-            .is(6, "", &(none + hint));
-        call(&authority)
-            .env("https_proxy", wrong_url)
-            .run()
-            .is(6, "", &(wrong + hint));
+        call(&authority).env("https_proxy", proxy.url(scheme)).run().is(6, "", &(none + hint));
+        call(&authority).env("https_proxy", wrong_url).run().is(6, "", &(wrong + hint));
     }
     // The server did not get a request that the proxy refused, so that a POST is retried.
     let proxy = Proxy::with_credentials(1);
@@ -300,31 +252,11 @@ fn a_failed_proxy_handshake_is_retried_and_ends_with_code_6() {
     let authority = Authority::new();
     let took = "asking it took longer than 300ms";
     for (scheme, manner, why) in [
-        (
-            "http",
-            Manner::Refuse(503),
-            "it refused to connect (HTTP 503)",
-        ),
-        (
-            "socks5h",
-            Manner::Refuse(2),
-            "it does not allow this connection",
-        ),
-        (
-            "socks5h",
-            Manner::Refuse(5),
-            "the server refused its connection",
-        ),
-        (
-            "http",
-            Manner::Close,
-            "the connection was closed in the handshake",
-        ),
-        (
-            "socks5h",
-            Manner::Close,
-            "the connection was closed in the handshake",
-        ),
+        ("http", Manner::Refuse(503), "it refused to connect (HTTP 503)"),
+        ("socks5h", Manner::Refuse(2), "it does not allow this connection"),
+        ("socks5h", Manner::Refuse(5), "the server refused its connection"),
+        ("http", Manner::Close, "the connection was closed in the handshake"),
+        ("socks5h", Manner::Close, "the connection was closed in the handshake"),
         ("http", Manner::Silence, took),
         ("socks5h", Manner::Silence, took),
     ] {
@@ -391,20 +323,12 @@ fn an_invalid_proxy_url_is_refused_without_quoting_it() {
             call(&Authority::new())
                 .env(name, url)
                 .run()
-                .is(
-                    2,
-                    "",
-                    &format!("openai: {name}: the proxy URL {why}\n{hint}"),
-                )
+                .is(2, "", &format!("openai: {name}: the proxy URL {why}\n{hint}"))
                 .never_shows("secret1");
         }
     }
     // An empty variable counts as not set.
     let server = Server::script(vec![Reply::json(200, JOB)]);
-    extend()
-        .server(&server)
-        .env("http_proxy", "")
-        .run()
-        .is(0, PRINTED, "");
+    extend().server(&server).env("http_proxy", "").run().is(0, PRINTED, "");
     server.finish();
 }

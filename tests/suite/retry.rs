@@ -18,14 +18,8 @@ fn a_refused_request_is_retried_with_the_same_idempotency_key() {
     let server = Server::script(vec![busy(429), busy(503), Reply::json(200, JOB)]);
     extend().server(&server).run().is(0, PRINTED, "");
     let requests = server.finish();
-    let keys: Vec<_> = requests
-        .iter()
-        .map(|request| request.header("idempotency-key"))
-        .collect();
-    assert!(
-        keys[0].is_some() && keys.iter().all(|key| *key == keys[0]),
-        "{keys:?}"
-    );
+    let keys: Vec<_> = requests.iter().map(|request| request.header("idempotency-key")).collect();
+    assert!(keys[0].is_some() && keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     let bodies: Vec<_> = requests.iter().map(|request| request.text()).collect();
     assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
 }
@@ -47,11 +41,7 @@ fn exhausted_retries_end_with_code_5() {
         server.finish();
     }
     let server = Server::script(vec![busy(503)]);
-    extend()
-        .args(&["--max-retries", "0"])
-        .server(&server)
-        .run()
-        .code(5);
+    extend().args(&["--max-retries", "0"]).server(&server).run().code(5);
     server.finish();
 }
 
@@ -67,10 +57,7 @@ fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
             Reply::raw("SSH-2.0-OpenSSH_9.9\r\n"),
             "the answer is not HTTP: http parse fail: invalid HTTP version",
         ),
-        (
-            Reply::json(200, JOB).truncated(5),
-            "the server closed the connection",
-        ),
+        (Reply::json(200, JOB).truncated(5), "the server closed the connection"),
         (Reply::json(200, ""), "the answer names no job: ''"),
         (
             Reply::json(200, "<html>welcome</html>"),
@@ -101,11 +88,7 @@ fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
 #[test]
 fn retry_unsafe_retries_a_request_with_an_unknown_outcome() {
     let server = Server::script(vec![busy(500), Reply::empty(), Reply::json(200, JOB)]);
-    extend()
-        .args(&["--retry-unsafe"])
-        .server(&server)
-        .run()
-        .is(0, PRINTED, "");
+    extend().args(&["--retry-unsafe"]).server(&server).run().is(0, PRINTED, "");
     server.finish();
 }
 
@@ -123,10 +106,8 @@ fn a_refused_retry_after_an_unknown_outcome_ends_with_code_7() {
 
 #[test]
 fn x_should_retry_and_the_error_code_override_the_retry_rules() {
-    let server = Server::script(vec![
-        busy(500).header("x-should-retry", "true"),
-        Reply::json(200, JOB),
-    ]);
+    let server =
+        Server::script(vec![busy(500).header("x-should-retry", "true"), Reply::json(200, JOB)]);
     extend().server(&server).run().is(0, PRINTED, "");
     server.finish();
     let server = Server::script(vec![busy(503).header("x-should-retry", "false")]);
@@ -142,17 +123,9 @@ fn x_should_retry_and_the_error_code_override_the_retry_rules() {
 #[test]
 fn a_retry_after_of_more_than_two_minutes_is_not_waited_for() {
     let far = "Fri, 31 Dec 9999 23:59:59 GMT";
-    for header in [
-        ("Retry-After", "121"),
-        ("retry-after-ms", "120001"),
-        ("Retry-After", far),
-    ] {
+    for header in [("Retry-After", "121"), ("retry-after-ms", "120001"), ("Retry-After", far)] {
         let server = Server::script(vec![Reply::json(503, "{}").header(header.0, header.1)]);
-        extend()
-            .server(&server)
-            .run()
-            .code(5)
-            .stderr_contains("hint: the server asks to wait ");
+        extend().server(&server).run().code(5).stderr_contains("hint: the server asks to wait ");
         server.finish();
     }
 }
@@ -165,11 +138,7 @@ fn the_delay_in_retry_after_is_observed() {
     ]);
     let outcome = extend().server(&server).run();
     outcome.is(0, PRINTED, "");
-    assert!(
-        outcome.elapsed >= Duration::from_millis(300),
-        "{:?}",
-        outcome.elapsed
-    );
+    assert!(outcome.elapsed >= Duration::from_millis(300), "{:?}", outcome.elapsed);
     server.finish();
 }
 
@@ -190,35 +159,21 @@ fn a_retried_upload_sends_the_whole_file_again() {
 #[test]
 fn an_upload_from_standard_input_is_not_retried() {
     let server = Server::script(vec![busy(503)]);
-    extend()
-        .args(&["--video", "@-"])
-        .stdin(CLIP)
-        .server(&server)
-        .run()
-        .code(5);
+    extend().args(&["--video", "@-"]).stdin(CLIP).server(&server).run().code(5);
     server.finish();
 }
 
 #[test]
 fn a_refused_connection_is_retried_and_ends_with_code_6() {
     // A free port, on which nothing listens.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}/v1");
-    let outcome = openai(&EXTEND)
-        .args(&["--max-retries", "1", "--base-url", &url])
-        .run();
+    let outcome = openai(&EXTEND).args(&["--max-retries", "1", "--base-url", &url]).run();
     outcome.code(6).stdout("");
     let why =
         format!("openai: no connection to 127.0.0.1:{port}: Connection refused (os error 111)");
     let text = outcome.stderr_text();
     let lines: Vec<&str> = text.lines().collect();
-    assert!(
-        lines[0].starts_with(&format!("{why}; retry 1 of 1 in 0.")),
-        "{text}"
-    );
+    assert!(lines[0].starts_with(&format!("{why}; retry 1 of 1 in 0.")), "{text}");
     assert_eq!(lines[1..], [why]);
 }

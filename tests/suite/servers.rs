@@ -8,19 +8,11 @@ use crate::support::{CLIP, Outcome, Reply, Request, Server, openai};
 /// Runs `extend` with a download against these replies. Returns the outcome and the requests.
 fn whole_job(more: &[&str], replies: Vec<Reply>) -> (Outcome, Vec<Request>) {
     let server = Server::script(replies);
-    let outcome = openai(&[
-        "videos",
-        "extend",
-        "--prompt",
-        "x",
-        "--poll-interval",
-        "10ms",
-        "-o",
-        "out.mp4",
-    ])
-    .args(more)
-    .server(&server)
-    .run();
+    let outcome =
+        openai(&["videos", "extend", "--prompt", "x", "--poll-interval", "10ms", "-o", "out.mp4"])
+            .args(more)
+            .server(&server)
+            .run();
     (outcome, server.finish())
 }
 
@@ -31,9 +23,7 @@ fn is_complete(outcome: &Outcome) {
 }
 
 fn media() -> Reply {
-    Reply::status(200)
-        .header("Content-Type", "video/mp4")
-        .body(CLIP)
+    Reply::status(200).header("Content-Type", "video/mp4").body(CLIP)
 }
 
 #[test]
@@ -48,19 +38,11 @@ fn the_openai_api() {
         .header("openai-poll-after-ms", "100")
         .header("x-request-id", "req_1")
     };
-    let replies = vec![
-        job("queued", 0),
-        job("in_progress", 50),
-        job("completed", 100),
-        media(),
-    ];
+    let replies = vec![job("queued", 0), job("in_progress", 50), job("completed", 100), media()];
     let (outcome, requests) = whole_job(&["--seconds", "4", "--video", "video_123"], replies);
     is_complete(&outcome);
     outcome.stderr("openai: job video_68d7\n");
-    assert_eq!(
-        requests[0].text(),
-        r#"{"prompt":"x","seconds":"4","video":{"id":"video_123"}}"#
-    );
+    assert_eq!(requests[0].text(), r#"{"prompt":"x","seconds":"4","video":{"id":"video_123"}}"#);
     assert_eq!(requests[3].target, "/v1/videos/video_68d7/content");
 }
 
@@ -80,16 +62,11 @@ fn litellm() {
     is_complete(&outcome);
     outcome.stdout_contains("\"duration_seconds\": 4.0");
     assert_eq!(requests[0].json()["video"]["id"], "video_bGl0==");
-    assert_eq!(
-        requests[2].target,
-        "/v1/videos/video_bGl0ZWxsbTo%3D/content"
-    );
+    assert_eq!(requests[2].target, "/v1/videos/video_bGl0ZWxsbTo%3D/content");
 
     let wrong_key = r#"{"error":{"message":"Authentication Error, Invalid proxy server token passed","type":"auth_error","param":"None","code":"400"}}"#;
-    let (outcome, _) = whole_job(
-        &["--seconds", "4", "--video", "v"],
-        vec![Reply::json(400, wrong_key)],
-    );
+    let (outcome, _) =
+        whole_job(&["--seconds", "4", "--video", "v"], vec![Reply::json(400, wrong_key)]);
     outcome.code(3).stderr_contains(
         "Invalid proxy server token passed (type: auth_error, code: 400, param: None)",
     );
@@ -100,27 +77,13 @@ fn litellm() {
 #[test]
 fn litellm_in_front_of_xai() {
     let replies = vec![
-        Reply::json(
-            200,
-            r#"{"id":"video_1","status":"processing","progress":null}"#,
-        ),
-        Reply::json(
-            200,
-            r#"{"id":"unknown","status":"processing","progress":null}"#,
-        ),
-        Reply::json(
-            200,
-            r#"{"id":"output.mp4","status":"completed","progress":null}"#,
-        ),
+        Reply::json(200, r#"{"id":"video_1","status":"processing","progress":null}"#),
+        Reply::json(200, r#"{"id":"unknown","status":"processing","progress":null}"#),
+        Reply::json(200, r#"{"id":"output.mp4","status":"completed","progress":null}"#),
         media(),
     ];
     let (outcome, requests) = whole_job(
-        &[
-            "--field",
-            "duration:=6",
-            "--video",
-            "{url: https://example.com/a.mp4}",
-        ],
+        &["--field", "duration:=6", "--video", "{url: https://example.com/a.mp4}"],
         replies,
     );
     is_complete(&outcome);
@@ -140,18 +103,13 @@ fn sglang() {
             200,
             r#"{"id":"a1","status":"queued","seconds":4,"size":"","error":{"message":""}}"#,
         ),
-        Reply::json(
-            200,
-            r#"{"id":"a1","status":"completed","seconds":4,"size":""}"#,
-        ),
+        Reply::json(200, r#"{"id":"a1","status":"completed","seconds":4,"size":""}"#),
         Reply::json(404, r#"{"detail":"Generation is still in-progress"}"#),
         media(),
     ];
     is_complete(&whole_job(&["--seconds", "4", "--video", "{id: v}"], replies).0);
-    let refusal = Reply::json(
-        422,
-        r#"{"detail":[{"loc":["body","seconds"],"msg":"field required"}]}"#,
-    );
+    let refusal =
+        Reply::json(422, r#"{"detail":[{"loc":["body","seconds"],"msg":"field required"}]}"#);
     let (outcome, _) = whole_job(&["--seconds", "4", "--video", "v"], vec![refusal]);
     outcome
         .code(3)
@@ -185,26 +143,16 @@ fn new_api() {
         Reply::json(200, r#"{"task_id":"task_1","status":"NOT_START"}"#),
         Reply::json(200, r#"{"task_id":"task_1","status":"running"}"#),
         Reply::json(200, r#"{"task_id":"task_1","status":"SUCCESS"}"#),
-        Reply::json(
-            400,
-            r#"{"error":{"message":"not ready","code":"video_not_ready"}}"#,
-        )
-        .header("openai-poll-after-ms", "100"),
+        Reply::json(400, r#"{"error":{"message":"not ready","code":"video_not_ready"}}"#)
+            .header("openai-poll-after-ms", "100"),
         media(),
     ];
-    let (outcome, requests) = whole_job(
-        &["--seconds", "4", "--video", "v", "--field", "model=kling"],
-        replies,
-    );
+    let (outcome, requests) =
+        whole_job(&["--seconds", "4", "--video", "v", "--field", "model=kling"], replies);
     is_complete(&outcome);
     assert_eq!(requests[1].target, "/v1/videos/task_1");
-    let failure = vec![Reply::json(
-        200,
-        r#"{"task_id":"task_1","status":"FAILURE","error":"no"}"#,
-    )];
-    whole_job(&["--seconds", "4", "--video", "v"], failure)
-        .0
-        .code(1);
+    let failure = vec![Reply::json(200, r#"{"task_id":"task_1","status":"FAILURE","error":"no"}"#)];
+    whole_job(&["--seconds", "4", "--video", "v"], failure).0.code(1);
 }
 
 /// sub2api and its forks: the id is `task_id`, and the content is on another host.
@@ -216,22 +164,10 @@ fn sub2api() {
         Reply::json(200, r#"{"task_id":"t","status":"done"}"#),
         Reply::redirect(302, &elsewhere),
     ];
-    let (outcome, requests) = whole_job(
-        &[
-            "--seconds",
-            "4",
-            "--video",
-            "v",
-            "--api-key",
-            "sk-secret-key",
-        ],
-        replies,
-    );
+    let (outcome, requests) =
+        whole_job(&["--seconds", "4", "--video", "v", "--api-key", "sk-secret-key"], replies);
     is_complete(&outcome);
-    assert_eq!(
-        requests[1].header("authorization"),
-        Some("Bearer sk-secret-key")
-    );
+    assert_eq!(requests[1].header("authorization"), Some("Bearer sk-secret-key"));
     assert_eq!(store.finish()[0].header("authorization"), None);
 }
 
@@ -250,10 +186,8 @@ fn xai_relays() {
         if code == 0 {
             replies.push(media());
         }
-        let (outcome, requests) = whole_job(
-            &["--field", "duration:=6", "--video", "{url: https://x}"],
-            replies,
-        );
+        let (outcome, requests) =
+            whole_job(&["--field", "duration:=6", "--video", "{url: https://x}"], replies);
         outcome.code(code);
         assert_eq!(requests[1].target, "/v1/videos/r-1");
     }
@@ -271,20 +205,10 @@ fn gateways_that_wrap_the_job_in_a_list() {
         )
         .header("openai-poll-after-ms", "100")
     };
-    let more = [
-        "--field",
-        "video_id=v1",
-        "--field",
-        "model=m",
-        "--field",
-        "duration:=5",
-    ];
+    let more = ["--field", "video_id=v1", "--field", "model=m", "--field", "duration:=5"];
     let (outcome, requests) = whole_job(&more, vec![job("in_queue"), job("succeeded"), media()]);
     is_complete(&outcome);
-    assert_eq!(
-        requests[0].text(),
-        r#"{"prompt":"x","video_id":"v1","model":"m","duration":5}"#
-    );
+    assert_eq!(requests[0].text(), r#"{"prompt":"x","video_id":"v1","model":"m","duration":5}"#);
     assert_eq!(requests[2].target, "/v1/videos/v2/content");
 }
 
@@ -296,10 +220,7 @@ fn steady() {
             200,
             r#"{"id":"x","status":"in_progress","error":{"code":"a","message":"b"},"seconds":"qui","progress":-3}"#,
         ),
-        Reply::json(
-            200,
-            r#"{"id":"y","status":"completed","error":{"code":"a","message":"b"}}"#,
-        ),
+        Reply::json(200, r#"{"id":"y","status":"completed","error":{"code":"a","message":"b"}}"#),
         media(),
     ];
     is_complete(&whole_job(&["--seconds", "4", "--video", "v"], replies).0);

@@ -13,9 +13,7 @@ struct Client(TcpStream);
 impl Client {
     fn of(server: &Server) -> Client {
         let stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         Client(stream)
     }
 
@@ -41,14 +39,9 @@ impl Client {
 
     /// Checks that the server sends nothing and keeps the connection open.
     fn receives_nothing(&mut self) {
-        self.0
-            .set_read_timeout(Some(Duration::from_millis(50)))
-            .unwrap();
+        self.0.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let error = self.0.read(&mut [0]).unwrap_err();
-        assert!(
-            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-            "{error}"
-        );
+        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
     }
 }
 
@@ -89,12 +82,7 @@ fn a_scripted_reply_without_a_request_fails_the_test() {
 #[test]
 fn a_request_without_a_scripted_reply_fails_the_test() {
     let server = Server::script(vec![]);
-    assert!(
-        Client::of(&server)
-            .send(GET)
-            .rest()
-            .starts_with("HTTP/1.1 500 ")
-    );
+    assert!(Client::of(&server).send(GET).rest().starts_with("HTTP/1.1 500 "));
     let message = panic_of(|| drop(server.finish()));
     assert!(
         message.starts_with("0 replies were not asked for, 1 requests had no reply"),
@@ -105,10 +93,7 @@ fn a_request_without_a_scripted_reply_fails_the_test() {
 #[test]
 fn a_server_without_a_call_of_finish_fails_the_test() {
     let message = panic_of(|| drop(Server::script(vec![])));
-    assert_eq!(
-        message,
-        "the server was dropped without finish(), so nothing was checked"
-    );
+    assert_eq!(message, "the server was dropped without finish(), so nothing was checked");
 }
 
 #[test]
@@ -120,28 +105,18 @@ fn requests_sent_before_finish_are_recorded() {
 
 #[test]
 fn requests_are_recorded_unchanged_and_in_order() {
-    let server = Server::script(vec![
-        Reply::json(200, "{}"),
-        Reply::status(204),
-        Reply::json(200, "{}"),
-    ]);
+    let server =
+        Server::script(vec![Reply::json(200, "{}"), Reply::status(204), Reply::json(200, "{}")]);
     let mut first = Client::of(&server);
     first.send(GET).receives(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
     );
     first.send(POST).receives("HTTP/1.1 204 No Content\r\n\r\n");
     let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n3;x=y\r\n:1}\r\n0\r\n\r\n";
-    Client::of(&server)
-        .send(chunked)
-        .receives("HTTP/1.1 200 OK\r\n");
+    Client::of(&server).send(chunked).receives("HTTP/1.1 200 OK\r\n");
     let requests = server.finish();
-    let [get, post, chunked] = requests.as_slice() else {
-        panic!("{requests:?}")
-    };
-    assert_eq!(
-        (get.connection, post.connection, chunked.connection),
-        (0, 0, 1)
-    );
+    let [get, post, chunked] = requests.as_slice() else { panic!("{requests:?}") };
+    assert_eq!((get.connection, post.connection, chunked.connection), (0, 0, 1));
     assert_eq!(
         (get.method.as_str(), get.path(), get.query("a")),
         ("GET", "/v1/videos/1", Some("b"))
@@ -167,10 +142,7 @@ fn the_first_mebibyte_of_a_large_body_is_kept() {
         .send(vec![b'x'; 3 << 20])
         .rest();
     let request = server.finish().remove(0);
-    assert_eq!(
-        (request.body.len(), request.body_len, request.whole),
-        (1 << 20, 3 << 20, true)
-    );
+    assert_eq!((request.body.len(), request.body_len, request.whole), (1 << 20, 3 << 20, true));
 }
 
 #[test]
@@ -198,14 +170,8 @@ fn a_form_is_parsed_into_its_parts() {
     let request = server.finish().remove(0);
     assert_eq!(request.parts().len(), 2);
     let (prompt, video) = (request.part("prompt"), request.part("video"));
-    assert_eq!(
-        (prompt.text(), &prompt.filename, prompt.content_type()),
-        ("x\r\ny", &None, None)
-    );
-    assert_eq!(
-        (video.text(), video.filename.as_deref()),
-        ("a--b", Some("a%22b.mp4"))
-    );
+    assert_eq!((prompt.text(), &prompt.filename, prompt.content_type()), ("x\r\ny", &None, None));
+    assert_eq!((video.text(), video.filename.as_deref()), ("a--b", Some("a%22b.mp4")));
     assert_eq!(video.content_type(), Some("video/mp4"));
     assert_eq!(video.headers.len(), 2);
 }
@@ -226,16 +192,8 @@ fn expect_is_met_with_100_continue_nothing_or_an_early_response() {
     let mut ignored = Client::of(&server);
     ignored.send(EXPECTING).receives_nothing();
     ignored.send("0123456789").receives("HTTP/1.1 200 OK");
-    assert!(
-        Client::of(&server)
-            .send(EXPECTING)
-            .rest()
-            .starts_with("HTTP/1.1 401 ")
-    );
-    Client::of(&server)
-        .send(EXPECTING)
-        .receives(CONTINUE)
-        .receives("HTTP/1.1 401 ");
+    assert!(Client::of(&server).send(EXPECTING).rest().starts_with("HTTP/1.1 401 "));
+    Client::of(&server).send(EXPECTING).receives(CONTINUE).receives("HTTP/1.1 401 ");
     let requests = server.finish();
     let continued: Vec<bool> = requests.iter().map(|request| request.continued).collect();
     assert_eq!(continued, [true, false, false, true]);
@@ -254,10 +212,7 @@ fn a_response_can_be_sent_in_the_middle_of_an_upload() {
 #[test]
 fn a_connection_can_be_closed_without_a_response() {
     assert_eq!(response_to(Reply::empty(), POST), "");
-    assert_eq!(
-        response_to(Reply::close_after(4), &POST[..POST.len() - 6]),
-        ""
-    );
+    assert_eq!(response_to(Reply::close_after(4), &POST[..POST.len() - 6]), "");
     assert_eq!(response_to(Reply::raw("garbage"), POST), "garbage");
 }
 
@@ -266,11 +221,7 @@ fn a_reset_reaches_the_client_as_one() {
     let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n";
     for request in [GET, POST, chunked] {
         let server = Server::script(vec![Reply::reset()]);
-        let error = Client::of(&server)
-            .send(request)
-            .0
-            .read(&mut [0])
-            .unwrap_err();
+        let error = Client::of(&server).send(request).0.read(&mut [0]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{request}");
         server.finish();
     }
@@ -293,14 +244,8 @@ fn bodies_are_sent_with_every_framing_and_truncated() {
             reply().chunked(4).close(),
             format!("{head}{chunked}{close}\r\n4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n"),
         ),
-        (
-            reply().chunked(4).truncated(5),
-            format!("{head}{chunked}\r\n4\r\nabcd\r\n2\r\ne"),
-        ),
-        (
-            drop_by_drop.close(),
-            format!("{head}{length}{close}\r\nabcdef"),
-        ),
+        (reply().chunked(4).truncated(5), format!("{head}{chunked}\r\n4\r\nabcd\r\n2\r\ne")),
+        (drop_by_drop.close(), format!("{head}{length}{close}\r\nabcdef")),
         (
             Reply::redirect(302, "/x").close(),
             format!("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n{close}\r\n"),
@@ -331,19 +276,13 @@ fn silence_and_stalls_last_until_finish() {
     let requests = server.finish();
     assert!(start.elapsed() < Duration::from_secs(20));
     assert_eq!(requests[2].text(), "0123");
-    assert_eq!(
-        (silent.rest(), stalled.rest()),
-        (String::new(), String::new())
-    );
+    assert_eq!((silent.rest(), stalled.rest()), (String::new(), String::new()));
 }
 
 #[test]
 fn endless_responses_exceed_every_limit() {
     for (reply, opening) in [
-        (
-            Reply::endless_json(),
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n",
-        ),
+        (Reply::endless_json(), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"),
         (Reply::endless_head(), "HTTP/1.1 200 OK\r\nX-Filler: x"),
     ] {
         let server = Server::script(vec![reply]);
@@ -365,9 +304,7 @@ fn the_videos_api_creates_advances_serves_and_deletes_a_job() {
     let mut ask = |request: &str, body: &str| {
         let (first, headers) = request.split_once('\n').unwrap_or((request, ""));
         let length = body.len();
-        client.send(format!(
-            "{first} HTTP/1.1\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
-        ));
+        client.send(format!("{first} HTTP/1.1\r\n{headers}Content-Length: {length}\r\n\r\n{body}"));
         response(&mut client)
     };
     let extend =
@@ -387,61 +324,29 @@ fn the_videos_api_creates_advances_serves_and_deletes_a_job() {
     );
     assert_eq!(ask(extend, wanted).1, job, "the same key is the same job");
 
-    assert!(
-        ask("GET /v1/videos/video_1/content", "")
-            .0
-            .starts_with("HTTP/1.1 404 ")
-    );
+    assert!(ask("GET /v1/videos/video_1/content", "").0.starts_with("HTTP/1.1 404 "));
     for status in ["in_progress", "in_progress", "completed", "completed"] {
         let (_, job) = ask("GET /v1/videos/video_1", "");
         assert!(job.contains(&format!(r#""status":"{status}""#)), "{job}");
     }
     let (head, clip) = ask("GET /v1/videos/video_1/content", "");
-    assert!(
-        head.contains("ETag: \"clip-1\"") && head.contains("video/mp4"),
-        "{head}"
-    );
+    assert!(head.contains("ETag: \"clip-1\"") && head.contains("video/mp4"), "{head}");
     assert_eq!(clip, String::from_utf8_lossy(CLIP));
     let part = "GET /v1/videos/video_1/content\nRange: bytes=4-7\r\n";
     let (head, bytes) = ask(part, "");
-    assert!(
-        head.contains(&format!("Content-Range: bytes 4-7/{}", CLIP.len())),
-        "{head}"
-    );
+    assert!(head.contains(&format!("Content-Range: bytes 4-7/{}", CLIP.len())), "{head}");
     assert_eq!(bytes, "ftyp");
-    assert!(
-        ask(&format!("{part}If-Range: \"clip-1\"\r\n"), "")
-            .0
-            .starts_with("HTTP/1.1 206 ")
-    );
-    assert!(
-        ask(&format!("{part}If-Range: \"other\"\r\n"), "")
-            .0
-            .starts_with("HTTP/1.1 200 ")
-    );
+    assert!(ask(&format!("{part}If-Range: \"clip-1\"\r\n"), "").0.starts_with("HTTP/1.1 206 "));
+    assert!(ask(&format!("{part}If-Range: \"other\"\r\n"), "").0.starts_with("HTTP/1.1 200 "));
     let beyond = "GET /v1/videos/video_1/content\nRange: bytes=99999-\r\n";
     assert!(ask(beyond, "").0.starts_with("HTTP/1.1 416 "));
 
-    assert!(
-        ask("GET /v1/videos?order=desc&limit=1", "")
-            .1
-            .contains(r#""first_id":"video_1""#)
-    );
-    assert!(
-        ask("DELETE /v1/videos/video_1", "")
-            .1
-            .contains(r#""deleted":true"#)
-    );
-    assert!(
-        ask("GET /v1/videos/video_1", "")
-            .0
-            .starts_with("HTTP/1.1 404 ")
-    );
+    assert!(ask("GET /v1/videos?order=desc&limit=1", "").1.contains(r#""first_id":"video_1""#));
+    assert!(ask("DELETE /v1/videos/video_1", "").1.contains(r#""deleted":true"#));
+    assert!(ask("GET /v1/videos/video_1", "").0.starts_with("HTTP/1.1 404 "));
     assert!(ask("PUT /v1/videos", "").0.starts_with("HTTP/1.1 405 "));
-    let (head, refusal) = ask(
-        extend,
-        r#"{"prompt": "x", "seconds": "5", "video": {"id": "video_0"}}"#,
-    );
+    let (head, refusal) =
+        ask(extend, r#"{"prompt": "x", "seconds": "5", "video": {"id": "video_0"}}"#);
     assert!(
         head.starts_with("HTTP/1.1 400 ") && refusal.contains(r#""param":"seconds""#),
         "{refusal}"
@@ -458,10 +363,7 @@ fn response(client: &mut Client) -> (String, String) {
         head.push(byte[0]);
     }
     let head = String::from_utf8(head).unwrap();
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("Content-Length: "))
-        .unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
     let mut body = vec![0; length.parse().unwrap()];
     client.0.read_exact(&mut body).unwrap();
     (head, String::from_utf8_lossy(&body).into_owned())
@@ -472,10 +374,7 @@ fn a_run_past_its_time_limit_is_killed() {
     // The backlog of the listener takes connections, and nothing ever responds.
     let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let run = openai(&call("x", "4", "video_1"))
-        .env(
-            "OPENAI_BASE_URL",
-            format!("http://{}/v1", nobody.local_addr().unwrap()),
-        )
+        .env("OPENAI_BASE_URL", format!("http://{}/v1", nobody.local_addr().unwrap()))
         .time_limit(Duration::from_millis(200));
     let message = panic_of(|| drop(run.run()));
     assert!(
@@ -486,10 +385,7 @@ fn a_run_past_its_time_limit_is_killed() {
 
 #[test]
 fn a_failed_comparison_shows_the_whole_run() {
-    let outcome = openai(&["--version"])
-        .env("OPENAI_API_KEY", "test")
-        .file("a.txt", "a")
-        .run();
+    let outcome = openai(&["--version"]).env("OPENAI_API_KEY", "test").file("a.txt", "a").run();
     assert!(outcome.directory.join("a.txt").exists());
     for message in [
         panic_of(|| _ = outcome.is(77, "no such output", "")),

@@ -21,10 +21,7 @@ fn call(server: &Server, directory: &TempDir) -> Openai {
 
 /// A list with one job, which has this prompt and was created just now.
 fn listed(prompt: &str) -> Reply {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     Reply::json(
         200,
         &format!(r#"{{"data":[{{"id":"video_1","prompt":"{prompt}","created_at":{now}}}]}}"#),
@@ -51,30 +48,17 @@ fn key(request: &Request) -> &str {
 #[test]
 fn a_completed_job_empties_the_state_file_and_the_next_run_creates_another() {
     let directory = TempDir::new();
-    let server = Server::script(vec![
-        job("queued"),
-        job("completed"),
-        job("failed"),
-        job("completed"),
-    ]);
+    let server =
+        Server::script(vec![job("queued"), job("completed"), job("failed"), job("completed")]);
     call(&server, &directory).run().is(0, COMPLETED, "");
     assert_eq!(state(&directory), "");
-    let mode = fs::metadata(directory.path().join("job"))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = fs::metadata(directory.path().join("job")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     call(&server, &directory).run().code(1);
     assert_eq!(state(&directory), "");
     call(&server, &directory).run().is(0, COMPLETED, "");
     let requests = server.finish();
-    assert_eq!(
-        requests
-            .iter()
-            .filter(|request| request.method == "POST")
-            .count(),
-        3
-    );
+    assert_eq!(requests.iter().filter(|request| request.method == "POST").count(), 3);
     assert_ne!(key(&requests[0]), key(&requests[2]));
 }
 
@@ -96,10 +80,7 @@ fn a_rerun_resumes_the_job_in_the_state_file() {
 fn a_rerun_after_the_wait_timeout_keeps_waiting() {
     let directory = TempDir::new();
     let server = Server::script(vec![job("queued"), job("in_progress"), job("completed")]);
-    call(&server, &directory)
-        .args(&["--wait-timeout", "10ms"])
-        .run()
-        .code(8);
+    call(&server, &directory).args(&["--wait-timeout", "10ms"]).run().code(8);
     call(&server, &directory).run().is(0, COMPLETED, "");
     server.finish();
 }
@@ -123,10 +104,7 @@ fn an_interrupted_request_is_repeated_with_the_same_key_if_no_job_is_listed() {
         interrupt_the_request(&server, &directory);
         call(&server, &directory).run().is(0, COMPLETED, "");
         let requests = server.finish();
-        assert_eq!(
-            (requests[2].method.as_str(), key(&requests[2])),
-            ("POST", key(&requests[0]))
-        );
+        assert_eq!((requests[2].method.as_str(), key(&requests[2])), ("POST", key(&requests[0])));
     }
 }
 
@@ -135,12 +113,8 @@ fn an_undecided_recovery_ends_with_code_7_until_the_state_file_is_removed() {
     let directory = TempDir::new();
     let without_prompt = || Reply::json(200, r#"{"data":[{"id":"a","prompt":null}]}"#);
     let no_list = Reply::json(404, r#"{"error":"no such page"}"#);
-    let server = Server::script(vec![
-        Reply::silence(),
-        without_prompt(),
-        no_list,
-        job("completed"),
-    ]);
+    let server =
+        Server::script(vec![Reply::silence(), without_prompt(), no_list, job("completed")]);
     let url = server.base_url();
     interrupt_the_request(&server, &directory);
     let before = state(&directory);
@@ -168,10 +142,7 @@ fn an_undecided_recovery_ends_with_code_7_until_the_state_file_is_removed() {
 fn a_conflict_during_recovery_keeps_the_state_file() {
     let directory = TempDir::new();
     let nothing = || Reply::json(200, r#"{"data":[]}"#);
-    let conflict = Reply::json(
-        409,
-        r#"{"error":"a request with this key is being processed"}"#,
-    );
+    let conflict = Reply::json(409, r#"{"error":"a request with this key is being processed"}"#);
     let server = Server::script(vec![
         Reply::silence(),
         nothing(),
@@ -180,10 +151,7 @@ fn a_conflict_during_recovery_keeps_the_state_file() {
         job("completed"),
     ]);
     interrupt_the_request(&server, &directory);
-    call(&server, &directory)
-        .args(&["--max-retries", "0"])
-        .run()
-        .code(5);
+    call(&server, &directory).args(&["--max-retries", "0"]).run().code(5);
     call(&server, &directory).run().is(0, COMPLETED, "");
     let requests = server.finish();
     assert_eq!(key(&requests[2]), key(&requests[0]));
@@ -193,15 +161,9 @@ fn a_conflict_during_recovery_keeps_the_state_file() {
 #[test]
 fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
     let directory = TempDir::new();
-    let server = Server::script(vec![
-        job("queued"),
-        job("queued"),
-        Reply::json(404, r#"{"error":"no"}"#),
-    ]);
-    call(&server, &directory)
-        .args(&["--wait-timeout", "10ms"])
-        .run()
-        .code(8);
+    let server =
+        Server::script(vec![job("queued"), job("queued"), Reply::json(404, r#"{"error":"no"}"#)]);
+    call(&server, &directory).args(&["--wait-timeout", "10ms"]).run().code(8);
     call(&server, &directory).run().is(
         3,
         "",
@@ -214,17 +176,9 @@ fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
 #[test]
 fn a_closed_pipe_keeps_the_job_in_the_state_file() {
     let directory = TempDir::new();
-    let media = || {
-        Reply::status(200)
-            .header("Content-Type", "video/mp4")
-            .body(vec![1; 1 << 20])
-    };
+    let media = || Reply::status(200).header("Content-Type", "video/mp4").body(vec![1; 1 << 20]);
     let server = Server::script(vec![job("completed"), media(), job("completed"), media()]);
-    call(&server, &directory)
-        .args(&["-o", "-"])
-        .stdout_closed()
-        .run()
-        .is(0, "", "");
+    call(&server, &directory).args(&["-o", "-"]).stdout_closed().run().is(0, "", "");
     assert!(state(&directory).contains("submitted"));
     call(&server, &directory).args(&["-o", "-"]).run().success();
     assert_eq!(state(&directory), "");
@@ -247,17 +201,9 @@ fn the_output_file_cannot_be_the_state_file() {
 fn a_recovery_that_fails_is_repeated_by_the_next_run() {
     let directory = TempDir::new();
     let busy = || Reply::json(503, "{}").header("Retry-After", "0");
-    let server = Server::script(vec![
-        Reply::silence(),
-        busy(),
-        listed("x"),
-        job("completed"),
-    ]);
+    let server = Server::script(vec![Reply::silence(), busy(), listed("x"), job("completed")]);
     interrupt_the_request(&server, &directory);
-    call(&server, &directory)
-        .args(&["--max-retries", "0"])
-        .run()
-        .code(5);
+    call(&server, &directory).args(&["--max-retries", "0"]).run().code(5);
     call(&server, &directory).run().is(0, COMPLETED, "");
     server.finish();
 }
@@ -274,10 +220,7 @@ fn only_an_unknown_outcome_stays_in_the_state_file() {
     ] {
         let directory = TempDir::new();
         let server = Server::script(vec![reply]);
-        call(&server, &directory)
-            .args(&["--max-retries", "0"])
-            .run()
-            .code(code);
+        call(&server, &directory).args(&["--max-retries", "0"]).run().code(code);
         assert_eq!(!state(&directory).is_empty(), kept);
         server.finish();
     }
@@ -290,14 +233,8 @@ fn another_request_is_refused_while_a_job_is_pending() {
     interrupt_the_request(&server, &directory);
     let refusal = "openai: 'job' holds another request that is not finished\n\
                    hint: finish it with its own arguments, or remove the file to give it up\n";
-    call(&server, &directory)
-        .args(&["--prompt", "y"])
-        .run()
-        .is(2, "", refusal);
-    call(&server, &directory)
-        .args(&["--field", "a=b"])
-        .run()
-        .is(2, "", refusal);
+    call(&server, &directory).args(&["--prompt", "y"]).run().is(2, "", refusal);
+    call(&server, &directory).args(&["--field", "a=b"]).run().is(2, "", refusal);
     server.finish();
     let elsewhere = Server::script(vec![]);
     call(&elsewhere, &directory).run().is(2, "", refusal);
@@ -312,9 +249,7 @@ fn ten_simultaneous_runs_create_one_job() {
     server.wait_for(1);
     let others: Vec<_> = (0..9).map(|_| call(&server, &directory).spawn()).collect();
     for other in others {
-        other
-            .wait()
-            .is(10, "", "openai: another run holds the state file 'job'\n");
+        other.wait().is(10, "", "openai: another run holds the state file 'job'\n");
     }
     server.resume();
     first.wait().is(0, COMPLETED, "");
@@ -336,10 +271,7 @@ fn a_file_that_is_not_a_state_file_is_refused_and_unchanged() {
         assert_eq!(state(&directory), content);
     }
     for (path, what) in [
-        (
-            "none/job",
-            "the directory of the state file 'none/job' does not exist",
-        ),
+        ("none/job", "the directory of the state file 'none/job' does not exist"),
         ("/", "the state file '/' is a directory"),
         ("", "--state: the file name is empty"),
     ] {
@@ -357,11 +289,8 @@ fn a_file_that_is_not_a_state_file_is_refused_and_unchanged() {
 fn an_incomplete_line_in_the_state_file_is_ignored() {
     let directory = TempDir::new();
     let server = Server::script(vec![job("completed")]);
-    fs::write(
-        directory.path().join("job"),
-        "{\"openai-videos-state\":1,\"phase\":\"submi",
-    )
-    .unwrap();
+    fs::write(directory.path().join("job"), "{\"openai-videos-state\":1,\"phase\":\"submi")
+        .unwrap();
     call(&server, &directory).run().is(0, COMPLETED, "");
     server.finish();
 }
@@ -383,10 +312,7 @@ fn a_state_file_that_cannot_be_written_prevents_the_request() {
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(9), "{stderr}");
-    assert_eq!(
-        stderr,
-        "openai: cannot write the state file 'job': File too large (os error 27)\n"
-    );
+    assert_eq!(stderr, "openai: cannot write the state file 'job': File too large (os error 27)\n");
     server.finish();
 }
 
@@ -403,18 +329,10 @@ fn an_upload_is_identified_by_path_size_and_modification_time() {
     let _ = running.wait();
 
     fs::write(directory.path().join("copy.mp4"), CLIP).unwrap();
-    call(&server, &directory)
-        .args(&["--video", "@copy.mp4"])
-        .run()
-        .code(2);
+    call(&server, &directory).args(&["--video", "@copy.mp4"]).run().code(2);
     let modified = fs::metadata(&clip).unwrap().modified().unwrap();
     let touch = |time: SystemTime| {
-        fs::File::options()
-            .write(true)
-            .open(&clip)
-            .unwrap()
-            .set_modified(time)
-            .unwrap()
+        fs::File::options().write(true).open(&clip).unwrap().set_modified(time).unwrap()
     };
     touch(modified + Duration::from_secs(1));
     upload().run().code(2);
@@ -439,12 +357,8 @@ fn an_upload_from_standard_input_is_refused_with_a_state_file() {
 #[test]
 fn without_wait_each_run_retrieves_the_pending_job_once() {
     let directory = TempDir::new();
-    let server = Server::script(vec![
-        job("queued"),
-        job("in_progress"),
-        job("completed"),
-        job("queued"),
-    ]);
+    let server =
+        Server::script(vec![job("queued"), job("in_progress"), job("completed"), job("queued")]);
     let look = || {
         let outcome = openai(&EXTEND)
             .args(&["--state", "job"])
@@ -455,17 +369,10 @@ fn without_wait_each_run_retrieves_the_pending_job_once() {
         outcome.stdout_text()
     };
     let seen: Vec<String> = (0..4).map(|_| look()).collect();
-    for (text, status) in seen
-        .iter()
-        .zip(["queued", "in_progress", "completed", "queued"])
-    {
+    for (text, status) in seen.iter().zip(["queued", "in_progress", "completed", "queued"]) {
         assert!(text.contains(status), "{text}");
     }
-    let methods: Vec<String> = server
-        .finish()
-        .into_iter()
-        .map(|request| request.method)
-        .collect();
+    let methods: Vec<String> = server.finish().into_iter().map(|request| request.method).collect();
     assert_eq!(methods, ["POST", "GET", "GET", "POST"]);
 }
 
@@ -475,33 +382,20 @@ fn the_api_key_is_not_visible_outside_the_request() {
     let secret = "sk-topsecret-123";
     fs::write(directory.path().join("key"), secret).unwrap();
     let server = Server::script(vec![Reply::silence()]);
-    let mut running = call(&server, &directory)
-        .args(&["--debug"])
-        .env("OPENAI_API_KEY_FILE", "key")
-        .spawn();
+    let mut running =
+        call(&server, &directory).args(&["--debug"]).env("OPENAI_API_KEY_FILE", "key").spawn();
     server.wait_for(1);
     let process = |file: &str| fs::read(format!("/proc/{}/{file}", running.id())).unwrap();
-    let seen = [
-        process("cmdline"),
-        process("environ"),
-        state(&directory).into_bytes(),
-    ]
-    .concat();
+    let seen = [process("cmdline"), process("environ"), state(&directory).into_bytes()].concat();
     assert!(!String::from_utf8_lossy(&seen).contains(secret));
     running.kill();
     running.wait().never_shows(secret);
-    assert_eq!(
-        server.finish()[0].header("authorization"),
-        Some("Bearer sk-topsecret-123")
-    );
+    assert_eq!(server.finish()[0].header("authorization"), Some("Bearer sk-topsecret-123"));
 }
 
 /// Sends a signal with the shell's `kill`.
 fn signal(name: &str, id: u32) {
-    let status = Command::new("sh")
-        .args(["-c", &format!("kill -{name} {id}")])
-        .status()
-        .unwrap();
+    let status = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
     assert!(status.success());
 }
 
@@ -589,10 +483,8 @@ fn a_killed_run_never_leads_to_a_second_job_or_an_incomplete_file() {
         assert!(ended, "instant {instant}");
         let whole = fs::read(directory.path().join("out.mp4")).unwrap();
         assert!(whole == CLIP, "instant {instant}");
-        let mut names: Vec<PathBuf> = fs::read_dir(directory.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
+        let mut names: Vec<PathBuf> =
+            fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         names.sort();
         assert_eq!(names.len(), 3, "instant {instant}: {names:?}");
         let posts = server

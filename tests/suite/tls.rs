@@ -19,9 +19,7 @@ fn extend() -> Openai {
 
 /// A request that trusts this CA certificate.
 fn trusting(pem: &str, url: &str) -> Openai {
-    extend()
-        .file("ca.pem", pem)
-        .args(&["--cacert", "ca.pem", "--base-url", url])
+    extend().file("ca.pem", pem).args(&["--cacert", "ca.pem", "--base-url", url])
 }
 
 /// The outcome and standard error for a server with this certificate, which must be refused. The
@@ -44,9 +42,7 @@ fn a_custom_ca_bundle_replaces_the_built_in_one() {
     let server = TlsServer::new(&authority.issue(&["localhost", "127.0.0.1"]), JOB);
     let bundle = format!("Two of them.\n{}\nand\n{}", other.pem, authority.pem);
     for name in ["localhost", "127.0.0.1"] {
-        trusting(&bundle, &server.url(name))
-            .run()
-            .is(0, PRINTED, "");
+        trusting(&bundle, &server.url(name)).run().is(0, PRINTED, "");
     }
     extend()
         .file("ca.pem", &bundle)
@@ -57,9 +53,7 @@ fn a_custom_ca_bundle_replaces_the_built_in_one() {
     let url = server.url("localhost");
     let untrusted = "nobody who is trusted here has signed the server's certificate";
     for outcome in [
-        trusting(&other.pem, &url)
-            .env("SSL_CERT_FILE", "not-looked-at.pem")
-            .run(),
+        trusting(&other.pem, &url).env("SSL_CERT_FILE", "not-looked-at.pem").run(),
         extend().args(&["--base-url", &url]).run(),
     ] {
         outcome.is(
@@ -82,9 +76,7 @@ fn a_custom_ca_bundle_replaces_the_built_in_one() {
 fn a_self_signed_certificate_is_accepted_if_it_is_in_the_ca_bundle() {
     let identity = Identity::self_signed(&["localhost"], false);
     let server = TlsServer::new(&identity, JOB);
-    trusting(&identity.certificate, &server.url("localhost"))
-        .run()
-        .is(0, PRINTED, "");
+    trusting(&identity.certificate, &server.url("localhost")).run().is(0, PRINTED, "");
     server.finish();
 
     let identity = Identity::self_signed(&["localhost"], true);
@@ -99,10 +91,9 @@ fn a_self_signed_certificate_is_accepted_if_it_is_in_the_ca_bundle() {
 #[test]
 fn a_certificate_for_another_host_is_refused() {
     let authority = Authority::new();
-    for (names, shown) in [
-        (&["a.example", "*.b.example"][..], "a.example, *.b.example"),
-        (&[][..], "no name at all"),
-    ] {
+    for (names, shown) in
+        [(&["a.example", "*.b.example"][..], "a.example, *.b.example"), (&[][..], "no name at all")]
+    {
         let (_, said) = refused(&authority.pem, &authority.issue(names), "localhost");
         assert_eq!(
             said,
@@ -136,9 +127,7 @@ fn an_expired_or_early_certificate_is_refused_with_a_hint_to_the_clock() {
             .strip_prefix("hint: the clock of this machine says ")
             .and_then(|rest| rest.strip_suffix("; if that is wrong, set it\n"));
         let clock = httpdate::parse_http_date(clock.unwrap_or_else(|| panic!("{outcome:?}")));
-        let off = std::time::SystemTime::now()
-            .duration_since(clock.unwrap())
-            .unwrap();
+        let off = std::time::SystemTime::now().duration_since(clock.unwrap()).unwrap();
         assert!(off.as_secs() < 60, "{outcome:?}");
     }
 }
@@ -150,26 +139,14 @@ fn an_invalid_ca_bundle_is_refused_with_its_name() {
     let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let hint = "hint: a certificate in PEM starts with -----BEGIN CERTIFICATE-----\n";
     for (file, contents, why) in [
-        (
-            "empty",
-            "",
-            format!(" 'empty': there is no certificate in it\n{hint}"),
-        ),
-        (
-            "text",
-            "hello",
-            format!(" 'text': there is no certificate in it\n{hint}"),
-        ),
+        ("empty", "", format!(" 'empty': there is no certificate in it\n{hint}")),
+        ("text", "hello", format!(" 'text': there is no certificate in it\n{hint}")),
         (
             "key",
             &Identity::self_signed(&["x"], false).key,
             format!(" 'key': there is no certificate in it\n{hint}"),
         ),
-        (
-            "cut",
-            broken,
-            " 'cut': a certificate in it has no end\n".to_owned(),
-        ),
+        ("cut", broken, " 'cut': a certificate in it has no end\n".to_owned()),
         (
             "junk",
             no_certificate,
@@ -178,25 +155,19 @@ fn an_invalid_ca_bundle_is_refused_with_its_name() {
     ] {
         std::fs::write(directory.path().join(file), contents).unwrap();
         let call = || extend().current_dir(directory.path());
-        call()
-            .args(&["--cacert", file])
-            .run()
-            .is(2, "", &format!("openai: --cacert{why}"));
-        call()
-            .env("SSL_CERT_FILE", file)
-            .run()
-            .is(2, "", &format!("openai: SSL_CERT_FILE{why}"));
+        call().args(&["--cacert", file]).run().is(2, "", &format!("openai: --cacert{why}"));
+        call().env("SSL_CERT_FILE", file).run().is(2, "", &format!("openai: SSL_CERT_FILE{why}"));
     }
     for (file, why) in [
         ("missing.pem", "there is no file 'missing.pem'"),
         (".", "'.' is a directory"),
         ("-", "it is not read from standard input"),
     ] {
-        extend()
-            .stdin_held_open()
-            .args(&["--cacert", file])
-            .run()
-            .is(2, "", &format!("openai: --cacert: {why}\n"));
+        extend().stdin_held_open().args(&["--cacert", file]).run().is(
+            2,
+            "",
+            &format!("openai: --cacert: {why}\n"),
+        );
     }
 }
 
@@ -274,10 +245,8 @@ fn a_missing_client_certificate_is_reported_after_the_server_closes() {
 fn bytes_after_a_response_are_not_read_as_the_next_response() {
     let authority = Authority::new();
     let response = |status: &str, more: usize| {
-        let json = format!(
-            r#"{{"id":"video_1","status":"{status}","more":"{}"}}"#,
-            "x".repeat(more)
-        );
+        let json =
+            format!(r#"{{"id":"video_1","status":"{status}","more":"{}"}}"#, "x".repeat(more));
         let head = "HTTP/1.1 200 OK\r\nopenai-poll-after-ms: 100\r\n";
         format!("{head}Content-Length: {}\r\n\r\n{json}", json.len())
     };
@@ -318,9 +287,7 @@ fn a_download_over_tls_ends_at_its_content_length_or_is_reported_as_truncated() 
 
     let cut = head(content.len() + 1) + &content;
     let server = TlsServer::closing_after(&identity, 0, &cut);
-    download(&server)
-        .code(6)
-        .stderr_contains("the server closed the connection\n");
+    download(&server).code(6).stderr_contains("the server closed the connection\n");
     server.finish();
 }
 
@@ -339,46 +306,26 @@ fn an_invalid_client_certificate_is_refused_before_the_request() {
             .file("own.pem", &own.certificate)
             .file("own.key", &own.key)
             .file("other.key", &other.key)
-            .file(
-                "locked.key",
-                own.key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
-            )
-            .file(
-                "junk.key",
-                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-            )
+            .file("locked.key", own.key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"))
+            .file("junk.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     };
-    call()
-        .args(&[certificate, "own.pem"])
-        .run()
-        .is(2, "", &lone_certificate);
+    call().args(&[certificate, "own.pem"]).run().is(2, "", &lone_certificate);
     call().args(&[key, "own.key"]).run().is(2, "", &lone_key);
-    call()
-        .env("OPENAI_MTLS_CLIENT_KEY_FILE", "own.key")
-        .run()
-        .is(
-            2,
-            "",
-            &format!("openai: OPENAI_MTLS_CLIENT_KEY_FILE: {certificate} is missing\n"),
-        );
+    call().env("OPENAI_MTLS_CLIENT_KEY_FILE", "own.key").run().is(
+        2,
+        "",
+        &format!("openai: OPENAI_MTLS_CLIENT_KEY_FILE: {certificate} is missing\n"),
+    );
     let key_hint = "hint: the key must be in PEM, RSA, ECDSA or Ed25519, and not encrypted\n";
     let certificate_hint = "hint: a certificate in PEM starts with -----BEGIN CERTIFICATE-----\n";
     for (first, second, why) in [
-        (
-            "own.pem",
-            "other.key",
-            "the key belongs to another certificate\n".to_owned(),
-        ),
+        ("own.pem", "other.key", "the key belongs to another certificate\n".to_owned()),
         (
             "own.pem",
             "locked.key",
             format!("the key file: there is no private key in it\n{key_hint}"),
         ),
-        (
-            "own.pem",
-            "own.pem",
-            format!("the key file: there is no private key in it\n{key_hint}"),
-        ),
+        ("own.pem", "own.pem", format!("the key file: there is no private key in it\n{key_hint}")),
         (
             "own.pem",
             "junk.key",
@@ -393,11 +340,7 @@ fn an_invalid_client_certificate_is_refused_before_the_request() {
         call()
             .args(&[certificate, first, key, second])
             .run()
-            .is(
-                2,
-                "",
-                &format!("openai: {certificate} '{first}' and {key} '{second}': {why}"),
-            )
+            .is(2, "", &format!("openai: {certificate} '{first}' and {key} '{second}': {why}"))
             .never_shows(own.key.lines().nth(1).unwrap());
     }
 }
@@ -430,10 +373,11 @@ fn failed_tls_handshakes_are_reported_with_their_cause() {
         ),
     ] {
         let (host, thread) = closes(response);
-        extend()
-            .args(&["--base-url", &format!("https://{host}/v1")])
-            .run()
-            .is(6, "", &format!("openai: no connection to {host}: {why}"));
+        extend().args(&["--base-url", &format!("https://{host}/v1")]).run().is(
+            6,
+            "",
+            &format!("openai: no connection to {host}: {why}"),
+        );
         thread.join().unwrap();
     }
 }

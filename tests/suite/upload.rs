@@ -19,10 +19,7 @@ fn extend() -> Openai {
 /// A directory with a sparse `clip.mp4` of this size.
 fn clip(size: u64) -> TempDir {
     let directory = TempDir::new();
-    File::create(directory.path().join("clip.mp4"))
-        .unwrap()
-        .set_len(size)
-        .unwrap();
+    File::create(directory.path().join("clip.mp4")).unwrap().set_len(size).unwrap();
     directory
 }
 
@@ -70,10 +67,7 @@ fn a_refusal_instead_of_100_continue_is_reported_without_sending_the_body() {
     for pieces in [
         vec![refusal.to_owned()],
         vec![start.to_owned(), rest.to_owned()],
-        vec![
-            format!("HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n{start}"),
-            rest.to_owned(),
-        ],
+        vec![format!("HTTP/1.1 103 Hints\r\nLink: x\r\n\r\n{start}"), rest.to_owned()],
         vec![format!("HTTP/1.1 103 Hints\nLink: x\n\n{refusal}")],
     ] {
         let (url, server) = sends(pieces.clone(), u64::MAX);
@@ -91,10 +85,7 @@ fn a_refusal_instead_of_100_continue_is_reported_without_sending_the_body() {
 #[test]
 fn a_refusal_right_after_100_continue_is_reported() {
     let clip = clip(64 * MIB);
-    for welcome in [
-        "HTTP/1.1 100 Continue\r\n\r\n",
-        "HTTP/1.1 100 Continue\r\nA: b\r\n\r\n",
-    ] {
+    for welcome in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 100 Continue\r\nA: b\r\n\r\n"] {
         let refusal = "HTTP/1.1 401 No\r\nContent-Length: 20\r\n\r\n{\"error\":\"no entry\"}";
         let (url, server) = sends(vec![format!("{welcome}{refusal}")], 100_000);
         extend()
@@ -112,11 +103,7 @@ fn a_large_upload_continues_with_and_without_100_continue() {
     for reply in [Reply::json(200, JOB), Reply::json(200, JOB).ignore_expect()] {
         let clip = clip(3 * MIB);
         let server = Server::script(vec![reply]);
-        extend()
-            .current_dir(clip.path())
-            .server(&server)
-            .run()
-            .is(0, PRINTED, "");
+        extend().current_dir(clip.path()).server(&server).run().is(0, PRINTED, "");
         let request = server.finish().remove(0);
         assert!(request.whole && !request.chunked);
         assert!(request.body_len > 3 * MIB);
@@ -127,35 +114,23 @@ fn a_large_upload_continues_with_and_without_100_continue() {
 fn status_417_repeats_the_upload_without_expect() {
     let clip = clip(2 * MIB);
     let server = Server::script(vec![Reply::status(417).early(), Reply::json(200, JOB)]);
-    extend()
-        .current_dir(clip.path())
-        .server(&server)
-        .run()
-        .is(0, PRINTED, "");
+    extend().current_dir(clip.path()).server(&server).run().is(0, PRINTED, "");
     assert_eq!(server.finish()[1].header("expect"), None);
 }
 
 #[test]
 fn an_upload_from_standard_input_sends_expect() {
     let server = Server::script(vec![Reply::json(403, "{}").early()]);
-    openai(&call("x", "4", "@-"))
-        .stdin(vec![0; 4 << 20])
-        .server(&server)
-        .run()
-        .code(4);
+    openai(&call("x", "4", "@-")).stdin(vec![0; 4 << 20]).server(&server).run().code(4);
     let request = server.finish().remove(0);
-    assert_eq!(
-        (request.header("expect"), request.body_len),
-        (Some("100-continue"), 0)
-    );
+    assert_eq!((request.header("expect"), request.body_len), (Some("100-continue"), 0));
 }
 
 #[test]
 fn a_response_in_the_middle_of_an_upload_is_reported() {
     let clip = clip(64 * MIB);
-    let server = Server::script(vec![
-        Reply::json(413, r#"{"error": "too large"}"#).early_after(2 * MIB),
-    ]);
+    let server =
+        Server::script(vec![Reply::json(413, r#"{"error": "too large"}"#).early_after(2 * MIB)]);
     extend().current_dir(clip.path()).server(&server).run().is(
         3,
         "",
@@ -171,11 +146,11 @@ fn a_response_in_the_middle_of_an_upload_is_reported() {
         "HTTP/1.1 413 No\r\nContent-Length: 21\r\n\r\n{\"error\":\"too large\"}",
     );
     let url = server.url("localhost");
-    extend()
-        .current_dir(clip.path())
-        .args(&["--cacert", "ca.pem", "--base-url", &url])
-        .run()
-        .is(3, "", "openai: the server answered HTTP 413: too large\n");
+    extend().current_dir(clip.path()).args(&["--cacert", "ca.pem", "--base-url", &url]).run().is(
+        3,
+        "",
+        "openai: the server answered HTTP 413: too large\n",
+    );
     server.finish();
 }
 
@@ -183,12 +158,7 @@ fn a_response_in_the_middle_of_an_upload_is_reported() {
 fn a_truncated_upload_is_not_retried_and_ends_with_code_7() {
     let clip = clip(64 * MIB);
     let server = Server::script(vec![Reply::close_after(2 * MIB)]);
-    extend()
-        .current_dir(clip.path())
-        .server(&server)
-        .run()
-        .code(7)
-        .stdout("");
+    extend().current_dir(clip.path()).server(&server).run().code(7).stdout("");
     server.finish();
 }
 
@@ -215,12 +185,7 @@ fn aborts_when_the_size_becomes(new_size: u64) {
     let server = Server::script(vec![Reply::json(200, JOB).pause_after(2 * MIB)]);
     let running = extend().current_dir(clip.path()).server(&server).spawn();
     server.wait_for(1);
-    File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(new_size)
-        .unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(new_size).unwrap();
     server.resume();
     running.wait().is(
         9,
@@ -281,12 +246,7 @@ fn the_stall_timeout_does_not_apply_while_waiting_for_the_response() {
     let server = Server::script(vec![reply]);
     // The stall timeout applies to the transfer of a body and not to the wait for the response.
     let more = ["--stall-timeout", "300ms"];
-    extend()
-        .args(&more)
-        .file("clip.mp4", "bytes")
-        .server(&server)
-        .run()
-        .is(0, PRINTED, "");
+    extend().args(&more).file("clip.mp4", "bytes").server(&server).run().is(0, PRINTED, "");
     server.finish();
 }
 
@@ -299,11 +259,7 @@ fn an_upload_continues_after_a_100_continue_with_header_fields() {
         "HTTP/1.1 102 Processing\r\n\r\n",
     ] {
         let server = Server::script(vec![Reply::json(200, JOB).informational(informational)]);
-        extend()
-            .current_dir(clip.path())
-            .server(&server)
-            .run()
-            .is(0, PRINTED, "");
+        extend().current_dir(clip.path()).server(&server).run().is(0, PRINTED, "");
         assert!(server.finish()[0].whole, "{informational}");
     }
 }
@@ -313,10 +269,7 @@ fn informational_responses_are_skipped() {
     let server = Server::script(vec![
         Reply::json(200, JOB).informational("HTTP/1.1 100 Continue\r\nDate: x\r\n\r\n"),
     ]);
-    openai(&call("x", "4", "v"))
-        .server(&server)
-        .run()
-        .is(0, PRINTED, "");
+    openai(&call("x", "4", "v")).server(&server).run().is(0, PRINTED, "");
     server.finish();
 }
 
@@ -333,11 +286,7 @@ fn empty_or_doubly_used_standard_input_is_refused() {
         .stdin("bytes")
         .server(&server)
         .run()
-        .is(
-            2,
-            "",
-            "openai: --video @- and --api-key-file - cannot both read standard input\n",
-        );
+        .is(2, "", "openai: --video @- and --api-key-file - cannot both read standard input\n");
     server.finish();
 }
 
@@ -349,10 +298,6 @@ fn standard_input_that_stalls_ends_with_code_9() {
         .stdin_held_open()
         .server(&server)
         .run()
-        .is(
-            9,
-            "",
-            "openai: cannot read the stream to upload: nothing came for 100ms\n",
-        );
+        .is(9, "", "openai: cannot read the stream to upload: nothing came for 100ms\n");
     server.finish();
 }

@@ -26,21 +26,11 @@ fn wait_polls_until_the_job_is_completed_over_one_connection() {
         job("in_progress"),
         job("completed"),
     ]);
-    extend()
-        .server(&server)
-        .run()
-        .is(0, &printed("completed"), NOTE);
+    extend().server(&server).run().is(0, &printed("completed"), NOTE);
     let requests = server.finish();
-    assert!(
-        requests.iter().all(|request| request.connection == 0),
-        "{requests:?}"
-    );
-    assert!(
-        requests[1..]
-            .iter()
-            .all(|request| (request.method.as_str(), request.target.as_str())
-                == ("GET", "/v1/videos/video_1"))
-    );
+    assert!(requests.iter().all(|request| request.connection == 0), "{requests:?}");
+    assert!(requests[1..].iter().all(|request| (request.method.as_str(), request.target.as_str())
+        == ("GET", "/v1/videos/video_1")));
     assert!(
         requests[1..]
             .iter()
@@ -51,10 +41,7 @@ fn wait_polls_until_the_job_is_completed_over_one_connection() {
 #[test]
 fn a_job_that_is_completed_at_once_is_not_polled() {
     let server = Server::script(vec![job("completed")]);
-    extend()
-        .server(&server)
-        .run()
-        .is(0, &printed("completed"), NOTE);
+    extend().server(&server).run().is(0, &printed("completed"), NOTE);
     server.finish();
 }
 
@@ -63,14 +50,9 @@ fn a_failed_job_is_printed_and_ends_with_code_1() {
     let failed =
         r#"{"id":"video_1","status":"failed","error":{"code":"moderation","message":"not this"}}"#;
     let server = Server::script(vec![job("queued"), Reply::json(200, failed)]);
-    extend()
-        .server(&server)
-        .run()
-        .code(1)
-        .stdout_contains("\"moderation\"")
-        .stderr(&format!(
-            "{NOTE}openai: the job 'video_1' ended as failed: not this (code: moderation)\n"
-        ));
+    extend().server(&server).run().code(1).stdout_contains("\"moderation\"").stderr(&format!(
+        "{NOTE}openai: the job 'video_1' ended as failed: not this (code: moderation)\n"
+    ));
     server.finish();
 }
 
@@ -92,11 +74,7 @@ fn status_words_of_other_servers_are_understood() {
         ("deleted", 1),
     ] {
         let server = Server::script(vec![job("NOT_START"), job("processing"), job(word)]);
-        extend()
-            .server(&server)
-            .run()
-            .code(code)
-            .stdout(&printed(word));
+        extend().server(&server).run().code(code).stdout(&printed(word));
         server.finish();
     }
 }
@@ -106,10 +84,7 @@ fn an_unknown_status_is_reported_once_and_polled() {
     let server = Server::script(vec![job("dreaming"), job("dreaming"), job("done")]);
     let remark =
         "openai: the status 'dreaming' is not known; taking it for a job that still runs\n";
-    extend()
-        .server(&server)
-        .run()
-        .is(0, &printed("done"), &format!("{NOTE}{remark}"));
+    extend().server(&server).run().is(0, &printed("done"), &format!("{NOTE}{remark}"));
     server.finish();
 }
 
@@ -124,34 +99,21 @@ fn errors_while_polling_do_not_end_the_wait() {
         Reply::json(400, r#"{"error": "busy"}"#),
         Reply::reset(),
         Reply::json(200, r#"{"status": "in_progress", "error": {"code": "x"}}"#),
-        Reply::json(
-            200,
-            r#"{"id": "unknown", "status": "completed", "progress": null}"#,
-        ),
+        Reply::json(200, r#"{"id": "unknown", "status": "completed", "progress": null}"#),
     ]);
-    let outcome = extend()
-        .args(&["--poll-interval", "10ms"])
-        .server(&server)
-        .run();
+    let outcome = extend().args(&["--poll-interval", "10ms"]).server(&server).run();
     outcome.code(0).stdout(
         "{\n  \"id\": \"unknown\",\n  \"status\": \"completed\",\n  \"progress\": null\n}\n",
     );
     outcome.stderr_contains("openai: the server answered HTTP 500: {}; looking again\n");
-    assert!(
-        server.finish()[1..]
-            .iter()
-            .all(|request| request.target == "/v1/videos/video_1")
-    );
+    assert!(server.finish()[1..].iter().all(|request| request.target == "/v1/videos/video_1"));
 }
 
 #[test]
 fn a_broken_redirect_while_polling_does_not_end_the_wait() {
     for target in ["http:///x", "https://user@h/x", "ftp://h/x"] {
-        let server = Server::script(vec![
-            job("queued"),
-            Reply::redirect(302, target),
-            job("completed"),
-        ]);
+        let server =
+            Server::script(vec![job("queued"), Reply::redirect(302, target), job("completed")]);
         extend().arg("-q").server(&server).run().code(0);
         server.finish();
     }
@@ -165,13 +127,9 @@ fn an_unreachable_server_does_not_extend_the_wait_timeout() {
         let guests = fill(address);
         let _ = (&stream).read(&mut [0; 4096]);
         let body = r#"{"id":"video_1","status":"queued"}"#;
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}",
-            body.len()
-        );
-        (&stream)
-            .write_all(format!("{head}\r\n\r\n{body}").as_bytes())
-            .unwrap();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}", body.len());
+        (&stream).write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
         drop(stream);
         (socket, guests)
     });
@@ -187,10 +145,7 @@ fn an_unreachable_server_does_not_extend_the_wait_timeout() {
 #[test]
 fn a_refused_poll_ends_the_wait() {
     for (status, code) in [(401, 4), (403, 4), (404, 3)] {
-        let server = Server::script(vec![
-            job("queued"),
-            Reply::json(status, r#"{"error": "no"}"#),
-        ]);
+        let server = Server::script(vec![job("queued"), Reply::json(status, r#"{"error": "no"}"#)]);
         extend()
             .server(&server)
             .run()
@@ -224,10 +179,7 @@ fn an_expired_wait_ends_with_code_8_and_prints_the_job() {
 #[test]
 fn a_silent_server_does_not_extend_the_wait_timeout() {
     let server = Server::script(vec![job("queued"), Reply::silence()]);
-    let outcome = extend()
-        .args(&["--wait-timeout", "200ms"])
-        .server(&server)
-        .run();
+    let outcome = extend().args(&["--wait-timeout", "200ms"]).server(&server).run();
     outcome.code(8).stdout(&printed("queued"));
     server.finish();
 }
@@ -251,11 +203,7 @@ fn polls_use_the_id_of_the_created_job() {
         (r#"{"id": 12}"#, "/v1/videos/12"),
     ] {
         let server = Server::script(vec![Reply::json(200, response), job("completed")]);
-        extend()
-            .args(&["--poll-interval", "10ms"])
-            .server(&server)
-            .run()
-            .success();
+        extend().args(&["--poll-interval", "10ms"]).server(&server).run().success();
         assert_eq!(server.finish()[1].target, path);
     }
 }
@@ -263,24 +211,27 @@ fn polls_use_the_id_of_the_created_job() {
 #[test]
 fn retrieve_prints_a_job_or_waits_for_it() {
     let server = Server::script(vec![job("in_progress")]);
-    openai(&["videos", "retrieve", "video_1"])
-        .server(&server)
-        .run()
-        .is(0, &printed("in_progress"), "");
+    openai(&["videos", "retrieve", "video_1"]).server(&server).run().is(
+        0,
+        &printed("in_progress"),
+        "",
+    );
     assert_eq!(server.finish()[0].target, "/v1/videos/video_1");
 
     let server = Server::script(vec![job("failed")]);
-    openai(&["videos", "retrieve", "--video-id", "video_1"])
-        .server(&server)
-        .run()
-        .is(0, &printed("failed"), "");
+    openai(&["videos", "retrieve", "--video-id", "video_1"]).server(&server).run().is(
+        0,
+        &printed("failed"),
+        "",
+    );
     server.finish();
 
     let server = Server::script(vec![job("in_progress"), job("completed")]);
-    openai(&["videos", "retrieve", "--wait", "--", "video_1"])
-        .server(&server)
-        .run()
-        .is(0, &printed("completed"), "");
+    openai(&["videos", "retrieve", "--wait", "--", "video_1"]).server(&server).run().is(
+        0,
+        &printed("completed"),
+        "",
+    );
     server.finish();
 }
 
@@ -288,36 +239,30 @@ fn retrieve_prints_a_job_or_waits_for_it() {
 fn a_failed_get_is_retried_and_ends_with_code_5_or_6() {
     let busy = || Reply::json(502, r#"{"error": "busy"}"#).header("Retry-After", "0");
     let server = Server::script(vec![busy(), Reply::empty(), job("queued")]);
-    openai(&["videos", "retrieve", "video_1", "-q"])
-        .server(&server)
-        .run()
-        .is(0, &printed("queued"), "");
+    openai(&["videos", "retrieve", "video_1", "-q"]).server(&server).run().is(
+        0,
+        &printed("queued"),
+        "",
+    );
     server.finish();
 
     let server = Server::script(vec![busy(), busy(), busy()]);
-    openai(&["videos", "retrieve", "video_1", "-q"])
-        .server(&server)
-        .run()
-        .is(5, "", "openai: the server answered HTTP 502: busy\n");
+    openai(&["videos", "retrieve", "video_1", "-q"]).server(&server).run().is(
+        5,
+        "",
+        "openai: the server answered HTTP 502: busy\n",
+    );
     server.finish();
 
     let server = Server::script(vec![Reply::silence()]);
-    openai(&[
-        "videos",
-        "retrieve",
-        "video_1",
-        "--timeout",
-        "100ms",
-        "--max-retries",
-        "0",
-    ])
-    .server(&server)
-    .run()
-    .is(
-        6,
-        "",
-        "openai: no readable answer to GET /videos/video_1: no answer came within 100ms\n",
-    );
+    openai(&["videos", "retrieve", "video_1", "--timeout", "100ms", "--max-retries", "0"])
+        .server(&server)
+        .run()
+        .is(
+            6,
+            "",
+            "openai: no readable answer to GET /videos/video_1: no answer came within 100ms\n",
+        );
     server.finish();
 }
 
@@ -325,36 +270,23 @@ fn a_failed_get_is_retried_and_ends_with_code_5_or_6() {
 fn a_job_can_be_deleted() {
     let server = Server::videos();
     openai(&EXTEND).server(&server).run().success();
-    openai(&["videos", "delete", "video_1"])
-        .server(&server)
-        .run()
-        .is(
-            0,
-            "{\n  \"deleted\": true,\n  \"id\": \"video_1\",\n  \"object\": \"video.deleted\"\n}\n",
-            "",
-        );
-    openai(&["videos", "delete", "video_1"])
-        .server(&server)
-        .run()
-        .code(3)
-        .stdout("");
+    openai(&["videos", "delete", "video_1"]).server(&server).run().is(
+        0,
+        "{\n  \"deleted\": true,\n  \"id\": \"video_1\",\n  \"object\": \"video.deleted\"\n}\n",
+        "",
+    );
+    openai(&["videos", "delete", "video_1"]).server(&server).run().code(3).stdout("");
     assert_eq!(server.finish()[1].method, "DELETE");
 
     let server = Server::script(vec![Reply::status(204)]);
-    openai(&["videos", "delete", "video_1"])
-        .server(&server)
-        .run()
-        .is(0, "", "");
+    openai(&["videos", "delete", "video_1"]).server(&server).run().is(0, "", "");
     server.finish();
 }
 
 #[test]
 fn options_that_do_not_apply_to_the_command_are_refused() {
     for (args, what) in [
-        (
-            &["videos", "retrieve"][..],
-            "the id is missing\nhint: openai videos retrieve video_123",
-        ),
+        (&["videos", "retrieve"][..], "the id is missing\nhint: openai videos retrieve video_123"),
         (&["videos", "retrieve", ""], "the id is empty"),
         (
             &["videos", "retrieve", "a", "--video-id", "b"],
@@ -364,40 +296,29 @@ fn options_that_do_not_apply_to_the_command_are_refused() {
             &["videos", "delete", "a", "b"],
             "unexpected argument 'b'\nhint: put a text with spaces in quotation marks",
         ),
-        (
-            &["videos", "delete", "a", "--prompt", "x"],
-            "--prompt means nothing to 'videos delete'",
-        ),
+        (&["videos", "delete", "a", "--prompt", "x"], "--prompt means nothing to 'videos delete'"),
         (
             &["videos", "retrieve", "a", "--wait-timeout", "1s"],
             "--wait-timeout needs --wait or --output",
         ),
-        (
-            &["videos", "retrieve", "a", "--variant", "video"],
-            "--variant needs --output",
-        ),
+        (&["videos", "retrieve", "a", "--variant", "video"], "--variant needs --output"),
         (
             &["videos", "retrieve", "a", "-o", "x", "--variant", "gif"],
             "--variant: 'gif' is none of video, thumbnail, spritesheet",
         ),
     ] {
-        openai(args)
-            .env("OPENAI_BASE_URL", "http://127.0.0.1:1")
-            .run()
-            .is(2, "", &format!("openai: {what}\n"));
+        openai(args).env("OPENAI_BASE_URL", "http://127.0.0.1:1").run().is(
+            2,
+            "",
+            &format!("openai: {what}\n"),
+        );
     }
 }
 
 #[test]
 fn waiting_uses_no_processor_time() {
-    let server = Server::script(vec![
-        Reply::json(200, r#"{"id":"video_1"}"#),
-        job("completed"),
-    ]);
-    let running = extend()
-        .args(&["-q", "--poll-interval", "1500ms"])
-        .server(&server)
-        .spawn();
+    let server = Server::script(vec![Reply::json(200, r#"{"id":"video_1"}"#), job("completed")]);
+    let running = extend().args(&["-q", "--poll-interval", "1500ms"]).server(&server).spawn();
     server.wait_for(1);
     std::thread::sleep(Duration::from_millis(1000));
     // Fields 14 and 15 are user and system time in ticks of 10 ms (proc_pid_stat(5)).

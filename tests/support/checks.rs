@@ -18,8 +18,7 @@ impl Request {
     /// The parts of the form, as [`Request::form`]. Panics if the body is not well-formed
     /// `multipart/form-data`.
     pub fn parts(&self) -> Vec<Part> {
-        self.form()
-            .unwrap_or_else(|error| panic!("form: {error}\n{self}"))
+        self.form().unwrap_or_else(|error| panic!("form: {error}\n{self}"))
     }
 
     /// The part with this name. Panics unless there is exactly one.

@@ -70,8 +70,7 @@ impl Openai {
     }
 
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Openai {
-        self.env
-            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -135,10 +134,7 @@ impl Openai {
     /// Starts the run without waiting for its end.
     pub fn spawn(self) -> Running {
         let mut command = Command::new(program());
-        command
-            .args(&self.args)
-            .env_clear()
-            .envs(self.env.iter().cloned());
+        command.args(&self.args).env_clear().envs(self.env.iter().cloned());
         command.current_dir(self.directory()).stderr(Stdio::piped());
         let call = self.call();
         command.stdin(match self.stdin {
@@ -147,9 +143,8 @@ impl Openai {
         });
         command.stdout(self.stdout.unwrap_or_else(Stdio::piped));
         let start = Instant::now();
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|why| panic!("{call}\ndid not start: {why}"));
+        let mut child =
+            command.spawn().unwrap_or_else(|why| panic!("{call}\ndid not start: {why}"));
         let feed = child.stdin.take().map(|mut pipe| match self.stdin {
             // The pipe is returned, as dropping it would close it.
             Stdin::Bytes(bytes) => thread::spawn(move || pipe.write_all(&bytes).map(|()| None)),
@@ -161,9 +156,7 @@ impl Openai {
             deadline: start + self.time_limit,
             stdout: child.stdout.take().map(collect),
             stderr: child.stderr.take().map(collect),
-            directory: self
-                .directory
-                .unwrap_or_else(|| self.home.path().to_owned()),
+            directory: self.directory.unwrap_or_else(|| self.home.path().to_owned()),
             home: Some(self.home),
             child,
             feed,
@@ -225,9 +218,7 @@ impl Running {
         };
         let elapsed = self.start.elapsed();
         let read = |stream: Option<JoinHandle<Vec<u8>>>| {
-            stream.map_or_else(Vec::new, |thread| {
-                thread.join().expect("the stream's reader")
-            })
+            stream.map_or_else(Vec::new, |thread| thread.join().expect("the stream's reader"))
         };
         let outcome = Outcome {
             status,
@@ -240,10 +231,7 @@ impl Running {
         };
         // Fails if the program did not read all of its standard input, which is allowed.
         drop(self.feed.take().map(JoinHandle::join));
-        assert!(
-            in_time,
-            "killed: it ran for more than {elapsed:?}\n{outcome:?}"
-        );
+        assert!(in_time, "killed: it ran for more than {elapsed:?}\n{outcome:?}");
         outcome
     }
 }
@@ -285,12 +273,8 @@ impl Outcome {
         let same = self.status.code() == Some(code)
             && self.stdout == stdout.as_bytes()
             && self.stderr == stderr.as_bytes();
-        let expected = || {
-            format!(
-                "code {code}, with\n{}",
-                streams(stdout.as_bytes(), stderr.as_bytes())
-            )
-        };
+        let expected =
+            || format!("code {code}, with\n{}", streams(stdout.as_bytes(), stderr.as_bytes()));
         self.check(same, expected)
     }
 
@@ -307,17 +291,13 @@ impl Outcome {
     /// Compares the whole of standard output.
     #[track_caller]
     pub fn stdout(&self, expected: &str) -> &Outcome {
-        self.check(self.stdout == expected.as_bytes(), || {
-            format!("standard output\n{expected}")
-        })
+        self.check(self.stdout == expected.as_bytes(), || format!("standard output\n{expected}"))
     }
 
     /// Compares the whole of standard error.
     #[track_caller]
     pub fn stderr(&self, expected: &str) -> &Outcome {
-        self.check(self.stderr == expected.as_bytes(), || {
-            format!("standard error\n{expected}")
-        })
+        self.check(self.stderr == expected.as_bytes(), || format!("standard error\n{expected}"))
     }
 
     #[track_caller]
@@ -356,11 +336,7 @@ impl Outcome {
 
 impl Debug for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{}\n{} after {:?}, with",
-            self.call, self.status, self.elapsed
-        )?;
+        writeln!(f, "{}\n{} after {:?}, with", self.call, self.status, self.elapsed)?;
         f.write_str(&streams(&self.stdout, &self.stderr))
     }
 }
@@ -370,11 +346,7 @@ fn streams(stdout: &[u8], stderr: &[u8]) -> String {
     let shown = |bytes: &[u8]| {
         let more = bytes.len().saturating_sub(SHOWN);
         let text = String::from_utf8_lossy(&bytes[..bytes.len() - more]).into_owned();
-        if more > 0 {
-            format!("{text}\n({more} more bytes)")
-        } else {
-            text
-        }
+        if more > 0 { format!("{text}\n({more} more bytes)") } else { text }
     };
     let (out, err) = (shown(stdout), shown(stderr));
     format!("--- standard output ---\n{out}\n--- standard error ---\n{err}\n---")

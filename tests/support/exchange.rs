@@ -198,9 +198,7 @@ impl RequestReader {
                 }
             }
         }
-        connection
-            .patiently(|stream| stream.peek(&mut [0]))
-            .map(drop)
+        connection.patiently(|stream| stream.peek(&mut [0])).map(drop)
     }
 }
 

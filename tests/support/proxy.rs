@@ -216,14 +216,12 @@ impl Shared {
             }
         }
         let host = match read_exact(client, 4)?[3] {
-            1 => IpAddr::from(Ipv4Addr::from(
-                <[u8; 4]>::try_from(read_exact(client, 4)?).unwrap(),
-            ))
-            .to_string(),
-            4 => IpAddr::from(Ipv6Addr::from(
-                <[u8; 16]>::try_from(read_exact(client, 16)?).unwrap(),
-            ))
-            .to_string(),
+            1 => IpAddr::from(Ipv4Addr::from(<[u8; 4]>::try_from(read_exact(client, 4)?).unwrap()))
+                .to_string(),
+            4 => {
+                IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(read_exact(client, 16)?).unwrap()))
+                    .to_string()
+            }
             _ => {
                 let length = read_exact(client, 1)?[0];
                 format!(

@@ -84,9 +84,7 @@ impl Reply {
     }
 
     pub fn json(status: u16, body: &str) -> Reply {
-        Reply::status(status)
-            .header("Content-Type", "application/json")
-            .body(body)
+        Reply::status(status).header("Content-Type", "application/json").body(body)
     }
 
     pub fn redirect(status: u16, location: &str) -> Reply {
@@ -135,9 +133,7 @@ impl Reply {
 
     pub fn header(self, name: &str, value: &str) -> Reply {
         self.respond(|it| {
-            it.response
-                .headers
-                .push((name.to_owned(), value.to_owned()));
+            it.response.headers.push((name.to_owned(), value.to_owned()));
         })
     }
 
@@ -215,12 +211,7 @@ impl Reply {
     }
 
     fn from(action: Action) -> Reply {
-        Reply {
-            read: Read::Whole,
-            action,
-            delay: Duration::ZERO,
-            informational: String::new(),
-        }
+        Reply { read: Read::Whole, action, delay: Duration::ZERO, informational: String::new() }
     }
 
     fn read(mut self, read: Read) -> Reply {

@@ -4,29 +4,13 @@ use super::reply::Reply;
 
 /// The arguments of `extend` with everything that it requires.
 pub const fn call<'a>(prompt: &'a str, seconds: &'a str, video: &'a str) -> [&'a str; 8] {
-    [
-        "videos",
-        "extend",
-        "--prompt",
-        prompt,
-        "--seconds",
-        seconds,
-        "--video",
-        video,
-    ]
+    ["videos", "extend", "--prompt", prompt, "--seconds", seconds, "--video", video]
 }
 
 /// The shortest complete `extend`.
 pub const EXTEND: [&str; 8] = call("x", "4", "v");
 /// A quiet download to a file.
-pub const DOWNLOAD: [&str; 6] = [
-    "videos",
-    "download-content",
-    "video_1",
-    "-q",
-    "-o",
-    "out.mp4",
-];
+pub const DOWNLOAD: [&str; 6] = ["videos", "download-content", "video_1", "-q", "-o", "out.mp4"];
 
 /// The shortest response that is a job.
 pub const JOB: &str = r#"{"id":"video_1"}"#;

@@ -80,11 +80,7 @@ impl Server {
             let shared = Arc::clone(&shared);
             Listener::start(0, move |stream, number| shared.serve(stream, number))
         };
-        Server {
-            listener: listener.expect("a free port on 127.0.0.1"),
-            shared,
-            finished: false,
-        }
+        Server { listener: listener.expect("a free port on 127.0.0.1"), shared, finished: false }
     }
 
     pub fn port(&self) -> u16 {
@@ -99,16 +95,10 @@ impl Server {
     /// Waits until this many requests were read as far as their replies say. Panics after 30 s.
     pub fn wait_for(&self, requests: usize) {
         let log = lock(&self.shared.log);
-        let waited = self
-            .shared
-            .progress
-            .wait_timeout_while(log, WAIT, |log| log.read() < requests);
+        let waited =
+            self.shared.progress.wait_timeout_while(log, WAIT, |log| log.read() < requests);
         let (log, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        assert!(
-            !timeout.timed_out(),
-            "{requests} requests did not arrive\n{}",
-            log.conversation()
-        );
+        assert!(!timeout.timed_out(), "{requests} requests did not arrive\n{}", log.conversation());
     }
 
     /// Lets paused replies continue.
@@ -245,19 +235,14 @@ impl Shared {
 impl Log {
     /// Adds a request and returns its index.
     fn add(&mut self, request: &Request) -> usize {
-        self.exchanges.push(Exchange {
-            request: request.clone(),
-            response: None,
-        });
+        self.exchanges.push(Exchange { request: request.clone(), response: None });
         self.exchanges.len() - 1
     }
 
     fn next_reply(&mut self, replies: &Mutex<VecDeque<Reply>>) -> Reply {
         lock(replies).pop_front().unwrap_or_else(|| {
             self.unexpected += 1;
-            Reply::status(500)
-                .body("no reply is left in the script")
-                .early()
+            Reply::status(500).body("no reply is left in the script").early()
         })
     }
 

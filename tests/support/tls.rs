@@ -61,10 +61,7 @@ impl Authority {
         adjust(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        }
+        Identity { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }
 
@@ -76,10 +73,7 @@ impl Identity {
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         }
         let key = KeyPair::generate().unwrap();
-        Identity {
-            certificate: params.self_signed(&key).unwrap().pem(),
-            key: key.serialize_pem(),
-        }
+        Identity { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
     }
 }
 
@@ -120,11 +114,7 @@ struct Shared {
 impl TlsServer {
     /// A server that responds to every request with this JSON.
     pub fn new(identity: &Identity, json: &str) -> TlsServer {
-        Self::start(
-            config(identity, None),
-            &response(json),
-            Manner::SendsCloseNotify,
-        )
+        Self::start(config(identity, None), &response(json), Manner::SendsCloseNotify)
     }
 
     /// The same with TLS 1.2 only.
@@ -139,11 +129,7 @@ impl TlsServer {
         clients: &Authority,
         json: &str,
     ) -> TlsServer {
-        Self::start(
-            config(identity, Some(clients)),
-            &response(json),
-            Manner::SendsCloseNotify,
-        )
+        Self::start(config(identity, Some(clients)), &response(json), Manner::SendsCloseNotify)
     }
 
     /// A server that requires a client certificate of this authority, and closes the connection
@@ -248,10 +234,9 @@ impl Shared {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             bytes.extend_from_slice(&buffer[..count]);
-            if let (true, Some(end)) = (
-                self.manner != Manner::SendsCloseNotify,
-                end_of_expecting_head(&bytes),
-            ) {
+            if let (true, Some(end)) =
+                (self.manner != Manner::SendsCloseNotify, end_of_expecting_head(&bytes))
+            {
                 bytes.drain(..end);
                 stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
             }
@@ -310,7 +295,5 @@ fn config_for(
 }
 
 fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(pem.as_bytes())
-        .collect::<Result<_, _>>()
-        .unwrap()
+    CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().unwrap()
 }

@@ -40,16 +40,10 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(binary: &Path) -> Result<Bench, String> {
-        for (program, package) in [
-            ("curl", "curl"),
-            ("valgrind", "valgrind"),
-            (GNU_TIME, "time"),
-        ] {
+        for (program, package) in [("curl", "curl"), ("valgrind", "valgrind"), (GNU_TIME, "time")] {
             let output = Command::new(program).arg("--version").output();
             if !output.is_ok_and(|output| output.status.success()) {
-                return Err(format!(
-                    "{program} is missing: install the package {package}"
-                ));
+                return Err(format!("{program} is missing: install the package {package}"));
             }
         }
         let bench = Bench {
@@ -58,9 +52,7 @@ impl Bench {
             sink: sink::start().map_err(|why| format!("cannot start the server: {why}"))?,
             temp: TempDir::new(),
         };
-        bench
-            .make_upload()
-            .map_err(|why| format!("cannot create the file to upload: {why}"))?;
+        bench.make_upload().map_err(|why| format!("cannot create the file to upload: {why}"))?;
         Ok(bench)
     }
 
@@ -69,25 +61,16 @@ impl Bench {
     /// small, 1 MB: a copy of this program would be larger than what is measured.
     pub fn peak_memory(&self, client: Client, kind: Kind) -> Result<f64, String> {
         let report = self.temp.path().join("peak");
-        let file = report
-            .to_str()
-            .ok_or("the temporary directory is not UTF-8")?;
+        let file = report.to_str().ok_or("the temporary directory is not UTF-8")?;
         checked(&mut self.command(&[GNU_TIME, "-f", "%M", "-o", file], client, kind))?;
         let text = fs::read_to_string(&report).map_err(|why| format!("GNU time: {why}"))?;
-        let kib: f64 = text
-            .trim()
-            .parse()
-            .map_err(|_| format!("GNU time reports {text:?}"))?;
+        let kib: f64 = text.trim().parse().map_err(|_| format!("GNU time reports {text:?}"))?;
         Ok(kib * 1024.0)
     }
 
     /// The number of instructions that callgrind counts.
     pub fn instructions(&self, client: Client, kind: Kind) -> Result<f64, String> {
-        let launcher = [
-            "valgrind",
-            "--tool=callgrind",
-            "--callgrind-out-file=/dev/null",
-        ];
+        let launcher = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
         let output = checked(&mut self.command(&launcher, client, kind))?;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         text.lines()
@@ -132,9 +115,7 @@ impl Bench {
         let mut words = launcher.iter().map(OsString::from).chain(words);
         let mut command = Command::new(words.next().expect("a program"));
         command.args(words).stdin(Stdio::null());
-        command
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command
     }
 
@@ -160,28 +141,10 @@ impl Bench {
         let get = format!("http://{}/v1/videos/video_1/content", self.sink);
         let call = match kind {
             Kind::Request => {
-                vec![
-                    "-o",
-                    "/dev/null",
-                    "-H",
-                    "Content-Type: application/json",
-                    "-d",
-                    JSON,
-                    &post,
-                ]
+                vec!["-o", "/dev/null", "-H", "Content-Type: application/json", "-d", JSON, &post]
             }
             Kind::Upload => {
-                vec![
-                    "-o",
-                    "/dev/null",
-                    "-F",
-                    "prompt=x",
-                    "-F",
-                    "seconds=4",
-                    "-F",
-                    &video,
-                    &post,
-                ]
+                vec!["-o", "/dev/null", "-F", "prompt=x", "-F", "seconds=4", "-F", &video, &post]
             }
             Kind::Download => vec!["-o", &download, &get],
         };

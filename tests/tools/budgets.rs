@@ -66,26 +66,10 @@ fn run() -> Result<bool, String> {
     };
     let rows: [Measure; 9] = [
         size,
-        |bench| {
-            memory(
-                bench,
-                "peak memory, one request",
-                2.6,
-                Kind::Request,
-                MEMORY_RUNS,
-            )
-        },
+        |bench| memory(bench, "peak memory, one request", 2.6, Kind::Request, MEMORY_RUNS),
         |bench| memory(bench, "peak memory, 1 GiB upload", 3.0, Kind::Upload, 1),
         |bench| memory(bench, "peak memory, 1 GiB download", 3.0, Kind::Download, 1),
-        |bench| {
-            time(
-                bench,
-                "whole run, one request",
-                0.25,
-                Kind::Request,
-                REQUEST_PAIRS,
-            )
-        },
+        |bench| time(bench, "whole run, one request", 0.25, Kind::Request, REQUEST_PAIRS),
         |bench| instructions(bench, "instructions, one request", 0.16, Kind::Request),
         |bench| time(bench, "1 GiB upload", 1.0, Kind::Upload, TRANSFER_PAIRS),
         |bench| time(bench, "1 GiB download", 0.8, Kind::Download, TRANSFER_PAIRS),
@@ -97,10 +81,7 @@ fn run() -> Result<bool, String> {
         "over loopback, alternating with curl; the upload is a sparse file in the page cache, the download a file in memory"
     );
     println!();
-    println!(
-        "{:<28}{:>14}{:>14}  {:<6}{:>14}",
-        "what", "measured", "budget", "", "curl"
-    );
+    println!("{:<28}{:>14}{:>14}  {:<6}{:>14}", "what", "measured", "budget", "", "curl");
     let mut within = true;
     for measure in rows {
         let row = measure(&bench)?;
@@ -129,15 +110,9 @@ impl fmt::Display for Row {
         let Figure(_, unit, decimals) = self.measured;
         let measured = self.measured.to_string();
         let budget = Figure(self.budget, unit, decimals).to_string();
-        let peer = self
-            .peer
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), Figure::to_string);
+        let peer = self.peer.as_ref().map_or_else(|| "-".to_owned(), Figure::to_string);
         let (what, verdict) = (self.what, self.verdict());
-        write!(
-            f,
-            "{what:<28}{measured:>14}{budget:>14}  {verdict:<6}{peer:>14}"
-        )
+        write!(f, "{what:<28}{measured:>14}{budget:>14}  {verdict:<6}{peer:>14}")
     }
 }
 
@@ -154,16 +129,8 @@ fn megabytes(bytes: f64) -> Figure {
 }
 
 fn size(bench: &Bench, what: &'static str, budget: f64) -> Result<Row, String> {
-    let bytes = fs::metadata(&bench.binary)
-        .map_err(|why| why.to_string())?
-        .len();
-    Ok(Row {
-        what,
-        measured: megabytes(bytes as f64),
-        budget,
-        peer: None,
-        repeats: true,
-    })
+    let bytes = fs::metadata(&bench.binary).map_err(|why| why.to_string())?.len();
+    Ok(Row { what, measured: megabytes(bytes as f64), budget, peer: None, repeats: true })
 }
 
 fn memory(
@@ -179,26 +146,14 @@ fn memory(
         Ok(megabytes(median(peaks?)))
     };
     let (measured, peer) = (typical(Client::Ours)?, typical(Client::Curl)?);
-    Ok(Row {
-        what,
-        measured,
-        budget,
-        peer: Some(peer),
-        repeats: true,
-    })
+    Ok(Row { what, measured, budget, peer: Some(peer), repeats: true })
 }
 
 fn instructions(bench: &Bench, what: &'static str, budget: f64, kind: Kind) -> Result<Row, String> {
     let ours = bench.instructions(Client::Ours, kind)?;
     let curl = bench.instructions(Client::Curl, kind)?;
     let (measured, peer) = (Figure(ours / curl, "x curl", 3), Figure(curl / 1e6, "M", 1));
-    Ok(Row {
-        what,
-        measured,
-        budget,
-        peer: Some(peer),
-        repeats: true,
-    })
+    Ok(Row { what, measured, budget, peer: Some(peer), repeats: true })
 }
 
 /// The median of the ratios within pairs of consecutive runs, as a slow phase of the machine
@@ -214,25 +169,13 @@ fn time(
     let ratio = median(pairs.iter().map(|(ours, curl)| ours / curl).collect());
     let curl = median(pairs.iter().map(|(_, curl)| curl * 1e3).collect());
     let (measured, peer) = (Figure(ratio, "x curl", 3), Figure(curl, "ms", 1));
-    Ok(Row {
-        what,
-        measured,
-        budget,
-        peer: Some(peer),
-        repeats: false,
-    })
+    Ok(Row { what, measured, budget, peer: Some(peer), repeats: false })
 }
 
 fn crates(what: &'static str, budget: f64) -> Result<Row, String> {
     let crates = commands::crates(None)?;
     let measured = Figure(crates.len() as f64, "", 0);
-    Ok(Row {
-        what,
-        measured,
-        budget,
-        peer: None,
-        repeats: true,
-    })
+    Ok(Row { what, measured, budget, peer: None, repeats: true })
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

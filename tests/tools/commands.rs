@@ -6,17 +6,12 @@ use std::process::{Command, Output};
 
 /// Runs a command and returns its output. Fails unless it exits with 0.
 pub fn checked(command: &mut Command) -> Result<Output, String> {
-    let output = command
-        .output()
-        .map_err(|why| format!("{command:?}: {why}"))?;
+    let output = command.output().map_err(|why| format!("{command:?}: {why}"))?;
     if output.status.success() {
         return Ok(output);
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    Err(format!(
-        "{command:?} ended with {}: {stderr}",
-        output.status
-    ))
+    Err(format!("{command:?} ended with {}: {stderr}", output.status))
 }
 
 /// Runs a command as [`checked`] does, and returns its standard output.

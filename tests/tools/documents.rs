@@ -104,18 +104,11 @@ fn man() -> String {
             }
             _ => format!(".Ar {arguments}\n"),
         };
-        let _ = write!(
-            page,
-            ".Nm openai\n.Cm videos {name}\n{arguments}.Op Ar options\n"
-        );
+        let _ = write!(page, ".Nm openai\n.Cm videos {name}\n{arguments}.Op Ar options\n");
     }
     page += ".Sh DESCRIPTION\n";
     for (_, name, _, about) in Command::ALL {
-        let _ = write!(
-            page,
-            ".Ss openai videos {name}\n{}",
-            prose(&format!("{about}."))
-        );
+        let _ = write!(page, ".Ss openai videos {name}\n{}", prose(&format!("{about}.")));
     }
     page += ".Sh OPTIONS\nOptions stand before or after the command, as\n.Fl Fl flag Ar value\nor\n\
              .Fl Fl flag Ns = Ns Ar value .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n";
@@ -132,20 +125,13 @@ fn man() -> String {
     }
     for name in ["FORCE_COLOR", "NO_COLOR"] {
         let not = if name == "NO_COLOR" { "no " } else { "" };
-        let _ = write!(
-            page,
-            ".It Ev {name}\nJSON gets {not}colours, on a terminal or not.\n"
-        );
+        let _ = write!(page, ".It Ev {name}\nJSON gets {not}colours, on a terminal or not.\n");
     }
     page += &format!(".El\n.Pp\n{}", prose(PROXIES));
     page += ".Sh EXIT STATUS\n.Bl -tag -width Ds\n";
     for (code, meaning, advice) in exit::TABLE {
         let colon = if advice.is_empty() { "" } else { ": " };
-        let _ = write!(
-            page,
-            ".It {code}\n{}",
-            prose(&format!("{meaning}{colon}{advice}."))
-        );
+        let _ = write!(page, ".It {code}\n{}", prose(&format!("{meaning}{colon}{advice}.")));
     }
     page += ".El\n.Sh EXAMPLES\n.Bd -literal\n";
     for example in EXAMPLES {
@@ -163,11 +149,7 @@ fn item(flag: &Flag) -> String {
     if !flag.value.is_empty() {
         let _ = write!(text, " Ar \"{}\"", plain(flag.value));
     }
-    let _ = write!(
-        text,
-        "\n{}",
-        prose(&format!("{}. {}", flag.help, flag.more))
-    );
+    let _ = write!(text, "\n{}", prose(&format!("{}. {}", flag.help, flag.more)));
     if !flag.default.is_empty() {
         text += &prose(&format!("The default is {}.", flag.default));
     }
@@ -191,15 +173,8 @@ fn prose(text: &str) -> String {
 
 /// Escapes text for roff.
 fn plain(text: &str) -> String {
-    let text = text
-        .replace('\\', "\\e")
-        .replace('-', "\\-")
-        .replace('"', "\\(dq");
-    if text.starts_with(['.', '\'']) {
-        format!("\\&{text}")
-    } else {
-        text
-    }
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('"', "\\(dq");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 
 // ---- bash ----
@@ -221,22 +196,13 @@ fn bash() -> String {
             Takes::AtFile => "[[ $cur == @* ]] && _openai_files @".to_owned(),
             Takes::Text => ":".to_owned(),
         };
-        let short = flag
-            .short
-            .map_or(String::new(), |short| format!("-{short} | "));
-        let _ = writeln!(
-            after,
-            "        {short}--{}) {reply}; return 0 ;;",
-            flag.long
-        );
+        let short = flag.short.map_or(String::new(), |short| format!("-{short} | "));
+        let _ = writeln!(after, "        {short}--{}) {reply}; return 0 ;;", flag.long);
     }
     let mut by_command = String::new();
     for (command, name, ..) in Command::ALL {
-        let _ = writeln!(
-            by_command,
-            "            {name}) _openai_words '{}' ;;",
-            flags(Some(command))
-        );
+        let _ =
+            writeln!(by_command, "            {name}) _openai_words '{}' ;;", flags(Some(command)));
     }
     let all = flags(None);
     let names = names();
@@ -294,9 +260,7 @@ fn zsh() -> String {
         let _ = writeln!(commands, "        {}", quoted(&format!("{name}:{about}")));
     }
     let specs = |flags: &mut dyn Iterator<Item = &'static Flag>, indent: &str| {
-        flags
-            .map(|flag| format!("{indent}{}\n", spec(flag)))
-            .collect::<String>()
+        flags.map(|flag| format!("{indent}{}\n", spec(flag))).collect::<String>()
     };
     let everywhere = specs(&mut of(None), "        ");
     let mut by_command = String::new();
@@ -327,11 +291,7 @@ _openai "$@"
 
 /// One argument of `_arguments`.
 fn spec(flag: &Flag) -> String {
-    let help = flag
-        .help
-        .replace('[', "\\[")
-        .replace(']', "\\]")
-        .replace(':', "\\:");
+    let help = flag.help.replace('[', "\\[").replace(']', "\\]").replace(':', "\\:");
     let action = match takes(flag) {
         Takes::Nothing => String::new(),
         Takes::OneOf(values) => format!(":{}:({})", flag.value, values.join(" ")),
@@ -345,10 +305,7 @@ fn spec(flag: &Flag) -> String {
     match flag.short {
         Some(short) => {
             let plus = if flag.value.is_empty() { "" } else { "+" };
-            format!(
-                "'(-{short} --{0})'{{-{short}{plus},--{0}{equals}}}{rest}",
-                flag.long
-            )
+            format!("'(-{short} --{0})'{{-{short}{plus},--{0}{equals}}}{rest}", flag.long)
         }
         None if repeatable => format!("'*--{}{equals}'{rest}", flag.long),
         None => format!("--{}{equals}{rest}", flag.long),
@@ -372,18 +329,12 @@ fn fish() -> String {
          set -l none '__fish_seen_subcommand_from videos; and not __fish_seen_subcommand_from {names}'\n"
     );
     for (_, name, _, about) in Command::ALL {
-        let _ = writeln!(
-            text,
-            "complete -c openai -n \"$none\" -a {name} -d {}",
-            quoted(about)
-        );
+        let _ = writeln!(text, "complete -c openai -n \"$none\" -a {name} -d {}", quoted(about));
     }
     for flag in shown() {
         text += "complete -c openai";
         if !flag.on.is_empty() {
-            let on = Command::ALL
-                .iter()
-                .filter(|(command, ..)| flag.on.contains(command));
+            let on = Command::ALL.iter().filter(|(command, ..)| flag.on.contains(command));
             let on: Vec<&str> = on.map(|(_, name, ..)| *name).collect();
             let _ = write!(text, " -n '__fish_seen_subcommand_from {}'", on.join(" "));
         }

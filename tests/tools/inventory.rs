@@ -98,9 +98,7 @@ fn crates(target: &str) -> Result<Vec<Crate>> {
             name: name.clone(),
             version: version.clone(),
             licence: text(&package["license"]).replace('/', " OR "),
-            directory: Path::new(text(&package["manifest_path"]))
-                .parent()?
-                .to_owned(),
+            directory: Path::new(text(&package["manifest_path"])).parent()?.to_owned(),
         })
     };
     commands::crates(Some(target))?
@@ -117,9 +115,7 @@ fn text(value: &Value) -> &str {
 
 fn linked(target: &str) -> Result<[Linked; 2]> {
     let rustc = printed(Command::new(env::var_os("RUSTC").unwrap_or("rustc".into())).arg("-vV"))?;
-    let release = rustc
-        .lines()
-        .find_map(|line| line.strip_prefix("release: "));
+    let release = rustc.lines().find_map(|line| line.strip_prefix("release: "));
     let library = Linked {
         name: "rust-std",
         version: Some(release.ok_or("rustc -vV prints no release")?.to_owned()),
@@ -161,9 +157,8 @@ fn licences(target: &str, crates: &[Crate], linked: &[Linked]) -> Result<String>
         let title = format!("{}{}", part.name, version.collect::<String>());
         write!(all, "\n{title}: {}\n{}\n", part.licence, part.notice)?;
     }
-    let mit = LICENSE
-        .find("Permission is hereby granted")
-        .ok_or("LICENSE is not the MIT licence")?;
+    let mit =
+        LICENSE.find("Permission is hereby granted").ok_or("LICENSE is not the MIT licence")?;
     write!(all, "\nThe MIT licence:\n\n{}", &LICENSE[mit..])?;
     for Text { titles, text, .. } in texts {
         write!(all, "\n{RULE}\n{titles}\n{RULE}\n\n{text}")?;
@@ -188,11 +183,7 @@ fn collect(part: &Crate, texts: &mut Vec<Text>) -> Result<()> {
         let name = file.strip_prefix(&part.directory)?;
         if is_licence(name) {
             licensed = true;
-            add(
-                texts,
-                format!("{part}: {}", name.display()),
-                plain(&fs::read(&file)?),
-            );
+            add(texts, format!("{part}: {}", name.display()), plain(&fs::read(&file)?));
         } else if is_source(name) {
             let text = plain(&fs::read(&file)?);
             owners.extend(text.lines().filter_map(owner).map(str::to_owned));
@@ -212,11 +203,7 @@ fn add(texts: &mut Vec<Text>, title: String, text: String) {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match texts.iter_mut().find(|known| known.words == words) {
         Some(known) => known.titles += &format!("\n{title}"),
-        None => texts.push(Text {
-            words,
-            titles: title,
-            text,
-        }),
+        None => texts.push(Text { words, titles: title, text }),
     }
 }
 
@@ -231,14 +218,7 @@ fn plain(text: &[u8]) -> String {
 
 /// Whether a file has the name of a licence.
 fn is_licence(path: &Path) -> bool {
-    const WORDS: [&str; 6] = [
-        "license",
-        "licence",
-        "unlicense",
-        "copying",
-        "copyright",
-        "notice",
-    ];
+    const WORDS: [&str; 6] = ["license", "licence", "unlicense", "copying", "copyright", "notice"];
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_lowercase();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
@@ -260,9 +240,8 @@ fn owner(line: &str) -> Option<&str> {
 
 /// Finds all files below a directory, sorted, so that the output is reproducible.
 fn files_below(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut entries = fs::read_dir(directory)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
+    let mut entries =
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -283,10 +262,8 @@ fn materials(bill: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> 
     let mut bill: Value = serde_json::from_str(&bill.to_string().replace(by_path, &own))?;
     bill["metadata"]["component"]["purl"] = format!("pkg:cargo/{own}").into();
 
-    let inside: BTreeSet<(&str, &str)> = crates
-        .iter()
-        .map(|crate_| (&*crate_.name, &*crate_.version))
-        .collect();
+    let inside: BTreeSet<(&str, &str)> =
+        crates.iter().map(|crate_| (&*crate_.name, &*crate_.version)).collect();
     let mut references = BTreeSet::from([own]);
     let components = bill["components"].as_array_mut().ok_or("no components")?;
     components.retain(|component| {
@@ -297,12 +274,7 @@ fn materials(bill: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> 
         kept
     });
     if components.len() != inside.len() {
-        return Err(format!(
-            "the bill has {} of {} crates",
-            components.len(),
-            inside.len()
-        )
-        .into());
+        return Err(format!("the bill has {} of {} crates", components.len(), inside.len()).into());
     }
     for part in linked {
         let mut component = json!({
@@ -317,15 +289,10 @@ fn materials(bill: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> 
         }
         components.push(component);
     }
-    let dependencies = bill["dependencies"]
-        .as_array_mut()
-        .ok_or("no dependencies")?;
+    let dependencies = bill["dependencies"].as_array_mut().ok_or("no dependencies")?;
     dependencies.retain(|dependency| references.contains(text(&dependency["ref"])));
     for dependency in dependencies {
-        if let Some(on) = dependency
-            .get_mut("dependsOn")
-            .and_then(Value::as_array_mut)
-        {
+        if let Some(on) = dependency.get_mut("dependsOn").and_then(Value::as_array_mut) {
             on.retain(|reference| references.contains(text(reference)));
         }
     }

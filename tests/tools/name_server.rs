@@ -32,19 +32,13 @@ enum Answer {
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [address, program, args @ ..] = &args[..] else {
-        drop(writeln!(
-            io::stderr(),
-            "usage: name_server ADDRESS COMMAND ARGS..."
-        ));
+        drop(writeln!(io::stderr(), "usage: name_server ADDRESS COMMAND ARGS..."));
         return ExitCode::from(2);
     };
     let socket = match UdpSocket::bind((address.as_str(), 53)) {
         Ok(socket) => socket,
         Err(why) => {
-            drop(writeln!(
-                io::stderr(),
-                "name_server: port 53 of {address}: {why}"
-            ));
+            drop(writeln!(io::stderr(), "name_server: port 53 of {address}: {why}"));
             return ExitCode::from(SKIP);
         }
     };
@@ -81,11 +75,7 @@ fn question(message: &[u8]) -> Option<(String, u16, usize)> {
         labels.push(String::from_utf8_lossy(label).to_lowercase());
     }
     let kind = message.get(at..at + 2)?;
-    Some((
-        labels.join("."),
-        u16::from_be_bytes([kind[0], kind[1]]),
-        at + 4,
-    ))
+    Some((labels.join("."), u16::from_be_bytes([kind[0], kind[1]]), at + 4))
 }
 
 fn answer(name: &str, kind: u16) -> Answer {
@@ -125,16 +115,7 @@ fn reply(question: &[u8], answer: Answer) -> Option<Vec<u8>> {
         // address (4.1.3).
         reply.extend([0xc0, 12]);
         reply.extend(kind.to_be_bytes());
-        reply.extend([
-            0,
-            1,
-            0,
-            0,
-            0,
-            60,
-            0,
-            u8::try_from(address.len()).expect("an address"),
-        ]);
+        reply.extend([0, 1, 0, 0, 0, 60, 0, u8::try_from(address.len()).expect("an address")]);
         reply.extend(address);
     }
     Some(reply)

@@ -72,11 +72,7 @@ struct Head {
 
 /// `None`: the client closed the connection.
 fn head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
-    let mut head = Head {
-        gets: false,
-        length: 0,
-        expects: false,
-    };
+    let mut head = Head { gets: false, length: 0, expects: false };
     let mut line = String::new();
     while reader.read_line(&mut line)? > 0 {
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));

@@ -50,16 +50,9 @@ fn main() -> ExitCode {
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options {
-        port: 0,
-        key: None,
-        command: Vec::new(),
-    };
+    let mut options = Options { port: 0, key: None, command: Vec::new() };
     while let Some(arg) = args.next() {
-        let mut value = || {
-            args.next()
-                .ok_or_else(|| format!("{arg} needs a value\n{USAGE}"))
-        };
+        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value\n{USAGE}"));
         match arg.as_str() {
             "--port" => options.port = value()?.parse().map_err(|why| format!("--port: {why}"))?,
             "--api-key" => options.key = Some(value()?),
@@ -120,9 +113,7 @@ fn run_command(program: &str, args: &[String], base_url: &str, key: &str) -> io:
     for name in REMOVED {
         command.env_remove(name);
     }
-    command
-        .env("OPENAI_BASE_URL", base_url)
-        .env("OPENAI_API_KEY", key);
+    command.env("OPENAI_BASE_URL", base_url).env("OPENAI_API_KEY", key);
     let code = command.status()?.code();
     Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

@@ -79,10 +79,7 @@ impl Connection {
             }
             self.skip(count)?;
         }
-        Err(io::Error::new(
-            ErrorKind::InvalidData,
-            "the request head never ends",
-        ))
+        Err(io::Error::new(ErrorKind::InvalidData, "the request head never ends"))
     }
 
     /// Reads `count` bytes that were peeked at, and discards them.
@@ -138,7 +135,5 @@ impl Connection {
 }
 
 pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }

@@ -25,11 +25,7 @@ impl Listener {
             let listener = listener.try_clone()?;
             thread::spawn(move || accept(&listener, Arc::new(serve)))
         };
-        Ok(Listener {
-            address,
-            listener,
-            thread: Some(thread),
-        })
+        Ok(Listener { address, listener, thread: Some(thread) })
     }
 
     /// Serves every connection that has reached the listener so far to its end, then stops. Panics
@@ -40,11 +36,7 @@ impl Listener {
         };
         // The thread blocks in `accept`. One more connection wakes it, and it stops when no other
         // one is queued.
-        drop(
-            self.listener
-                .set_nonblocking(true)
-                .and_then(|()| TcpStream::connect(self.address)),
-        );
+        drop(self.listener.set_nonblocking(true).and_then(|()| TcpStream::connect(self.address)));
         let joined = thread.join();
         if !thread::panicking() {
             joined.expect("the server's threads should not panic");
@@ -75,8 +67,6 @@ where
         }
     }
     for connection in connections {
-        connection
-            .join()
-            .expect("a connection's thread should not panic");
+        connection.join().expect("a connection's thread should not panic");
     }
 }

@@ -32,9 +32,7 @@ pub fn parse(content_type: &str, body: &[u8], truncated: bool) -> Result<Vec<Par
         if rest == b"--\r\n" || rest == b"--" {
             return Ok(parts);
         }
-        let start = rest
-            .strip_prefix(b"\r\n")
-            .ok_or("a boundary without a line end")?;
+        let start = rest.strip_prefix(b"\r\n").ok_or("a boundary without a line end")?;
         match find(start, delimiter.as_bytes()) {
             Some(end) => {
                 parts.push(part(&start[..end])?);
@@ -56,9 +54,7 @@ fn boundary(content_type: &str) -> Result<&str, String> {
         .ok_or_else(|| {
             format!("Content-Type {content_type:?} is not multipart/form-data with a boundary")
         })?;
-    let unquoted = value
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
+    let unquoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     Ok(unquoted.unwrap_or(value))
 }
 
@@ -87,9 +83,7 @@ fn part(bytes: &[u8]) -> Result<Part, String> {
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let mut named = headers
-        .iter()
-        .filter(|header| header.0.eq_ignore_ascii_case(name));
+    let mut named = headers.iter().filter(|header| header.0.eq_ignore_ascii_case(name));
     named.next().map(|header| header.1.as_str())
 }
 

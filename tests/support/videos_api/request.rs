@@ -48,9 +48,7 @@ impl Request {
     /// The value of a query parameter, as sent: it is not percent-decoded.
     pub fn query(&self, name: &str) -> Option<&str> {
         let (_, query) = self.target.split_once('?')?;
-        let mut pairs = query
-            .split('&')
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
@@ -58,17 +56,12 @@ impl Request {
     /// cut off there.
     pub fn form(&self) -> Result<Vec<Part>, String> {
         let cut = self.body_len > self.body.len() as u64;
-        multipart::parse(
-            self.header("content-type").unwrap_or_default(),
-            &self.body,
-            cut,
-        )
+        multipart::parse(self.header("content-type").unwrap_or_default(), &self.body, cut)
     }
 
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub fn expects_continue(&self) -> bool {
-        self.header("expect")
-            .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
+        self.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
     }
 
     /// Adds bytes to the body.
@@ -82,11 +75,7 @@ impl Request {
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 2048;
-        writeln!(
-            f,
-            "connection {}: {} {}",
-            self.connection, self.method, self.target
-        )?;
+        writeln!(f, "connection {}: {} {}", self.connection, self.method, self.target)?;
         for (name, value) in &self.headers {
             writeln!(f, "    {name}: {value}")?;
         }
@@ -97,11 +86,7 @@ impl fmt::Display for Request {
             let whole = if self.whole { "" } else { ", incomplete" };
             writeln!(f, "    ({} bytes of body{whole})", self.body_len)?;
             let shown = &self.body[..self.body.len().min(SHOWN)];
-            writeln!(
-                f,
-                "    {}",
-                String::from_utf8_lossy(shown).replace('\n', "\n    ")
-            )?;
+            writeln!(f, "    {}", String::from_utf8_lossy(shown).replace('\n', "\n    "))?;
         }
         Ok(())
     }

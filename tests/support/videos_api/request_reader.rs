@@ -26,9 +26,7 @@ impl RequestReader {
         connection: &mut Connection,
         number: usize,
     ) -> Result<Option<RequestReader>, String> {
-        let head = connection
-            .peek_to(b"\r\n\r\n")
-            .map_err(|error| error.to_string())?;
+        let head = connection.peek_to(b"\r\n\r\n").map_err(|error| error.to_string())?;
         if head.bytes.is_empty() {
             return Ok(None);
         }
@@ -38,9 +36,8 @@ impl RequestReader {
     fn parse(peeked: &Peeked, number: usize) -> Result<RequestReader, String> {
         let text = String::from_utf8_lossy(&peeked.bytes);
         let broken = |why: &str| format!("connection {number}: {why}: {text:?}");
-        let head = text
-            .strip_suffix("\r\n\r\n")
-            .ok_or_else(|| broken("incomplete request head"))?;
+        let head =
+            text.strip_suffix("\r\n\r\n").ok_or_else(|| broken("incomplete request head"))?;
         let (first, rest) = head.split_once("\r\n").unwrap_or((head, ""));
         let mut words = first.split(' ');
         let (method, target) = match (words.next(), words.next(), words.next(), words.next()) {
@@ -49,9 +46,8 @@ impl RequestReader {
         };
         let mut headers = Vec::new();
         for line in rest.lines() {
-            let (name, value) = line
-                .split_once(':')
-                .ok_or_else(|| broken("invalid header line"))?;
+            let (name, value) =
+                line.split_once(':').ok_or_else(|| broken("invalid header line"))?;
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
         let mut request = Request {
@@ -65,23 +61,14 @@ impl RequestReader {
             .header("transfer-encoding")
             .is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
         let framing = match request.header("content-length") {
-            _ if request.chunked => Framing::Chunked {
-                left: 0,
-                ended: false,
-            },
-            Some(length) => Framing::Length(
-                length
-                    .parse()
-                    .map_err(|_| broken("invalid Content-Length"))?,
-            ),
+            _ if request.chunked => Framing::Chunked { left: 0, ended: false },
+            Some(length) => {
+                Framing::Length(length.parse().map_err(|_| broken("invalid Content-Length"))?)
+            }
             None => Framing::Length(0),
         };
         request.whole = matches!(framing, Framing::Length(0));
-        Ok(RequestReader {
-            request,
-            head_unread: peeked.unread,
-            framing,
-        })
+        Ok(RequestReader { request, head_unread: peeked.unread, framing })
     }
 
     /// Reads the whole request. `false`: the client closed the connection before its end.
@@ -141,11 +128,7 @@ impl RequestReader {
                     *ended = *left == 0;
                 }
                 let room = (*left).min(into.len() as u64) as usize;
-                let count = if room == 0 {
-                    0
-                } else {
-                    connection.read(&mut into[..room])?
-                };
+                let count = if room == 0 { 0 } else { connection.read(&mut into[..room])? };
                 *left -= count as u64;
                 if *left == 0 && count > 0 {
                     line(connection)?;
@@ -173,11 +156,7 @@ fn line(connection: &mut Connection) -> io::Result<String> {
     let peeked = connection.peek_to(b"\r\n")?;
     connection.skip(peeked.unread)?;
     let text = String::from_utf8_lossy(&peeked.bytes).into_owned();
-    Ok(if text.ends_with("\r\n") {
-        text
-    } else {
-        String::new()
-    })
+    Ok(if text.ends_with("\r\n") { text } else { String::new() })
 }
 
 fn chunk_size(connection: &mut Connection) -> io::Result<u64> {

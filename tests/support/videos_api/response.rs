@@ -14,17 +14,11 @@ pub struct Response {
 impl Response {
     /// A response without headers and body.
     pub fn new(status: u16) -> Response {
-        Response {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Response { status, headers: Vec::new(), body: Vec::new() }
     }
 
     pub fn json(status: u16, body: &str) -> Response {
-        Response::new(status)
-            .header("Content-Type", "application/json")
-            .body(body)
+        Response::new(status).header("Content-Type", "application/json").body(body)
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Response {

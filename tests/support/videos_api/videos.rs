@@ -59,12 +59,7 @@ impl Videos {
         if let Some(key) = &self.key
             && request.header("authorization") != Some(&format!("Bearer {key}"))
         {
-            return error(
-                401,
-                "Incorrect API key provided.",
-                None,
-                Some("invalid_api_key"),
-            );
+            return error(401, "Incorrect API key provided.", None, Some("invalid_api_key"));
         }
         let segments: Vec<&str> = request.path().split('/').skip(1).collect();
         match (request.method.as_str(), segments.as_slice()) {
@@ -104,9 +99,7 @@ impl Videos {
             prompt: extension.prompt,
             seconds: extension.seconds,
             source: extension.source,
-            created_at: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |now| now.as_secs()),
+            created_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs()),
             retrieved: 0,
         };
         let response = job.response();
@@ -165,12 +158,7 @@ impl Videos {
             return not_found(id);
         };
         if !matches!(request.query("variant"), None | Some("video")) {
-            return error(
-                404,
-                "This video has no such variant.",
-                Some("variant"),
-                None,
-            );
+            return error(404, "This video has no such variant.", Some("variant"), None);
         }
         if job.status() != "completed" {
             let message = "Video is not ready yet, retrieve it to check its status.";
@@ -230,12 +218,7 @@ fn extension(request: &Request) -> Result<Extension, Response> {
         "application/json" => from_json(request)?,
         "multipart/form-data" => from_form(request)?,
         _ => {
-            return Err(error(
-                415,
-                &format!("Unsupported content type: '{kind}'."),
-                None,
-                None,
-            ));
+            return Err(error(415, &format!("Unsupported content type: '{kind}'."), None, None));
         }
     };
     if prompt.is_empty() || prompt.chars().count() > PROMPT_LIMIT {
@@ -246,11 +229,7 @@ fn extension(request: &Request) -> Result<Extension, Response> {
         return Err(invalid("seconds", &message));
     }
     let added: u32 = seconds.parse().expect("one of the allowed values");
-    Ok(Extension {
-        prompt,
-        seconds: SOURCE_SECONDS + added,
-        source,
-    })
+    Ok(Extension { prompt, seconds: SOURCE_SECONDS + added, source })
 }
 
 type Fields = (String, String, Option<String>);
@@ -265,11 +244,7 @@ fn from_json(request: &Request) -> Result<Fields, Response> {
         _ => Err(invalid(name, "Expected a string.")),
     };
     let source = text(&body["video"]["id"], "video.id")?;
-    Ok((
-        text(&body["prompt"], "prompt")?,
-        text(&body["seconds"], "seconds")?,
-        Some(source),
-    ))
+    Ok((text(&body["prompt"], "prompt")?, text(&body["seconds"], "seconds")?, Some(source)))
 }
 
 fn from_form(request: &Request) -> Result<Fields, Response> {
@@ -281,10 +256,7 @@ fn from_form(request: &Request) -> Result<Fields, Response> {
     };
     let source = match part("video") {
         Some(part) if part.filename.is_none() || part.content_type().is_none() => {
-            return Err(invalid(
-                "video",
-                "Expected a file with a name and a content type.",
-            ));
+            return Err(invalid("video", "Expected a file with a name and a content type."));
         }
         Some(_) => None,
         None => Some(text("video[id]").map_err(|_| missing("video"))?),
@@ -298,10 +270,7 @@ fn clip(request: &Request) -> Response {
     let response = match request.header("range").filter(|_| unchanged).and_then(span) {
         None => whole,
         Some((first, last)) if first <= last => Response::new(206)
-            .header(
-                "Content-Range",
-                &format!("bytes {first}-{last}/{}", CLIP.len()),
-            )
+            .header("Content-Range", &format!("bytes {first}-{last}/{}", CLIP.len()))
             .body(&CLIP[first..=last]),
         Some(_) => Response::new(416).header("Content-Range", &format!("bytes */{}", CLIP.len())),
     };
@@ -325,12 +294,7 @@ fn span(range: &str) -> Option<(usize, usize)> {
 
 fn missing(name: &str) -> Response {
     let message = format!("Missing required parameter: '{name}'.");
-    error(
-        400,
-        &message,
-        Some(name),
-        Some("missing_required_parameter"),
-    )
+    error(400, &message, Some(name), Some("missing_required_parameter"))
 }
 
 fn invalid(name: &str, why: &str) -> Response {
@@ -339,12 +303,7 @@ fn invalid(name: &str, why: &str) -> Response {
 }
 
 fn not_found(id: &str) -> Response {
-    error(
-        404,
-        &format!("Video with id '{id}' not found."),
-        Some("video_id"),
-        None,
-    )
+    error(404, &format!("Video with id '{id}' not found."), Some("video_id"), None)
 }
 
 fn not_allowed(request: &Request, allowed: &str) -> Response {
