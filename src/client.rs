@@ -11,7 +11,7 @@ use crate::api::extension::Extension;
 use crate::api::job::Job;
 use crate::api::preview::Preview;
 use crate::http::Http;
-use crate::http::request::{Method, Request};
+use crate::http::request::Request;
 use crate::jobs::download::{self, Download};
 use crate::jobs::output_file::Target;
 use crate::jobs::state_file::StateFile;
@@ -96,8 +96,8 @@ impl Client {
         wait::seen(&self.http, &request, self.http.text(&request)?, id)
     }
 
-    /// Polls until the job is completed. Failed polls are taken in stride until [`Wait::timeout`]; a 401, 403 or 404
-    /// ends it at once.
+    /// Polls until the job is completed. Failed polls are taken in stride until [`Wait::timeout`]; a 401, 403, 404 or
+    /// 410 ends it at once.
     ///
     /// # Errors
     /// - [`Error::JobFailed`]: the job ended without media.
@@ -120,14 +120,13 @@ impl Client {
         download::download(&self.http, id, options, target)
     }
 
-    /// Deletes a job and its media: `DELETE /videos/{video_id}` (`DeleteVideo`). Gives the answer's text.
+    /// Deletes a job and its media: `DELETE /videos/{video_id}` (`DeleteVideo`). Gives the response's text; it is empty
+    /// where the response was lost and a second attempt found that the job is gone.
     ///
     /// # Errors
     /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if no readable answer came, after the retries.
     pub fn delete(&self, id: &str) -> Result<String, Error> {
-        let path = format!("/videos/{}", segment(id));
-        let request = Request { method: Method::Delete, ..Request::get(&path) };
-        self.http.text(&request).map(|text| text.body)
+        self.http.delete(&format!("/videos/{}", segment(id)))
     }
 
     /// What [`Client::extend`] would send, with nothing sent and the secrets hidden.

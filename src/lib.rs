@@ -37,7 +37,7 @@ mod settings;
 mod text;
 mod url;
 
-pub use api::api_error::ApiError;
+pub use api::api_error::{ApiError, ApiErrorKind};
 pub use api::error::Error;
 pub use api::event::{ConnectTimings, Event};
 pub use api::extension::{

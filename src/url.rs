@@ -53,6 +53,25 @@ pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
     found.filter(|url| !authority(url).contains('@'))
 }
 
+/// Whether `location`, seen from `base`, is the same URL at the other of the schemes http and https. The ports may
+/// differ, as those of the schemes do.
+pub(crate) fn differs_in_scheme(base: &str, location: &str) -> bool {
+    let Some(target) = resolve(base, location) else { return false };
+    let parts = |url: &str| {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = authority_of(rest);
+        let host = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
+        let host = host.map_or(authority, |(host, _)| host).to_ascii_lowercase();
+        Some((scheme.to_ascii_lowercase(), host, rest[authority.len()..].to_owned()))
+    };
+    match (parts(base), parts(&target)) {
+        (Some((scheme, host, path)), Some((other_scheme, other_host, other_path))) => {
+            scheme != other_scheme && host == other_host && path == other_path
+        }
+        _ => false,
+    }
+}
+
 /// A URL with what cannot stand in one percent-encoded, such as the spaces that some servers let through.
 fn encoded(url: &str) -> String {
     let mut encoded = String::with_capacity(url.len());
@@ -136,6 +155,24 @@ mod tests {
             assert_eq!(resolve(base, location).as_deref(), url, "{location}");
         }
         assert_eq!(resolve("https://a.example", "x"), None);
+    }
+
+    #[test]
+    fn the_same_url_at_the_other_scheme_is_recognised() {
+        for (base, location, differs) in [
+            ("http://a.example/v1/videos", "https://a.example/v1/videos", true),
+            ("http://a.example:8080/v1/videos", "https://A.example/v1/videos#x", true),
+            ("http://[::1]:80/v1", "https://[::1]/v1", true),
+            ("https://a.example/v1/videos", "http://a.example/v1/videos", true),
+            ("http://a.example/v1/videos", "http://a.example/v1/videos", false),
+            ("http://a.example/v1/videos", "https://a.example/v1/videos/", false),
+            ("http://a.example/v1/videos", "https://a.example/v1/videos?x", false),
+            ("http://a.example/v1/videos", "https://b.example/v1/videos", false),
+            ("http://a.example/v1/videos", "/v1/videos", false),
+            ("http://a.example/v1/videos", "", false),
+        ] {
+            assert_eq!(differs_in_scheme(base, location), differs, "{location}");
+        }
     }
 
     #[test]

@@ -12,12 +12,14 @@ use crate::text::shorten;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
-    /// The HTTP status, 400 to 599.
+    /// The HTTP status, 300 to 599.
     pub status: u16,
+    /// What the response means, whatever its number.
+    pub kind: ApiErrorKind,
     /// The server's message, or the start of its text; empty if it sent none.
     pub message: String,
     /// `error.type`.
-    pub kind: Option<String>,
+    pub error_type: Option<String>,
     /// `error.code`.
     pub code: Option<String>,
     /// `error.param`: the request field at fault.
@@ -30,14 +32,47 @@ pub struct ApiError {
     pub body: String,
 }
 
+/// What an error response means: as fine as a caller's reactions to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApiErrorKind {
+    /// The request itself is at fault and would be refused again: 400, 422.
+    InvalidRequest,
+    /// The key is missing, wrong, or does not allow this: 401, 403.
+    NotAuthorized,
+    /// There is no such resource, or no such route: 404.
+    NotFound,
+    /// The resource existed and does not any more: 410.
+    Gone,
+    /// The server has the route, but not for this method: 405.
+    MethodNotAllowed,
+    /// The server does not have this function: 501, 505.
+    NotImplemented,
+    /// The body is larger than the server takes: 413.
+    TooLarge,
+    /// The server does not take a body of this type: 415.
+    UnsupportedEncoding,
+    /// Another request is in the way, such as one with the same idempotency key: 409.
+    Conflict,
+    /// The resource exists and is not ready: 425, or a GET's 400 with the code `video_not_ready`.
+    NotReady,
+    /// The server did not perform the request and may do so later: 408, 429, 503.
+    Unavailable,
+    /// The server failed: any other 5xx of a GET or DELETE.
+    ServerError,
+    /// Refused for any other reason, such as 402.
+    Refused,
+}
+
 impl ApiError {
     /// Reads an error body: `{"error": {message, type, param, code}}`, `{"error": "..."}`, `{"detail": ...}`,
-    /// `{"message": ...}` or any text.
+    /// `{"message": ...}` or any text. What it means depends on more than the body: the caller sets `kind`.
     pub(crate) fn read(status: u16, body: &str) -> Self {
         let mut error = ApiError {
             status,
+            kind: ApiErrorKind::Refused,
             message: String::new(),
-            kind: None,
+            error_type: None,
             code: None,
             param: None,
             request_id: None,
@@ -47,7 +82,7 @@ impl ApiError {
         let text = match Object::parse(body) {
             Ok(object) => match object.get("error").map(|raw| (raw, Object::parse(raw.get()))) {
                 Some((_, Ok(inner))) => {
-                    error.kind = inner.scalar("type");
+                    error.error_type = inner.scalar("type");
                     error.code = inner.scalar("code");
                     error.param = inner.scalar("param");
                     inner.scalar("message")
@@ -77,7 +112,7 @@ impl fmt::Display for ApiError {
             write!(f, ": {}", self.message)?;
         }
         let details = [
-            ("type", &self.kind),
+            ("type", &self.error_type),
             ("code", &self.code),
             ("param", &self.param),
             ("request id", &self.request_id),

@@ -154,13 +154,6 @@ fn only_element(data: &RawValue) -> Option<Object<'_>> {
     }
 }
 
-/// The `code` of an API error that is buried in an answer; used where a status alone does not tell.
-pub(crate) fn error_code(text: &str) -> Option<String> {
-    let top = Object::parse(text).ok()?;
-    let error = top.get("error")?;
-    Object::parse(error.get()).ok()?.get("code").and_then(json::scalar)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,14 +247,5 @@ mod tests {
             let job = Job::parse(format!(r#"{{"id": 1, "error": {error}}}"#)).unwrap();
             assert_eq!(job.reason().as_deref(), reason, "{error}");
         }
-    }
-
-    #[test]
-    fn a_buried_error_code_is_found() {
-        assert_eq!(
-            error_code(r#"{"error":{"code":"insufficient_quota"}}"#).as_deref(),
-            Some("insufficient_quota")
-        );
-        assert_eq!(error_code(r#"{"error":"insufficient_quota"}"#), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use openai_videos::Error;
+use openai_videos::{ApiErrorKind, Error};
 
 pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
 
@@ -30,9 +30,12 @@ fn number(error: &Error) -> u8 {
     match error {
         Error::Invalid { .. } => 2,
         Error::NoKey => 4,
-        Error::Api(api) => match api.status {
-            401 | 403 => 4,
-            408 | 409 | 429 | 500.. => 5,
+        Error::Api(api) => match api.kind {
+            ApiErrorKind::NotAuthorized => 4,
+            ApiErrorKind::Conflict
+            | ApiErrorKind::Unavailable
+            | ApiErrorKind::ServerError
+            | ApiErrorKind::NotImplemented => 5,
             _ => 3,
         },
         Error::Redirect { .. } | Error::NotMedia { .. } | Error::JobGone { .. } => 3,

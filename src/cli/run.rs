@@ -1,6 +1,6 @@
 //! A plan is carried out.
 
-use openai_videos::{Client, Error, Extension, Job, StateFile, Status, Target};
+use openai_videos::{ApiErrorKind, Client, Error, Extension, Job, StateFile, Status, Target};
 
 use crate::cli::plan::{Action, Output, Plan};
 use crate::cli::show;
@@ -44,7 +44,9 @@ fn once(
 ) -> Result<(), Error> {
     let taken_up = state.is_pending();
     let gone = |error, state: &StateFile| match error {
-        Error::Api(error) if taken_up && matches!(error.status, 404 | 410) => {
+        Error::Api(error)
+            if taken_up && matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Gone) =>
+        {
             Error::JobGone { error, path: state.path().to_owned() }
         }
         error => error,

@@ -1,6 +1,7 @@
 //! The only user of ureq, with the modules inside it: sends a request, follows a redirect where that is safe, tells
 //! what came of it, and goes round again as [`retry`] allows.
 
+pub(crate) mod attempt;
 pub(crate) mod body;
 pub(crate) mod outcome;
 pub(crate) mod request;
@@ -14,12 +15,13 @@ use std::time::{Duration, Instant};
 use ureq::unversioned::transport::Connector;
 use ureq::{Agent, BodyReader, SendBody, config::Config, http};
 
+use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::{Event, Report};
+pub(crate) use crate::http::attempt::{AttemptError, FailedAttempt};
 use crate::http::body::upload_meter::UploadMeter;
-pub(crate) use crate::http::outcome::{AttemptError, FailedAttempt};
 use crate::http::request::{Body, Headers, Method, Request, ResponseHead, shown};
-use crate::http::retry::{Outcome, Policy};
+use crate::http::retry::Policy;
 use crate::net::buffers::MAX_HEAD;
 use crate::net::connect::ServerConnector;
 use crate::net::direct_read::Content;
@@ -116,20 +118,47 @@ impl Http {
     /// # Errors
     /// As section "Errors" of [`Client::extend`](crate::Client::extend) lists them.
     pub(crate) fn text(&self, request: &Request<'_>) -> Result<TextResponse, Error> {
-        let mut done = 0;
-        let mut unknown = None;
-        loop {
-            let miss = match self.once(request) {
-                Ok(text) => return Ok(text),
-                Err(miss) => miss,
-            };
-            match self.delay(request, done, &miss) {
-                Some(after) => self.pause(&mut done, after, &miss),
-                // What a later attempt met says nothing about the job that an earlier one may have made.
-                None => return Err(unknown.unwrap_or(miss.error)),
+        self.attempts(request).map_err(|(last, earlier)| match (request.method, earlier) {
+            // What a later attempt met says nothing about the job that an earlier one may have made.
+            (Method::Post, Some(earlier)) => earlier,
+            _ => last,
+        })
+    }
+
+    /// Deletes what is at this path and gives the response's text. Where an attempt may have been performed and the
+    /// next one finds nothing, that attempt has deleted it, and the text is empty.
+    ///
+    /// # Errors
+    /// As [`Http::text`].
+    pub(crate) fn delete(&self, path: &str) -> Result<String, Error> {
+        let request = Request { method: Method::Delete, ..Request::get(path) };
+        match self.attempts(&request) {
+            Ok(text) => Ok(text.body),
+            Err((Error::Api(api), Some(_)))
+                if matches!(api.kind, ApiErrorKind::NotFound | ApiErrorKind::Gone) =>
+            {
+                Ok(String::new())
             }
-            if let Error::UnknownOutcome { .. } = miss.error {
-                unknown = Some(miss.error);
+            Err((error, _)) => Err(error),
+        }
+    }
+
+    /// Sends a request until it succeeds or may not be sent again. The error is the last attempt's, and beside it
+    /// the one of an earlier attempt that may have been performed.
+    fn attempts(&self, request: &Request<'_>) -> Result<TextResponse, (Error, Option<Error>)> {
+        let mut done = 0;
+        let mut earlier = None;
+        loop {
+            let failed = match self.once(request) {
+                Ok(text) => return Ok(text),
+                Err(failed) => failed,
+            };
+            match self.delay(request, done, &failed) {
+                Some(after) => self.pause(&mut done, after, &failed),
+                None => return Err((failed.error, earlier)),
+            }
+            if failed.may_be_performed() {
+                earlier = Some(failed.error);
             }
         }
     }
@@ -149,7 +178,8 @@ impl Http {
             policy,
             request.is_safe_to_retry(),
             done,
-            miss.outcome.as_ref()?,
+            miss.retry,
+            miss.asked,
             random::fraction(),
         )
     }
@@ -160,7 +190,7 @@ impl Http {
         let of = self.settings.max_retries;
         (self.report)(&Event::Retry {
             after,
-            asked: matches!(miss.outcome, Some(Outcome::Status { asked: Some(_), .. })),
+            asked: miss.asked.is_some(),
             number: *done,
             of,
             why: &miss.error,
@@ -205,7 +235,9 @@ impl Http {
                             next
                         }
                         _ => {
-                            return Err(AttemptError::Final(opened.head.error("", &self.settings)));
+                            return Err(AttemptError::Final(
+                                self.refused(request, &opened.head, "").error,
+                            ));
                         }
                     };
                 }

@@ -1,147 +1,234 @@
-//! What it means that an attempt did not go well: whether anything was sent, and which error the call ends with if
-//! it is not sent again.
+//! The one classification of responses: what a status code, an error code and a few headers say about the request.
+//!
+//! Pure. Retries, polls, downloads, recovery, the state file, exit codes and hints read its result, [`Outcome`] or the
+//! [`ApiErrorKind`] in it, and never judge a status code themselves.
 
-use std::io;
+use crate::api::api_error::ApiErrorKind;
+use crate::http::request::Method;
+use crate::http::retry::Retry;
 
-use ureq::Timeout;
-
-use crate::api::error::Error;
-use crate::http::Http;
-use crate::http::request::{Method, Request, ResponseHead};
-use crate::http::retry::Outcome;
-use crate::net::buffers::MAX_HEAD;
-use crate::net::connect_error::ConnectError;
-use crate::net::tls_errors::{self, tls_error};
-use crate::url;
-
-/// Why an attempt brought no answer.
-pub(crate) enum AttemptError {
-    /// Final: something of this machine's own, such as a file that cannot be read, or a redirect into nowhere.
-    Final(Error),
-    /// Nothing of the request was sent.
-    NotSent {
-        /// `host:port`, or the host alone: after a redirect another one than the base URL's.
-        host: String,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Sent, and no readable answer came.
-    Cut(String),
+/// What a response means for its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// 2xx.
+    Success,
+    /// A redirect that does not count as an answer: the request was not performed here.
+    Redirect,
+    /// An error. A POST was not performed; a GET or DELETE is safe to retry whether or not it was.
+    Error { kind: ApiErrorKind, retry: Retry },
+    /// A POST may have been performed: a job may exist.
+    Unknown { retry: Retry },
 }
 
-/// An attempt that did not go well: the error to end with and, unless that is final, the outcome to ask
-/// [`retry::delay`](crate::http::retry::delay) about.
-pub(crate) struct FailedAttempt {
-    pub(crate) error: Error,
-    pub(crate) outcome: Option<Outcome>,
+/// What the classification looks at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    pub(crate) method: Method,
+    pub(crate) status: u16,
+    /// `error.code` of the body.
+    pub(crate) code: Option<&'a str>,
+    /// `x-should-retry`, where it is true or false.
+    pub(crate) should_retry: Option<bool>,
+    pub(crate) location: Location,
+    /// The body as text. Only that of a 503 matters.
+    pub(crate) body: &'a str,
 }
 
-impl Http {
-    /// What an error status means.
-    pub(crate) fn refused(
-        &self,
-        request: &Request<'_>,
-        head: &ResponseHead,
-        body: &str,
-    ) -> FailedAttempt {
-        let error = head.error(body, &self.settings);
-        let known = (300..500).contains(&head.status) || head.status == 503;
-        match error {
-            Error::Redirect { .. } => FailedAttempt { error, outcome: None },
-            error if request.is_safe_to_retry() || known => {
-                FailedAttempt { error, outcome: Some(head.outcome(body)) }
-            }
-            error => FailedAttempt {
-                error: self.unknown(error.to_string()),
-                outcome: Some(head.outcome(body)),
-            },
+/// Where a `Location` header leads, compared with the URL of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Location {
+    None,
+    /// The same host, path and query over `https` instead of `http`, or the reverse.
+    OtherScheme,
+    Elsewhere,
+}
+
+pub(crate) fn classify(facts: &Facts<'_>) -> Outcome {
+    let is_post = facts.method == Method::Post;
+    let retry = retry(facts);
+    match facts.status {
+        200..300 => Outcome::Success,
+        // A server that moves to https redirects every request before it looks at it. Any other 301 or 302 of a POST
+        // is in practice what 303 is by definition: the result of a request that was performed (RFC 9110, 15.4.4).
+        301 | 302 if is_post && facts.location != Location::OtherScheme => {
+            Outcome::Unknown { retry: Retry::Never }
+        }
+        303 if is_post => Outcome::Unknown { retry: Retry::Never },
+        300..400 if facts.location != Location::None => Outcome::Redirect,
+        503 if is_post && is_reset(facts.body) => Outcome::Unknown { retry },
+        503 => Outcome::Error { kind: ApiErrorKind::Unavailable, retry },
+        500.. if is_post => Outcome::Unknown { retry },
+        _ => Outcome::Error { kind: kind(facts), retry },
+    }
+}
+
+fn kind(facts: &Facts<'_>) -> ApiErrorKind {
+    let is_get = facts.method == Method::Get;
+    match facts.status {
+        400 if is_get && facts.code == Some("video_not_ready") => ApiErrorKind::NotReady,
+        400 | 422 => ApiErrorKind::InvalidRequest,
+        401 | 403 => ApiErrorKind::NotAuthorized,
+        404 => ApiErrorKind::NotFound,
+        405 => ApiErrorKind::MethodNotAllowed,
+        408 | 429 | 503 => ApiErrorKind::Unavailable,
+        409 => ApiErrorKind::Conflict,
+        410 => ApiErrorKind::Gone,
+        413 => ApiErrorKind::TooLarge,
+        415 => ApiErrorKind::UnsupportedEncoding,
+        425 => ApiErrorKind::NotReady,
+        501 | 505 => ApiErrorKind::NotImplemented,
+        500.. => ApiErrorKind::ServerError,
+        _ => ApiErrorKind::Refused,
+    }
+}
+
+fn retry(facts: &Facts<'_>) -> Retry {
+    match (facts.should_retry, facts.status) {
+        (Some(false), _) => Retry::Never,
+        // No delay brings money back.
+        _ if facts.code == Some("insufficient_quota") => Retry::Never,
+        (Some(true), _) => Retry::Always,
+        (None, 503) if is_reset(facts.body) => Retry::IfSafe,
+        (None, 408 | 409 | 429 | 503) => Retry::Always,
+        (None, 500..) => Retry::IfSafe,
+        (None, _) => Retry::Never,
+    }
+}
+
+/// Whether the text of a 503 says that a gateway lost its connection to the application, which may have the request by
+/// then: `upstream connect error or disconnect/reset before headers. reset reason: connection termination` (Envoy).
+fn is_reset(body: &str) -> bool {
+    let body = body.to_ascii_lowercase();
+    ["reset", "terminat", "disconnect"].iter().any(|word| body.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ApiErrorKind::*;
+    use super::Retry::*;
+    use super::*;
+
+    const PLAIN: Facts<'_> = Facts {
+        method: Method::Get,
+        status: 200,
+        code: None,
+        should_retry: None,
+        location: Location::None,
+        body: "",
+    };
+    const ENVOY: &str = "upstream connect error or disconnect/reset before headers. reset reason: \
+                         connection termination";
+
+    fn error(kind: ApiErrorKind, retry: Retry) -> Outcome {
+        Outcome::Error { kind, retry }
+    }
+
+    #[test]
+    fn every_status_has_one_meaning_per_method() {
+        let unknown = Outcome::Unknown { retry: IfSafe };
+        for (status, get, post) in [
+            (200, Outcome::Success, Outcome::Success),
+            (204, Outcome::Success, Outcome::Success),
+            (206, Outcome::Success, Outcome::Success),
+            (304, error(Refused, Never), error(Refused, Never)),
+            (400, error(InvalidRequest, Never), error(InvalidRequest, Never)),
+            (401, error(NotAuthorized, Never), error(NotAuthorized, Never)),
+            (402, error(Refused, Never), error(Refused, Never)),
+            (403, error(NotAuthorized, Never), error(NotAuthorized, Never)),
+            (404, error(NotFound, Never), error(NotFound, Never)),
+            (405, error(MethodNotAllowed, Never), error(MethodNotAllowed, Never)),
+            (408, error(Unavailable, Always), error(Unavailable, Always)),
+            (409, error(Conflict, Always), error(Conflict, Always)),
+            (410, error(Gone, Never), error(Gone, Never)),
+            (413, error(TooLarge, Never), error(TooLarge, Never)),
+            (415, error(UnsupportedEncoding, Never), error(UnsupportedEncoding, Never)),
+            (416, error(Refused, Never), error(Refused, Never)),
+            (418, error(Refused, Never), error(Refused, Never)),
+            (422, error(InvalidRequest, Never), error(InvalidRequest, Never)),
+            (425, error(NotReady, Never), error(NotReady, Never)),
+            (429, error(Unavailable, Always), error(Unavailable, Always)),
+            (500, error(ServerError, IfSafe), unknown),
+            (501, error(NotImplemented, IfSafe), unknown),
+            (502, error(ServerError, IfSafe), unknown),
+            (503, error(Unavailable, Always), error(Unavailable, Always)),
+            (504, error(ServerError, IfSafe), unknown),
+            (505, error(NotImplemented, IfSafe), unknown),
+            (524, error(ServerError, IfSafe), unknown),
+        ] {
+            let of = |method| classify(&Facts { method, status, ..PLAIN });
+            assert_eq!(of(Method::Get), get, "GET {status}");
+            assert_eq!(of(Method::Delete), get, "DELETE {status}");
+            assert_eq!(of(Method::Post), post, "POST {status}");
         }
     }
 
-    /// What a missing answer means.
-    pub(crate) fn missed(&self, request: &Request<'_>, failure: AttemptError) -> FailedAttempt {
-        match failure {
-            AttemptError::Final(error) => FailedAttempt { error, outcome: None },
-            AttemptError::NotSent { host, source } => FailedAttempt {
-                error: Error::Connect { host, source },
-                outcome: Some(Outcome::NotSent),
-            },
-            AttemptError::Cut(why) => {
-                FailedAttempt { error: self.cut(request, why), outcome: Some(Outcome::Cut) }
-            }
+    #[test]
+    fn error_codes_and_x_should_retry_decide_over_the_status() {
+        let get = Facts { method: Method::Get, ..PLAIN };
+        let post = Facts { method: Method::Post, ..PLAIN };
+        let quota = Some("insufficient_quota");
+        let not_ready = Some("video_not_ready");
+        for (facts, outcome) in [
+            (Facts { status: 400, code: not_ready, ..get }, error(NotReady, Never)),
+            (Facts { status: 400, code: not_ready, ..post }, error(InvalidRequest, Never)),
+            (Facts { status: 429, code: quota, ..post }, error(Unavailable, Never)),
+            (
+                Facts { status: 429, code: quota, should_retry: Some(true), ..post },
+                error(Unavailable, Never),
+            ),
+            (Facts { status: 503, should_retry: Some(false), ..get }, error(Unavailable, Never)),
+            (Facts { status: 502, should_retry: Some(false), ..get }, error(ServerError, Never)),
+            (
+                Facts { status: 400, should_retry: Some(true), ..post },
+                error(InvalidRequest, Always),
+            ),
+            (
+                Facts { status: 500, should_retry: Some(true), ..post },
+                Outcome::Unknown { retry: Always },
+            ),
+            (
+                Facts { status: 500, should_retry: Some(false), ..post },
+                Outcome::Unknown { retry: Never },
+            ),
+        ] {
+            assert_eq!(classify(&facts), outcome, "{facts:?}");
         }
     }
 
-    /// The error for an answer that did not come or cannot be read.
-    pub(crate) fn cut(&self, request: &Request<'_>, why: String) -> Error {
-        match request.method {
-            Method::Post => self.unknown(why),
-            method => {
-                Error::NoResponse { request: format!("{} {}", method.name(), request.path), why }
+    #[test]
+    fn a_503_about_a_lost_connection_leaves_the_outcome_of_a_post_unknown() {
+        let post = Facts { method: Method::Post, status: 503, body: ENVOY, ..PLAIN };
+        assert_eq!(classify(&post), Outcome::Unknown { retry: IfSafe });
+        assert_eq!(
+            classify(&Facts { body: "Connection RESET by peer", ..post }),
+            Outcome::Unknown { retry: IfSafe }
+        );
+        assert_eq!(
+            classify(&Facts { should_retry: Some(true), ..post }),
+            Outcome::Unknown { retry: Always }
+        );
+        assert_eq!(classify(&Facts { method: Method::Get, ..post }), error(Unavailable, IfSafe));
+        assert_eq!(classify(&Facts { body: "overloaded", ..post }), error(Unavailable, Always));
+    }
+
+    #[test]
+    fn a_redirect_of_a_post_means_that_nothing_was_done_only_where_it_says_so() {
+        let unknown = Outcome::Unknown { retry: Never };
+        for (status, other_scheme, elsewhere, without) in [
+            (300, Outcome::Redirect, Outcome::Redirect, error(Refused, Never)),
+            (301, Outcome::Redirect, unknown, unknown),
+            (302, Outcome::Redirect, unknown, unknown),
+            (303, unknown, unknown, unknown),
+            (307, Outcome::Redirect, Outcome::Redirect, error(Refused, Never)),
+            (308, Outcome::Redirect, Outcome::Redirect, error(Refused, Never)),
+        ] {
+            let of = |method, location| classify(&Facts { method, status, location, ..PLAIN });
+            assert_eq!(of(Method::Post, Location::OtherScheme), other_scheme, "{status}");
+            assert_eq!(of(Method::Post, Location::Elsewhere), elsewhere, "{status}");
+            assert_eq!(of(Method::Post, Location::None), without, "{status}");
+            for method in [Method::Get, Method::Delete] {
+                assert_eq!(of(method, Location::Elsewhere), Outcome::Redirect, "{status}");
             }
         }
-    }
-
-    fn unknown(&self, why: String) -> Error {
-        Error::UnknownOutcome { why, list_url: self.list_url() }
-    }
-
-    /// Where to look for a job of unknown fate.
-    pub(crate) fn list_url(&self) -> String {
-        self.url("/videos?order=desc&limit=5")
-    }
-
-    /// What an error while reading an opened answer means.
-    pub(crate) fn broken_off(&self, error: io::Error) -> AttemptError {
-        match self.failure(error.into(), self.settings.base_url.as_str()) {
-            // Whatever TLS says now: somebody has read the request and answered it.
-            AttemptError::NotSent { source, .. } => AttemptError::Cut(source.to_string()),
-            failure => failure,
-        }
-    }
-
-    pub(crate) fn failure(&self, error: ureq::Error, url: &str) -> AttemptError {
-        let settings = &self.settings;
-        let not_sent = |source| AttemptError::NotSent { host: url::authority(url), source };
-        let why = match error {
-            ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
-                format!("no byte moved for {:?}", settings.stall_timeout)
-            }
-            ureq::Error::Timeout(Timeout::RecvResponse) if self.wire.is_over() => {
-                "no answer came before the time was up".to_owned()
-            }
-            ureq::Error::Timeout(Timeout::RecvBody) if self.wire.is_over() => {
-                "the answer was not complete before the time was up".to_owned()
-            }
-            ureq::Error::Timeout(Timeout::RecvResponse) => {
-                format!("no answer came within {:?}", settings.timeout)
-            }
-            ureq::Error::Timeout(Timeout::RecvBody) => {
-                format!("the answer was not complete within {:?}", settings.timeout)
-            }
-            ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                "the server closed the connection".to_owned()
-            }
-            ureq::Error::Io(error) => match tls_error(&error) {
-                // The handshake failed at the server's end: the request went nowhere.
-                Some(&rustls::Error::AlertReceived(alert))
-                    if tls_errors::is_about_certificate(alert) =>
-                {
-                    let why = tls_errors::explain(&rustls::Error::AlertReceived(alert));
-                    return not_sent(why.into());
-                }
-                _ if !self.wire.sent() => return not_sent(error.into()),
-                _ => error.to_string(),
-            },
-            // From `dial` or `names`: there is no connection yet.
-            ureq::Error::Other(error) if error.is::<ConnectError>() => {
-                return not_sent(error);
-            }
-            ureq::Error::Protocol(error) => format!("the answer is not HTTP: {error}"),
-            ureq::Error::LargeResponseHeader(..) => {
-                format!("the head of the answer is larger than {} KiB", MAX_HEAD >> 10)
-            }
-            error => error.to_string(),
-        };
-        if self.wire.sent() { AttemptError::Cut(why) } else { not_sent(why.into()) }
     }
 }

@@ -3,14 +3,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::api::api_error::ApiError;
-use crate::api::error::Error;
-use crate::api::job;
 use crate::http::body::multipart::Form;
-use crate::http::retry::{self, Outcome};
+use crate::http::retry;
 use crate::settings::Settings;
-use crate::text::shorten;
-use crate::url::without_secrets;
 
 /// Uploads above this many bytes ask whether they are welcome before they are sent.
 const EXPECT_ABOVE: u64 = 1024 * 1024;
@@ -204,33 +199,13 @@ impl ResponseHead {
         (200..300).contains(&self.status)
     }
 
-    /// What [`retry::delay`] asks about an error status; `body` is the error's text.
-    pub(crate) fn outcome(&self, body: &str) -> Outcome {
-        Outcome::Status {
-            code: self.status,
-            should_retry: self.header("x-should-retry").and_then(|text| text.trim().parse().ok()),
-            out_of_quota: job::error_code(body).as_deref() == Some("insufficient_quota"),
-            asked: retry::asked_delay(
-                self.header("retry-after-ms"),
-                self.header("retry-after"),
-                self.header("date"),
-                SystemTime::now(),
-            ),
-        }
-    }
-
-    /// The error for an error status or a redirect that is not followed, without the secrets of these settings.
-    pub(crate) fn error(&self, body: &str, settings: &Settings) -> Error {
-        let header = |name: &str| self.header(name).map(|text| settings.redact(text.to_owned()));
-        if let (300..400, Some(target)) = (self.status, header("location")) {
-            let target = shorten(&without_secrets(&target));
-            return Error::Redirect { status: self.status, target };
-        }
-        let mut error = ApiError::read(self.status, &settings.redact(body.to_owned()));
-        error.request_id = header("x-request-id");
-        if let Outcome::Status { asked: Some(asked), .. } = self.outcome(body) {
-            error.retry_after = (asked > retry::LONGEST_ASKED).then_some(asked);
-        }
-        Error::Api(Box::new(error))
+    /// The delay that `retry-after-ms` or `retry-after` asks for.
+    pub(crate) fn asked_delay(&self) -> Option<Duration> {
+        retry::asked_delay(
+            self.header("retry-after-ms"),
+            self.header("retry-after"),
+            self.header("date"),
+            SystemTime::now(),
+        )
     }
 }

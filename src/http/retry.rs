@@ -13,23 +13,15 @@ const JITTER: f64 = 0.25;
 /// A server that asks for more is not waited for: the caller's scheduler knows better what to do with the time.
 pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(120);
 
-/// How one attempt ended, if not well.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Outcome {
-    /// Nothing of the request left this machine.
-    NotSent,
-    /// An error status.
-    Status {
-        code: u16,
-        /// `x-should-retry`, where it says true or false.
-        should_retry: Option<bool>,
-        /// The error code `insufficient_quota`: no wait brings money back.
-        out_of_quota: bool,
-        /// What [`asked_delay`] read from the answer.
-        asked: Option<Duration>,
-    },
-    /// Sent, and no readable answer came: cut off, timed out, garbled.
-    Cut,
+/// Whether the request of a failed attempt may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// It was not performed.
+    Always,
+    /// It may have been performed: only a GET or DELETE, or with [`Policy::retry_unsafe`].
+    IfSafe,
+    /// It would fail again, or the server says so.
+    Never,
 }
 
 /// What the user allows.
@@ -39,39 +31,30 @@ pub(crate) struct Policy {
     pub(crate) retry_unsafe: bool,
 }
 
-/// The delay before the next attempt, or `None` to stop. `done` counts the retries made so far; `jitter` lies in
-/// `0.0..1.0`; `repeatable` is true for a request that changes nothing by being repeated (GET, DELETE).
+/// The delay before the next attempt, or `None` to stop. `is_safe`: a GET or DELETE, which is safe to retry; `done`:
+/// the number of retries so far; `asked`: the delay that the response asks for; `jitter` lies in `0.0..1.0`.
 pub(crate) fn delay(
     policy: Policy,
-    repeatable: bool,
+    is_safe: bool,
     done: u32,
-    outcome: &Outcome,
+    retry: Retry,
+    asked: Option<Duration>,
     jitter: f64,
 ) -> Option<Duration> {
-    if done >= policy.max_retries {
+    let is_allowed = match retry {
+        Retry::Always => true,
+        Retry::IfSafe => is_safe || policy.retry_unsafe,
+        Retry::Never => false,
+    };
+    if !is_allowed || done >= policy.max_retries {
         return None;
     }
-    let repeatable = repeatable || policy.retry_unsafe;
-    let (may, asked) = match *outcome {
-        Outcome::NotSent => (true, None),
-        Outcome::Cut => (repeatable, None),
-        Outcome::Status { should_retry: Some(false), .. }
-        | Outcome::Status { out_of_quota: true, .. } => (false, None),
-        Outcome::Status { should_retry: Some(true), asked, .. } => (true, asked),
-        Outcome::Status { code: 408 | 409 | 429 | 503, asked, .. } => (true, asked),
-        Outcome::Status { code: 500.., asked, .. } => (repeatable, asked),
-        Outcome::Status { .. } => (false, None),
-    };
-    match asked {
-        _ if !may => None,
-        Some(asked) => (asked <= LONGEST_ASKED).then_some(asked),
-        None => {
-            let doubled = FIRST_DELAY
-                .saturating_mul(1u32.checked_shl(done).unwrap_or(u32::MAX))
-                .min(LONGEST_DELAY);
-            Some(doubled.mul_f64(1.0 - JITTER * jitter.clamp(0.0, 1.0)))
-        }
+    if let Some(asked) = asked {
+        return (asked <= LONGEST_ASKED).then_some(asked);
     }
+    let factor = 1u32.checked_shl(done).unwrap_or(u32::MAX);
+    let delay = FIRST_DELAY.saturating_mul(factor).min(LONGEST_DELAY);
+    Some(delay.mul_f64(1.0 - JITTER * jitter.clamp(0.0, 1.0)))
 }
 
 /// The wait that a server asks for: `retry-after-ms`, else `retry-after` in seconds, fractions too, or as an HTTP
@@ -105,60 +88,29 @@ mod tests {
 
     const POLICY: Policy = Policy { max_retries: 2, retry_unsafe: false };
 
-    fn status(code: u16) -> Outcome {
-        Outcome::Status { code, should_retry: None, out_of_quota: false, asked: None }
-    }
-
     #[test]
-    fn the_whole_table_of_outcomes() {
-        // outcome, POST, POST with --retry-unsafe, GET or DELETE
-        let said = |code, retry| Outcome::Status {
-            code,
-            should_retry: Some(retry),
-            out_of_quota: false,
-            asked: None,
-        };
-        let quota =
-            Outcome::Status { code: 429, should_retry: None, out_of_quota: true, asked: None };
-        let table = [
-            (Outcome::NotSent, true, true, true),
-            (Outcome::Cut, false, true, true),
-            (status(408), true, true, true),
-            (status(409), true, true, true),
-            (status(429), true, true, true),
-            (status(503), true, true, true),
-            (status(500), false, true, true),
-            (status(502), false, true, true),
-            (status(504), false, true, true),
-            (status(524), false, true, true),
-            (status(300), false, false, false),
-            (status(400), false, false, false),
-            (status(401), false, false, false),
-            (status(404), false, false, false),
-            (status(422), false, false, false),
-            (said(500, true), true, true, true),
-            (said(400, true), true, true, true),
-            (said(429, false), false, false, false),
-            (said(503, false), false, false, false),
-            (quota, false, false, false),
-        ];
-        for (outcome, post, unsafe_post, get) in table {
+    fn a_request_that_may_have_been_performed_is_retried_only_where_that_is_safe() {
+        // POST, POST with retry_unsafe, GET or DELETE
+        for (retry, post, unsafe_post, get) in [
+            (Retry::Always, true, true, true),
+            (Retry::IfSafe, false, true, true),
+            (Retry::Never, false, false, false),
+        ] {
             let unsafe_policy = Policy { retry_unsafe: true, ..POLICY };
-            assert_eq!(delay(POLICY, false, 0, &outcome, 0.0).is_some(), post, "POST {outcome:?}");
-            assert_eq!(
-                delay(unsafe_policy, false, 0, &outcome, 0.0).is_some(),
-                unsafe_post,
-                "unsafe {outcome:?}"
-            );
-            assert_eq!(delay(POLICY, true, 0, &outcome, 0.0).is_some(), get, "GET {outcome:?}");
+            let is_retried =
+                |policy, is_safe| delay(policy, is_safe, 0, retry, None, 0.0).is_some();
+            assert_eq!(is_retried(POLICY, false), post, "{retry:?}");
+            assert_eq!(is_retried(unsafe_policy, false), unsafe_post, "{retry:?}");
+            assert_eq!(is_retried(POLICY, true), get, "{retry:?}");
         }
     }
 
     #[test]
     fn delays_double_up_to_eight_seconds_less_the_jitter() {
         let policy = Policy { max_retries: 100, ..POLICY };
-        let millis =
-            |done, jitter| delay(policy, false, done, &status(503), jitter).unwrap().as_millis();
+        let millis = |done, jitter| {
+            delay(policy, false, done, Retry::Always, None, jitter).unwrap().as_millis()
+        };
         assert_eq!(
             [0, 1, 2, 3, 4, 5, 31, 32, 99].map(|done| millis(done, 0.0)),
             [500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000]
@@ -169,24 +121,20 @@ mod tests {
 
     #[test]
     fn the_number_of_retries_is_a_bound() {
-        assert!(delay(POLICY, true, 1, &Outcome::NotSent, 0.0).is_some());
-        assert!(delay(POLICY, true, 2, &Outcome::NotSent, 0.0).is_none());
-        assert!(
-            delay(Policy { max_retries: 0, ..POLICY }, true, 0, &Outcome::NotSent, 0.0).is_none()
-        );
+        let none = Policy { max_retries: 0, ..POLICY };
+        for (policy, done, is_retried) in [(POLICY, 1, true), (POLICY, 2, false), (none, 0, false)]
+        {
+            let delay = delay(policy, true, done, Retry::Always, None, 0.0);
+            assert_eq!(delay.is_some(), is_retried, "{policy:?} {done}");
+        }
     }
 
     #[test]
     fn a_server_is_waited_for_up_to_two_minutes() {
-        let asks = |seconds| Outcome::Status {
-            code: 503,
-            should_retry: None,
-            out_of_quota: false,
-            asked: Some(Duration::from_secs(seconds)),
-        };
         for (seconds, waits) in [(0, true), (120, true), (121, false)] {
-            let expected = waits.then(|| Duration::from_secs(seconds));
-            assert_eq!(delay(POLICY, false, 0, &asks(seconds), 0.9), expected);
+            let asked = Some(Duration::from_secs(seconds));
+            let expected = asked.filter(|_| waits);
+            assert_eq!(delay(POLICY, false, 0, Retry::Always, asked, 0.9), expected);
         }
     }
 

@@ -8,11 +8,11 @@ use std::io::Read;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::job;
 use crate::http::request::{Request, ResponseHead};
-use crate::http::retry::Outcome;
+use crate::http::retry::Retry;
 use crate::http::{AttemptError, FailedAttempt, Http, Response};
 use crate::jobs::content_range::content_range;
 use crate::jobs::output_file::{Output, Target};
@@ -256,18 +256,18 @@ impl Transfer<'_> {
     }
 
     fn refused(&self, request: &Request<'_>, head: &ResponseHead, body: &str) -> Stop {
-        let not_ready = match head.status {
-            404 | 409 | 425 => true,
-            400 => job::error_code(body).as_deref() == Some("video_not_ready"),
-            _ => false,
-        };
         let miss = self.http.refused(request, head, body);
-        match (not_ready, &miss.outcome) {
-            (true, Some(Outcome::Status { asked, .. })) => {
-                let asked = head.poll_after().or(*asked);
-                Stop::NotReady { error: miss.error, asked }
-            }
-            _ => Stop::FailedAttempt(miss),
+        let not_ready = matches!(
+            &miss.error,
+            Error::Api(api) if matches!(
+                api.kind,
+                ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::NotReady
+            )
+        );
+        if not_ready {
+            Stop::NotReady { error: miss.error, asked: head.poll_after().or(miss.asked) }
+        } else {
+            Stop::FailedAttempt(miss)
         }
     }
 }
@@ -275,7 +275,7 @@ impl Transfer<'_> {
 impl From<Error> for FailedAttempt {
     /// A failure that no second attempt mends.
     fn from(error: Error) -> Self {
-        FailedAttempt { error, outcome: None }
+        FailedAttempt { error, retry: Retry::Never, asked: None }
     }
 }
 

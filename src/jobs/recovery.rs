@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::value::RawValue;
 
+use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::job::Job;
 use crate::http::request::Request;
@@ -41,7 +42,7 @@ pub(crate) fn find(http: &Http, prompt: &str, since: SystemTime) -> Result<Recov
     let TextResponse { head, body } = match http.text(&Request::get(LIST)) {
         Ok(text) => text,
         // A server without such a list: asking again tells no more.
-        Err(Error::Api(api)) if !is_passing(api.status) => {
+        Err(Error::Api(api)) if !is_temporary(api.kind) => {
             return unclear(format!("the server does not list its jobs: {api}"));
         }
         Err(Error::Redirect { target, .. }) => {
@@ -56,8 +57,15 @@ pub(crate) fn find(http: &Http, prompt: &str, since: SystemTime) -> Result<Recov
 }
 
 /// Whether a later question may be answered better.
-fn is_passing(status: u16) -> bool {
-    matches!(status, 401 | 403 | 408 | 409 | 425 | 429 | 500..) && !matches!(status, 501 | 505)
+fn is_temporary(kind: ApiErrorKind) -> bool {
+    matches!(
+        kind,
+        ApiErrorKind::NotAuthorized
+            | ApiErrorKind::Conflict
+            | ApiErrorKind::NotReady
+            | ApiErrorKind::Unavailable
+            | ApiErrorKind::ServerError
+    )
 }
 
 /// Pure: the list, what is looked for, and both clocks.

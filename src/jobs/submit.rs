@@ -1,5 +1,6 @@
 //! One POST that creates a job.
 
+use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
 use crate::api::extension::{Encoding, Extension};
@@ -23,7 +24,8 @@ pub(crate) fn submit_with(http: &Http, extension: &Extension, key: &str) -> Resu
     if !extension.wants_form() {
         match post(http, Body::Json(&extension.to_json()), key) {
             Err(Error::Api(error))
-                if error.status == 415 && extension.encoding == Encoding::Auto =>
+                if error.kind == ApiErrorKind::UnsupportedEncoding
+                    && extension.encoding == Encoding::Auto =>
             {
                 (http.report)(&Event::EncodingSwitched);
             }

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
 use crate::api::extension::Extension;
@@ -56,9 +57,20 @@ pub(crate) fn submit_once(
         Err(error) => {
             // There is no job, unless an earlier run made one that the server does not list yet, or one with this
             // key is on its way (409). Should this not reach the disk, the next run asks the server.
-            let refused = matches!(&error, Error::Api(api) if matches!(api.status, 400 | 404 | 405 | 413 | 415 | 422));
-            let conflict = matches!(&error, Error::Api(api) if api.status == 409);
-            if !conflict && (refused || !uncertain) {
+            let keeps = match &error {
+                Error::Api(api) => match api.kind {
+                    ApiErrorKind::Conflict => true,
+                    // An earlier attempt of the same request was refused as well.
+                    ApiErrorKind::InvalidRequest
+                    | ApiErrorKind::NotFound
+                    | ApiErrorKind::MethodNotAllowed
+                    | ApiErrorKind::TooLarge
+                    | ApiErrorKind::UnsupportedEncoding => false,
+                    _ => uncertain,
+                },
+                _ => uncertain,
+            };
+            if !keeps {
                 let _ = state.clear();
             }
             Err(error)

@@ -6,12 +6,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
 use crate::api::job::Job;
 use crate::api::job::Status;
 use crate::http::request::Request;
-use crate::http::retry::Outcome;
 use crate::http::{Http, TextResponse};
 use crate::random;
 use crate::settings::Settings;
@@ -90,10 +90,7 @@ fn poll(
     http.limit_answers(Some(deadline.max(Instant::now() + FIRST_PAUSE)));
     let answer = http.once(&request);
     http.limit_answers(None);
-    let text = answer.map_err(|miss| match miss.outcome {
-        Some(Outcome::Status { asked, .. }) => (asked, miss.error),
-        _ => (None, miss.error),
-    })?;
+    let text = answer.map_err(|miss| (miss.asked, miss.error))?;
     let poll_after = text.head.poll_after();
     seen(http, &request, text, job.id()).map_err(|why| (poll_after, why))
 }
@@ -115,7 +112,10 @@ pub(crate) fn seen(
 /// Whether a failed poll may be followed by one that does not fail.
 fn passes(why: &Error) -> bool {
     match why {
-        Error::Api(api) => !matches!(api.status, 401 | 403 | 404),
+        Error::Api(api) => !matches!(
+            api.kind,
+            ApiErrorKind::NotAuthorized | ApiErrorKind::NotFound | ApiErrorKind::Gone
+        ),
         Error::Connect { .. } | Error::NoResponse { .. } | Error::Redirect { .. } => true,
         _ => false,
     }

@@ -87,7 +87,7 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::api::job::error_code;
+    use crate::api::api_error::ApiError;
     use crate::properties::suite::{Random, cases, corpus};
 
     const WORDS: [&str; 20] = [
@@ -126,7 +126,7 @@ mod tests {
         let Ok(text) = std::str::from_utf8(input) else {
             return;
         };
-        error_code(text);
+        ApiError::read(400, text);
         let first = Job::parse(text);
         let Some(job) = Job::parse_as(text.to_owned(), "video_1") else {
             return assert_eq!(first, None);

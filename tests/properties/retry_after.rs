@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::http::retry::{LONGEST_ASKED, Outcome, Policy, asked_delay, delay};
+use crate::http::retry::{LONGEST_ASKED, Policy, Retry, asked_delay, delay};
 
 /// 6 November 1994, 08:49:37.
 const NOW: Duration = Duration::from_secs(784_111_777);
@@ -41,9 +41,8 @@ pub(crate) fn check(input: &[u8]) {
 /// What the program makes of it.
 fn waits(asked: Option<Duration>) {
     let policy = Policy { max_retries: 1, retry_unsafe: false };
-    let outcome = Outcome::Status { code: 503, should_retry: None, out_of_quota: false, asked };
     for jitter in [0.0, 0.5, 1.0] {
-        let waits = delay(policy, false, 0, &outcome, jitter);
+        let waits = delay(policy, false, 0, Retry::Always, asked, jitter);
         match asked {
             Some(asked) if asked <= LONGEST_ASKED => assert_eq!(waits, Some(asked)),
             Some(_) => assert_eq!(waits, None),

@@ -77,7 +77,7 @@ fn an_html_error_page_is_shortened_to_one_line() {
 
 #[test]
 fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
-    for status in [301, 302, 303, 307, 308] {
+    for status in [307, 308] {
         let stderr = format!(
             "openai: the server redirects the request (HTTP {status}) to 'https://other.example/v1'\n\
              hint: name the place where the API really is with --base-url\n"
@@ -86,6 +86,19 @@ fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
         for target in ["https://other.example/v1", secret] {
             against(Reply::redirect(status, target), &[]).is(3, "", &stderr);
         }
+    }
+    // These say nothing about the request but that it was received (RFC 9110, 15.4.4).
+    for status in [301, 302, 303] {
+        let why = format!(
+            "its outcome is unknown: \
+             the server redirects the request (HTTP {status}) to 'https://other.example/v1'\n"
+        );
+        let target = "https://other.example/v1?sig=topsecret";
+        against(Reply::redirect(status, target), &["--retry-unsafe"])
+            .code(7)
+            .never_shows("topsecret")
+            .stderr_contains(&why);
+        against(Reply::status(status), &[]).code(7);
     }
     // Credentials in the target of a redirect would be sent to it.
     let server = Server::script(vec![Reply::redirect(302, "http://user:topsecret@127.0.0.1/x")]);
@@ -96,6 +109,24 @@ fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
         .never_shows("topsecret")
         .stderr_contains("redirects the request (HTTP 302) to 'http://127.0.0.1/x'\n");
     server.finish();
+}
+
+#[test]
+fn a_redirect_to_the_same_url_over_https_means_that_nothing_was_done() {
+    for (status, path, code) in [
+        (301, "/v1/videos/extensions", 3),
+        (302, "/v1/videos/extensions", 3),
+        (302, "/v1/videos/extensions?x", 7),
+        (302, "/v1/login", 7),
+        (303, "/v1/videos/extensions", 7),
+    ] {
+        let target = format!("https://127.0.0.1{path}");
+        let outcome = against(Reply::redirect(status, &target), &["--state", "job"]);
+        let shown = target.replace("?x", "");
+        outcome.code(code).stderr_contains(&format!("(HTTP {status}) to '{shown}'"));
+        let kept = std::fs::read_to_string(outcome.directory.join("job")).unwrap();
+        assert_eq!(!kept.is_empty(), code == 7, "{target}");
+    }
 }
 
 #[test]

@@ -86,6 +86,21 @@ fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
 }
 
 #[test]
+fn a_503_of_a_gateway_that_lost_its_connection_has_an_unknown_outcome() {
+    let envoy = "upstream connect error or disconnect/reset before headers. reset reason: \
+                 connection termination";
+    let server = Server::script(vec![Reply::status(503).body(envoy)]);
+    extend().server(&server).run().code(7).stderr_contains(envoy);
+    server.finish();
+    let server = Server::script(vec![Reply::status(503).body(envoy), Reply::json(200, JOB)]);
+    extend().args(&["--retry-unsafe"]).server(&server).run().is(0, PRINTED, "");
+    server.finish();
+    let server = Server::script(vec![Reply::status(503).body(envoy), Reply::json(200, JOB)]);
+    openai(&["videos", "retrieve", "video_1", "-q"]).server(&server).run().is(0, PRINTED, "");
+    server.finish();
+}
+
+#[test]
 fn retry_unsafe_retries_a_request_with_an_unknown_outcome() {
     let server = Server::script(vec![busy(500), Reply::empty(), Reply::json(200, JOB)]);
     extend().args(&["--retry-unsafe"]).server(&server).run().is(0, PRINTED, "");

@@ -144,7 +144,7 @@ fn an_unreachable_server_does_not_extend_the_wait_timeout() {
 
 #[test]
 fn a_refused_poll_ends_the_wait() {
-    for (status, code) in [(401, 4), (403, 4), (404, 3)] {
+    for (status, code) in [(401, 4), (403, 4), (404, 3), (410, 3)] {
         let server = Server::script(vec![job("queued"), Reply::json(status, r#"{"error": "no"}"#)]);
         extend()
             .server(&server)
@@ -280,6 +280,22 @@ fn a_job_can_be_deleted() {
 
     let server = Server::script(vec![Reply::status(204)]);
     openai(&["videos", "delete", "video_1"]).server(&server).run().is(0, "", "");
+    server.finish();
+}
+
+#[test]
+fn a_delete_that_finds_nothing_after_a_lost_response_has_succeeded() {
+    for gone in [404, 410] {
+        for lost in [Reply::empty(), Reply::status(502)] {
+            let server = Server::script(vec![lost, Reply::json(gone, r#"{"error": "no"}"#)]);
+            openai(&["videos", "delete", "video_1", "-q"]).server(&server).run().is(0, "", "");
+            server.finish();
+        }
+    }
+    // A 429 was not performed: the job was never there.
+    let busy = Reply::json(429, "{}").header("Retry-After", "0");
+    let server = Server::script(vec![busy, Reply::json(404, r#"{"error": "no"}"#)]);
+    openai(&["videos", "delete", "video_1", "-q"]).server(&server).run().code(3);
     server.finish();
 }
 

@@ -15,7 +15,8 @@ use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
 use openai_videos::{
-    ConnectError, ConnectErrorKind, Error, FilePart, Job, Preview, PreviewBody, Settings, is_json,
+    ApiErrorKind, ConnectError, ConnectErrorKind, Error, FilePart, Job, Preview, PreviewBody,
+    Settings, is_json,
 };
 
 use crate::cli::show::escape::{line, visible};
@@ -236,9 +237,9 @@ fn hint(error: &Error) -> Option<String> {
         ),
         Error::Redirect { .. } => "name the place where the API really is with --base-url".to_owned(),
         Error::Connect { host, source } => return network_hint(host, &**source),
-        Error::Api(api) => match (api.status, api.retry_after) {
-            (401 | 403, _) => "check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE".to_owned(),
-            (404 | 405, _) => {
+        Error::Api(api) => match (api.kind, api.retry_after) {
+            (ApiErrorKind::NotAuthorized, _) => "check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE".to_owned(),
+            (ApiErrorKind::NotFound | ApiErrorKind::MethodNotAllowed, _) => {
                 "the server may not offer this call, or --base-url lacks a path such as /v1".to_owned()
             }
                 (_, Some(wait)) if wait.as_secs() > 86_400 => {
