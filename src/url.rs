@@ -95,6 +95,21 @@ fn authority_of(rest: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
+/// Joins a host and a port to `host:port`, with an IPv6 address in brackets.
+pub(crate) fn join_host_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Splits `host:port` or `host`: the host without brackets, and the port if there is one.
+pub(crate) fn split_host_port(authority: &str) -> (&str, Option<u16>) {
+    let (host, port) = match authority.rsplit_once(':') {
+        // The last colon of `[::1]` belongs to the address.
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
+        _ => (authority, None),
+    };
+    (host.trim_matches(['[', ']']), port)
+}
+
 /// A URL from a server as far as it may be shown: a signed query is as good as a key, and so is a password.
 pub(crate) fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
@@ -185,6 +200,22 @@ mod tests {
             ("/x?y", "/x"),
         ] {
             assert_eq!(without_secrets(url), shown);
+        }
+    }
+
+    #[test]
+    fn host_and_port_are_joined_and_split() {
+        for (authority, host, port) in [
+            ("a.example:8080", "a.example", Some(8080)),
+            ("127.0.0.1:1", "127.0.0.1", Some(1)),
+            ("[2001:db8::1]:443", "2001:db8::1", Some(443)),
+            ("a.example", "a.example", None),
+            ("[::1]", "::1", None),
+        ] {
+            assert_eq!(split_host_port(authority), (host, port));
+            if let Some(port) = port {
+                assert_eq!(join_host_port(host, port), authority);
+            }
         }
     }
 

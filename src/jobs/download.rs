@@ -17,7 +17,7 @@ use crate::http::{AttemptError, FailedAttempt, Http, Response};
 use crate::jobs::content_range::content_range;
 use crate::jobs::output_file::{Output, Target};
 use crate::jobs::wait::PollIntervals;
-use crate::net::pages::PageBuffer;
+use crate::net::buffers::PageBuffer;
 use crate::random;
 use crate::url::segment;
 

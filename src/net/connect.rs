@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 
 use ureq::Timeout;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, NextTimeout, Transport, TransportAdapter, time,
+    ConnectionDetails, Connector, NextTimeout, TransportAdapter, time,
 };
 
 use crate::api::event::{ConnectTimings, Event, Report};
 use crate::net::connect_error::ConnectError;
-use crate::net::direct_read::DirectTransport;
 use crate::net::dns;
 use crate::net::proxy_handshake::{connect, is_about_address, socks5};
 use crate::net::routes::{Routes, host_and_port};
@@ -24,9 +23,11 @@ use crate::net::tcp::TcpTransport;
 use crate::net::tls::{TlsConfig, TlsTransport};
 use crate::net::tls_errors::{self, tls_error};
 use crate::net::tracker::Tracker;
+use crate::net::transport::DirectTransport;
 use crate::settings::Family;
 use crate::settings::Settings;
-use crate::settings::proxy::{Kind, Proxy, place};
+use crate::settings::proxy::{Kind, Proxy};
+use crate::url::join_host_port;
 
 /// Opens connections.
 pub(crate) struct ServerConnector {
@@ -213,13 +214,13 @@ impl Call<'_> {
                     socks5(&mut stream, target.ok_or((host, port)), proxy)
                 }
                 Kind::Http | Kind::Https if self.details.needs_tls() => {
-                    connect(&mut stream, &place(host, port), proxy)
+                    connect(&mut stream, &join_host_port(host, port), proxy)
                 }
                 // The proxy reads the request itself: see `AbsoluteForm`.
                 Kind::Http | Kind::Https => return Ok(stream.into_inner()),
             };
             match asked {
-                Ok(()) => return Ok(Box::new(Tunnel(stream.into_inner()))),
+                Ok(()) => return Ok(stream.into_inner()),
                 // Another address may do, if there is one, and time.
                 Err(error)
                     if is_about_address(&error)
@@ -288,38 +289,5 @@ impl Call<'_> {
             error => error.to_string(),
         };
         ConnectError::other(why)
-    }
-}
-
-/// A connection through a proxy. That it is encrypted as far as the proxy says nothing about the way beyond.
-struct Tunnel(Box<dyn DirectTransport>);
-
-impl fmt::Debug for Tunnel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tunnel({:?})", self.0)
-    }
-}
-
-impl Transport for Tunnel {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        self.0.buffers()
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.0.transmit_output(amount, timeout)
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.0.await_input(timeout)
-    }
-
-    fn is_open(&mut self) -> bool {
-        self.0.is_open()
-    }
-}
-
-impl DirectTransport for Tunnel {
-    fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
-        self.0.read(room, timeout)
     }
 }

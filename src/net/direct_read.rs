@@ -7,15 +7,9 @@ use std::fmt;
 use std::io::{self, Read};
 
 use ureq::BodyReader;
-use ureq::unversioned::transport::{self, NextTimeout, Transport};
+use ureq::unversioned::transport::NextTimeout;
 
-use crate::net::buffers::Buffers;
-
-/// A connection that can be read past its buffers, too.
-pub(crate) trait DirectTransport: Transport {
-    /// Reads what has come, or waits for it. `0`: the end.
-    fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error>;
-}
+use crate::net::transport::DirectTransport;
 
 /// The content of an answer, of known length.
 pub(crate) struct Content {
@@ -119,49 +113,16 @@ pub(crate) fn not_the_end(error: ureq::Error) -> ureq::Error {
     }
 }
 
-/// Stands where a connection was: nothing comes, and nothing goes.
-#[derive(Default)]
-pub(crate) struct ClosedTransport(Buffers);
-
-impl Transport for ClosedTransport {
-    fn buffers(&mut self) -> &mut dyn transport::Buffers {
-        &mut self.0
-    }
-
-    fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        Err(io::Error::from(io::ErrorKind::NotConnected).into())
-    }
-
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        Ok(false)
-    }
-
-    fn is_open(&mut self) -> bool {
-        false
-    }
-}
-
-impl DirectTransport for ClosedTransport {
-    fn read(&mut self, _: &mut [u8], _: NextTimeout) -> Result<usize, ureq::Error> {
-        Ok(0)
-    }
-}
-
-impl fmt::Debug for ClosedTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClosedTransport")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
     use std::sync::mpsc::{self, Sender};
 
     use ureq::Body;
-    use ureq::unversioned::transport::Buffers as _;
+    use ureq::unversioned::transport::{self, Buffers as _, Transport};
 
     use super::*;
+    use crate::net::buffers::Buffers;
 
     /// Brings one piece after the other, or what is said in place of it.
     struct Pieces {

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::net::connect_error::{ConnectError, ConnectErrorKind};
+use crate::net::response_head::is_informational;
 use crate::settings::proxy::{Credentials, Proxy};
 
 /// The most of an answer to CONNECT that is read, in bytes.
@@ -54,11 +55,6 @@ fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
         head.push(byte[0]);
     }
     Ok(head)
-}
-
-/// Whether this is the start of an answer that announces another: `HTTP/1.1 1xx`.
-pub(crate) fn is_informational(head: &[u8]) -> bool {
-    head.starts_with(b"HTTP/1.") && head.get(8..10) == Some(b" 1")
 }
 
 /// What 407 means.

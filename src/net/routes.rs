@@ -1,15 +1,12 @@
 //! The way to the host of a URL: straight, or through which proxy.
 
-use std::fmt;
-
-use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::NextTimeout;
+use ureq::http::uri::Authority;
 
 use crate::net::proxy_handshake::AbsoluteForm;
 use crate::settings::Settings;
 use crate::settings::proxy::{Kind, Proxies, Proxy};
+use crate::url::split_host_port;
 
 /// Knows the way to a host.
 pub(crate) struct Routes {
@@ -37,34 +34,12 @@ impl Routes {
     }
 }
 
-/// ureq looks a host up before it asks for a connection, even where one is open. `ServerConnector` does that when it has to,
-/// and finds here that nothing is known yet.
-pub(crate) struct NoResolver;
-
-impl Resolver for NoResolver {
-    fn resolve(
-        &self,
-        _: &Uri,
-        _: &Config,
-        _: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        Ok(self.empty())
-    }
-}
-
-impl fmt::Debug for NoResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NoResolver")
-    }
-}
-
 fn is_https(uri: &Uri) -> bool {
     uri.scheme_str() == Some("https")
 }
 
 /// The host without brackets, and the port or its default.
 pub(crate) fn host_and_port(uri: &Uri) -> (&str, u16) {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let default_port = if is_https(uri) { 443 } else { 80 };
-    (host, uri.port_u16().unwrap_or(default_port))
+    let (host, port) = split_host_port(uri.authority().map_or("", Authority::as_str));
+    (host, port.unwrap_or(if is_https(uri) { 443 } else { 80 }))
 }

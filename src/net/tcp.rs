@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport};
 
-use crate::net::buffers::BUFFER;
-use crate::net::buffers::Buffers;
-use crate::net::direct_read::DirectTransport;
+use crate::net::buffers::{BUFFER, Buffers};
+use crate::net::transport::DirectTransport;
 
 /// The shortest wait that a socket takes.
 const SHORTEST: Duration = Duration::from_millis(1);

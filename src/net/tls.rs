@@ -14,8 +14,8 @@ use rustls::sign::SingleCertAndKey;
 use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport, TransportAdapter};
 
 use crate::net::buffers::Buffers;
-use crate::net::direct_read::DirectTransport;
 use crate::net::tls_errors::tls_error;
+use crate::net::transport::DirectTransport;
 use crate::settings::Settings;
 use crate::settings::certificates::ClientCertificate;
 use crate::settings::certificates::Roots;

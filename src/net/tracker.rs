@@ -17,10 +17,12 @@ use ureq::unversioned::transport::{
 };
 
 use crate::net::buffers::MAX_HEAD;
-use crate::net::direct_read::{ClosedTransport, DirectTransport, Handover, not_the_end};
-use crate::net::proxy_handshake::{AbsoluteForm, is_informational};
+use crate::net::direct_read::{Handover, not_the_end};
+use crate::net::proxy_handshake::AbsoluteForm;
+use crate::net::response_head::{head_end, is_informational};
 use crate::net::routes::Routes;
 use crate::net::tls_errors::tls_error;
+use crate::net::transport::{ClosedTransport, DirectTransport};
 use crate::settings::Settings;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -301,16 +303,6 @@ impl Transport for TrackedTransport {
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
     }
-}
-
-/// The length of the first head in `input`, with the empty line that ends it.
-fn head_end(input: &[u8]) -> Option<usize> {
-    let ends = |at: usize| match &input[at..] {
-        [b'\n', b'\n', ..] => Some(at + 2),
-        [b'\n', b'\r', b'\n', ..] => Some(at + 3),
-        _ => None,
-    };
-    (0..input.len()).find_map(ends)
 }
 
 impl fmt::Debug for TrackedTransport {

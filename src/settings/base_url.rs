@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use crate::api::error::Error;
-use crate::url::{authority, is_loopback};
+use crate::url::{authority, is_loopback, split_host_port};
 
 /// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
@@ -119,9 +119,7 @@ impl BaseUrl {
 
     /// The port that the URL names.
     pub(crate) fn port(&self) -> Option<u16> {
-        let authority = authority(&self.url);
-        let (_, port) = authority.rsplit_once(':')?;
-        port.parse().ok()
+        split_host_port(&authority(&self.url)).1
     }
 }
 

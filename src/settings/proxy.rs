@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use crate::api::error::Error;
 use crate::settings::base_url::BaseUrl;
-use crate::url::is_loopback;
+use crate::url::{is_loopback, join_host_port};
 
 const EXAMPLE: &str = "write it like http://user:password@proxy.example.com:3128, with what is special in the password percent-encoded; http, https, socks5 and socks5h are known";
 
@@ -91,7 +91,7 @@ impl Proxy {
 
     /// `host:port`
     pub(crate) fn place(&self) -> String {
-        place(&self.host, self.port)
+        join_host_port(&self.host, self.port)
     }
 
     /// The value of `Proxy-Authorization`.
@@ -224,14 +224,6 @@ fn same_start(one: IpAddr, other: IpAddr, bits: u8) -> bool {
 fn bare(host: &str) -> String {
     let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
-}
-
-/// `host:port`, an IPv6 address in brackets.
-pub(crate) fn place(host: &str, port: u16) -> String {
-    match host.contains(':') {
-        true => format!("[{host}]:{port}"),
-        false => format!("{host}:{port}"),
-    }
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

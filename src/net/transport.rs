@@ -1,0 +1,72 @@
+//! What ureq asks of a connection, and what this program asks of it besides.
+
+use std::fmt;
+use std::io;
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{self, NextTimeout, Transport};
+
+use crate::net::buffers::Buffers;
+
+/// A connection that can be read past its buffers, too.
+pub(crate) trait DirectTransport: Transport {
+    /// Reads what has come, or waits for it. `0`: the end.
+    fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error>;
+}
+
+/// Stands where a connection was: nothing comes, and nothing goes.
+#[derive(Default)]
+pub(crate) struct ClosedTransport(Buffers);
+
+impl Transport for ClosedTransport {
+    fn buffers(&mut self) -> &mut dyn transport::Buffers {
+        &mut self.0
+    }
+
+    fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        Err(io::Error::from(io::ErrorKind::NotConnected).into())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        Ok(false)
+    }
+
+    fn is_open(&mut self) -> bool {
+        false
+    }
+}
+
+impl DirectTransport for ClosedTransport {
+    fn read(&mut self, _: &mut [u8], _: NextTimeout) -> Result<usize, ureq::Error> {
+        Ok(0)
+    }
+}
+
+impl fmt::Debug for ClosedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClosedTransport")
+    }
+}
+
+/// ureq looks a host up before it asks for a connection, even where one is open. `ServerConnector` does that when it has to,
+/// and finds here that nothing is known yet.
+pub(crate) struct NoResolver;
+
+impl Resolver for NoResolver {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Ok(self.empty())
+    }
+}
+
+impl fmt::Debug for NoResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NoResolver")
+    }
+}
