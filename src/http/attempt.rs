@@ -148,10 +148,10 @@ impl Http {
             ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
                 format!("no byte moved for {:?}", settings.stall_timeout)
             }
-            ureq::Error::Timeout(Timeout::RecvResponse) if self.wire.is_over() => {
+            ureq::Error::Timeout(Timeout::RecvResponse) if self.wire.is_past_deadline() => {
                 "no answer came before the time was up".to_owned()
             }
-            ureq::Error::Timeout(Timeout::RecvBody) if self.wire.is_over() => {
+            ureq::Error::Timeout(Timeout::RecvBody) if self.wire.is_past_deadline() => {
                 "the answer was not complete before the time was up".to_owned()
             }
             ureq::Error::Timeout(Timeout::RecvResponse) => {
@@ -171,7 +171,7 @@ impl Http {
                     let why = tls_errors::explain(&rustls::Error::AlertReceived(alert));
                     return not_sent(why.into());
                 }
-                _ if !self.wire.sent() => return not_sent(error.into()),
+                _ if !self.wire.is_sent() => return not_sent(error.into()),
                 _ => error.to_string(),
             },
             // From `dial` or `names`: there is no connection yet.
@@ -184,6 +184,6 @@ impl Http {
             }
             error => error.to_string(),
         };
-        if self.wire.sent() { AttemptError::Cut(why) } else { not_sent(why.into()) }
+        if self.wire.is_sent() { AttemptError::Cut(why) } else { not_sent(why.into()) }
     }
 }

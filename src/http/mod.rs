@@ -24,7 +24,7 @@ use crate::http::request::{Body, Headers, Method, Request, ResponseHead, shown};
 use crate::http::retry::Policy;
 use crate::net::buffers::MAX_HEAD;
 use crate::net::connect::ServerConnector;
-use crate::net::direct_read::Content;
+use crate::net::direct_read::DirectBody;
 use crate::net::proxy_handshake::credentials_wanted;
 use crate::net::routes::Routes;
 use crate::net::tracker::{Tracker, TrackingConnector};
@@ -91,7 +91,7 @@ impl Http {
             Arc::clone(&wire),
             Arc::clone(&report),
         )
-        .chain(TrackingConnector { wire: Arc::clone(&wire), routes: Arc::clone(&routes) });
+        .chain(TrackingConnector { tracker: Arc::clone(&wire), routes: Arc::clone(&routes) });
         Self {
             agent: Agent::with_parts(config, connector, NoResolver),
             settings,
@@ -107,7 +107,7 @@ impl Http {
 
     /// Neither a connection nor an answer's head is waited for beyond this time, whatever timeout each has.
     pub(crate) fn limit_answers(&self, until: Option<Instant>) {
-        self.wire.limit(until);
+        self.wire.set_deadline(until);
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -325,9 +325,9 @@ impl Http {
 
     /// The body of the answer that was opened last, if it is one that may take any time, as long as it moves.
     pub(crate) fn transfer(&self, body: BodyReader<'static>, length: Option<u64>) -> Box<dyn Read> {
-        self.wire.transfer(length.is_some());
+        self.wire.start_transfer(length.is_some());
         match length {
-            Some(length) => Box::new(Content::new(body, length)),
+            Some(length) => Box::new(DirectBody::new(body, length)),
             None => Box::new(body),
         }
     }

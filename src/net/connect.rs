@@ -35,7 +35,7 @@ pub(crate) struct ServerConnector {
     tls: TlsConfig,
     family: Option<Family>,
     timeout: Duration,
-    wire: Arc<Tracker>,
+    tracker: Arc<Tracker>,
     report: Report,
 }
 
@@ -43,7 +43,7 @@ impl ServerConnector {
     pub(crate) fn new(
         settings: &Settings,
         routes: Arc<Routes>,
-        wire: Arc<Tracker>,
+        tracker: Arc<Tracker>,
         report: Report,
     ) -> Self {
         Self {
@@ -51,7 +51,7 @@ impl ServerConnector {
             tls: TlsConfig::new(settings),
             family: settings.family,
             timeout: settings.connect_timeout,
-            wire,
+            tracker,
             report,
         }
     }
@@ -65,7 +65,7 @@ impl Connector for ServerConnector {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        let within = self.wire.shortened(self.timeout);
+        let within = self.tracker.until_deadline(self.timeout);
         let call = Call {
             dial: self,
             details,

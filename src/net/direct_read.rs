@@ -1,38 +1,56 @@
-//! Content of known length, read past ureq: from the connection straight to where it is wanted. ureq would copy it once
-//! more, look at all of it for a trace that is off, and do so in smaller pieces: a fifth of the time of a large
-//! download. The connection is closed then; ureq keeps it only if all of the content came along with the head.
+//! Reads a response body of known length straight from the connection, past ureq.
+//!
+//! ureq copies a body once more, scans all of it for a trace log that is off, and reads it in smaller pieces: a fifth of
+//! the time of a large download. So ureq reads only what arrived along with the response head. Then it gives up the
+//! connection, the only way its interface has: as an error.
+//!
+//! ```text
+//! owner of the connection                       step
+//!
+//! ureq's BodyReader > TrackedTransport          DirectBody reads from BodyReader: what arrived with the head.
+//!                                               BodyReader wants more: TrackedTransport::await_input moves
+//!                                               the connection out and leaves a ClosedTransport behind.
+//! io::Error > Handover                          ureq passes the error on through BodyReader::read.
+//! DirectBody > Handover                         DirectBody takes the connection out of the error and reads
+//!                                               from it: the rest of its input buffer, then the socket.
+//! nobody                                        DirectBody is dropped, which closes the connection.
+//! ```
+//!
+//! If the whole body arrived along with the head, nothing is handed over, and ureq keeps the connection for the next
+//! request.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Read};
+use std::mem;
 
 use ureq::BodyReader;
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::net::transport::DirectTransport;
+use crate::net::transport::{ClosedTransport, DirectTransport};
 
-/// The content of an answer, of known length.
-pub(crate) struct Content {
+/// A response body of known length.
+pub(crate) struct DirectBody {
     source: Source,
     left: u64,
 }
 
 enum Source {
-    /// What ureq has read already, along with the head.
+    /// What ureq has read along with the response head.
     Buffered(BodyReader<'static>),
     Connection(Handover),
 }
 
-impl Content {
-    /// `length` in bytes. The tap is to know of it: [`Tracker::transfer`](crate::net::tracker::Tracker::transfer).
+impl DirectBody {
+    /// `length` in bytes. Needs [`Tracker::start_transfer`](crate::net::tracker::Tracker::start_transfer).
     pub(crate) fn new(reader: BodyReader<'static>, length: u64) -> Self {
         Self { source: Source::Buffered(reader), left: length }
     }
 }
 
-impl Read for Content {
+impl Read for DirectBody {
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] for an end before its time, and those of the connection.
+    /// [`io::ErrorKind::UnexpectedEof`] if the body ends before its length, and those of the connection.
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(room.len());
         if most == 0 {
@@ -56,29 +74,38 @@ impl Read for Content {
         }
         self.left -= count as u64;
         if let (0, Source::Buffered(reader)) = (self.left, &mut self.source) {
-            // It finds the end, and keeps the connection. If it does not, all has come nevertheless.
+            // ureq notices the end of the body and keeps the connection. If that fails, the body is whole nevertheless.
             let _ = reader.read(&mut [0]);
         }
         Ok(count)
     }
 }
 
-/// What ureq gets in place of input, and passes on as an error: the connection itself.
+/// The connection on its way from ureq to [`DirectBody`], as the error that ureq passes on.
 pub(crate) struct Handover {
-    pub(crate) way: Box<dyn DirectTransport>,
-    pub(crate) timeout: NextTimeout,
+    connection: Box<dyn DirectTransport>,
+    timeout: NextTimeout,
 }
 
 impl Handover {
+    /// Moves the connection out and leaves a closed one behind.
+    pub(crate) fn take(
+        connection: &mut Box<dyn DirectTransport>,
+        timeout: NextTimeout,
+    ) -> ureq::Error {
+        let connection = mem::replace(connection, Box::new(ClosedTransport::default()));
+        io::Error::other(Handover { connection, timeout }).into()
+    }
+
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let buffers = self.way.buffers();
+        let buffers = self.connection.buffers();
         let count = buffers.input().len().min(room.len());
         if count > 0 {
             room[..count].copy_from_slice(&buffers.input()[..count]);
             buffers.input_consume(count);
             return Ok(count);
         }
-        self.way.read(room, self.timeout).map_err(|error| not_the_end(error).into_io())
+        self.connection.read(room, self.timeout).map_err(|error| cut_error(error).into_io())
     }
 }
 
@@ -92,20 +119,17 @@ impl fmt::Display for Handover {
 
 impl fmt::Debug for Handover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Handover({:?})", self.way)
+        write!(f, "Handover({:?})", self.connection)
     }
 }
 
-/// An error in the middle of media. ureq takes these for the end, but media that were cut look like media.
-pub(crate) fn not_the_end(error: ureq::Error) -> ureq::Error {
+/// Turns the kinds of error that ureq takes for the end of a body into one that it does not: a video that was cut
+/// looks like a video.
+pub(crate) fn cut_error(error: ureq::Error) -> ureq::Error {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error {
         ureq::Error::Io(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::UnexpectedEof
-                    | io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::ConnectionReset
-            ) =>
+            if matches!(error.kind(), UnexpectedEof | ConnectionAborted | ConnectionReset) =>
         {
             io::Error::other("the connection was cut").into()
         }
@@ -124,7 +148,7 @@ mod tests {
     use super::*;
     use crate::net::buffers::Buffers;
 
-    /// Brings one piece after the other, or what is said in place of it.
+    /// A connection that brings one piece after the other, or fails in place of one.
     struct Pieces {
         buffers: Buffers,
         pieces: Vec<Result<&'static [u8], ErrorKind>>,
@@ -146,7 +170,7 @@ mod tests {
         }
 
         fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-            unreachable!("it is read past the buffers")
+            unreachable!("the connection is read past its buffers")
         }
 
         fn is_open(&mut self) -> bool {
@@ -182,16 +206,16 @@ mod tests {
     }
 
     /// `Abc` from ureq, `def` out of the connection's buffer, then the pieces.
-    fn content(length: u64, pieces: &[Result<&'static [u8], ErrorKind>]) -> Content {
+    fn content(length: u64, pieces: &[Result<&'static [u8], ErrorKind>]) -> DirectBody {
         let mut buffers = Buffers::default();
         buffers.input_append_buf()[..3].copy_from_slice(b"def");
         buffers.input_appended(3);
         let connection = Handover {
-            way: Box::new(Pieces { buffers, pieces: pieces.to_vec() }),
+            connection: Box::new(Pieces { buffers, pieces: pieces.to_vec() }),
             timeout: NextTimeout::default(),
         };
         let body = Body::builder().reader(Ureq(b"Abc", Some(connection)));
-        Content::new(body.into_reader(), length)
+        DirectBody::new(body.into_reader(), length)
     }
 
     #[test]
@@ -224,7 +248,7 @@ mod tests {
         let (sender, asked) = mpsc::channel();
         let body = Body::builder().reader(Asked(b"Abc", sender));
         let mut bytes = [0; 3];
-        let mut content = Content::new(body.into_reader(), 3);
+        let mut content = DirectBody::new(body.into_reader(), 3);
         content.read_exact(&mut bytes).expect("they are there");
         assert_eq!((&bytes, asked.try_recv()), (b"Abc", Ok(())));
     }

@@ -1,14 +1,16 @@
-//! The last link of the connector chain, above TCP, proxy and TLS: the first byte that passes it is a byte of the
-//! request, and what is said to a proxy does not pass it. So it knows whether a request left this machine, which
-//! ureq's public interface does not tell. It also puts the stall timeout where bodies move and only there, hears the
-//! answer of a server that hangs up in the middle of an upload, passes over informational answers, and hands the
-//! connection over to who reads content of known length.
+//! Tracks how far the current attempt has come, from the last link of the connector chain.
+//!
+//! The [`TrackedTransport`] stands above TCP, the proxy handshake and TLS, so the first byte that passes through it
+//! is a byte of the request. ureq does not tell whether a request left this machine; the [`Tracker`] does. The
+//! transport also
+//! - applies the stall timeout to bodies, and only to them;
+//! - reads the response of a server that closes the connection in the middle of an upload;
+//! - skips informational responses (1xx);
+//! - hands the connection over to [`DirectBody`](crate::net::direct_read::DirectBody) for a body of known length.
 
 use std::fmt;
-use std::io;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ureq::Timeout;
@@ -17,95 +19,137 @@ use ureq::unversioned::transport::{
 };
 
 use crate::net::buffers::MAX_HEAD;
-use crate::net::direct_read::{Handover, not_the_end};
+use crate::net::direct_read::{Handover, cut_error};
 use crate::net::proxy_handshake::AbsoluteForm;
 use crate::net::response_head::{head_end, is_informational};
 use crate::net::routes::Routes;
 use crate::net::tls_errors::tls_error;
-use crate::net::transport::{ClosedTransport, DirectTransport};
+use crate::net::transport::DirectTransport;
 use crate::settings::Settings;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// What the tap learns about the current attempt.
-#[derive(Default)]
+/// How long to wait for the response of a server that closed the connection during the upload. It was sent before the
+/// close, so it has arrived by then or never will.
+const EARLY_RESPONSE_WAIT: Duration = Duration::from_millis(200);
+
+/// How far an attempt has come.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Phase {
+    /// No byte of the request was handed to a connection.
+    #[default]
+    Unsent,
+    /// The request is being sent, or the end of the final response head has not arrived.
+    Sent,
+    /// The server sent a response and closed the connection before it had read the whole request. What is left of the
+    /// request is dropped.
+    EarlyResponse,
+    /// The final response head has arrived. The body must arrive before `deadline`.
+    Body { deadline: Instant },
+    /// The response body may take any time as long as bytes arrive. With `direct`, the connection is handed over when
+    /// ureq asks for more of it.
+    Transfer { direct: bool },
+}
+
+/// The state of the current attempt, shared with the transport that carries it. There is one attempt at a time.
 pub(crate) struct Tracker {
-    stall: Duration,
-    /// For the body of an answer that is no transfer.
+    /// Longest time without a byte moving in a body.
+    stall_timeout: Duration,
+    /// Longest time for a response body that is not a transfer.
     timeout: Duration,
-    /// See [`Tracker::transfer`].
-    transfer: AtomicBool,
-    handover: AtomicBool,
-    /// See [`Tracker::limit`].
-    limit: Mutex<Option<Instant>>,
-    sent: AtomicBool,
-    answered: AtomicBool,
+    phase: Mutex<Phase>,
+    deadline: Mutex<Option<Instant>>,
 }
 
 impl Tracker {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self { stall: settings.stall_timeout, timeout: settings.timeout, ..Self::default() }
-    }
-
-    pub(crate) fn start(&self) {
-        self.transfer.store(false, Ordering::Relaxed);
-        self.handover.store(false, Ordering::Relaxed);
-        self.sent.store(false, Ordering::Relaxed);
-        self.answered.store(false, Ordering::Relaxed);
-    }
-
-    /// The rest of the answer's body may take any time, as long as it moves. If its length `is_known`,
-    /// [`Content`](crate::net::direct_read::Content) reads what ureq has not read by now.
-    pub(crate) fn transfer(&self, is_known: bool) {
-        self.transfer.store(true, Ordering::Relaxed);
-        self.handover.store(is_known, Ordering::Relaxed);
-    }
-
-    /// Neither a connection nor an answer's head is waited for beyond this time, whatever timeout each has.
-    pub(crate) fn limit(&self, until: Option<Instant>) {
-        *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = until;
-    }
-
-    /// What is left until the limit, rounded to milliseconds.
-    fn left(&self) -> Option<Duration> {
-        let until = (*self.limit.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let left = until.saturating_duration_since(Instant::now());
-        Some(Duration::from_millis(left.as_micros().div_ceil(1000) as u64))
-    }
-
-    /// `time`, or what is left until the limit.
-    pub(crate) fn shortened(&self, time: Duration) -> Duration {
-        self.left().map_or(time, |left| left.min(time))
-    }
-
-    fn limited(&self, timeout: NextTimeout) -> NextTimeout {
-        match self.left() {
-            None => timeout,
-            Some(left) => {
-                NextTimeout { after: timeout.after.min(time::Duration::Exact(left)), ..timeout }
-            }
+        Self {
+            stall_timeout: settings.stall_timeout,
+            timeout: settings.timeout,
+            phase: Mutex::default(),
+            deadline: Mutex::default(),
         }
     }
 
-    /// Whether the limit has passed.
-    pub(crate) fn is_over(&self) -> bool {
+    /// Begins an attempt.
+    pub(crate) fn start(&self) {
+        *self.phase() = Phase::Unsent;
+    }
+
+    /// Lets the body of the response take any time as long as bytes arrive. With `direct`,
+    /// [`DirectBody`](crate::net::direct_read::DirectBody) reads what ureq has not read yet.
+    pub(crate) fn start_transfer(&self, direct: bool) {
+        *self.phase() = Phase::Transfer { direct };
+    }
+
+    /// Sets the time after which neither a connection nor a response is waited for, whatever timeout each has. A
+    /// transfer may take longer.
+    pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
+        *lock(&self.deadline) = deadline;
+    }
+
+    /// `time`, or what is left until the deadline if that is shorter.
+    pub(crate) fn until_deadline(&self, time: Duration) -> Duration {
+        self.left().map_or(time, |left| left.min(time))
+    }
+
+    /// Whether the deadline has passed.
+    pub(crate) fn is_past_deadline(&self) -> bool {
         self.left().is_some_and(|left| left.is_zero())
     }
 
-    /// Whether a byte of the request was handed to the connection.
-    pub(crate) fn sent(&self) -> bool {
-        self.sent.load(Ordering::Relaxed)
+    /// Whether a byte of the request was handed to a connection.
+    pub(crate) fn is_sent(&self) -> bool {
+        *self.phase() != Phase::Unsent
     }
 
-    /// Whether the server answered before it had read the whole request, and hung up.
-    pub(crate) fn is_answered(&self) -> bool {
-        self.answered.load(Ordering::Relaxed)
+    /// Whether the server sent a response and closed the connection before it had read the whole request.
+    pub(crate) fn has_early_response(&self) -> bool {
+        *self.phase() == Phase::EarlyResponse
     }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        lock(&self.phase)
+    }
+
+    /// What is left until the deadline, rounded up to milliseconds.
+    fn left(&self) -> Option<Duration> {
+        let left = (*lock(&self.deadline))?.saturating_duration_since(Instant::now());
+        Some(Duration::from_millis(left.as_micros().div_ceil(1000) as u64))
+    }
+
+    /// The timeout for waiting for input, from the one that ureq asks for.
+    fn input_timeout(&self, timeout: NextTimeout) -> NextTimeout {
+        let (after, timeout) = match *self.phase() {
+            Phase::Transfer { .. } => {
+                return NextTimeout {
+                    after: time::Duration::NotHappening,
+                    ..self.with_stall_timeout(timeout)
+                };
+            }
+            Phase::Body { deadline } if timeout.reason == Timeout::RecvBody => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                (time::Duration::Exact(left), self.with_stall_timeout(timeout))
+            }
+            _ => (timeout.after, timeout),
+        };
+        let left = self.left().map_or(time::Duration::NotHappening, time::Duration::Exact);
+        NextTimeout { after: after.min(left), ..timeout }
+    }
+
+    fn with_stall_timeout(&self, timeout: NextTimeout) -> NextTimeout {
+        let stall = Some(time::Duration::Exact(self.stall_timeout));
+        NextTimeout { per_read: stall, per_write: stall, ..timeout }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Puts a [`TrackedTransport`] on every connection.
 pub(crate) struct TrackingConnector {
-    pub(crate) wire: Arc<Tracker>,
+    pub(crate) tracker: Arc<Tracker>,
     pub(crate) routes: Arc<Routes>,
 }
 
@@ -120,12 +164,8 @@ impl Connector<Box<dyn DirectTransport>> for TrackingConnector {
         Ok(chained.map(|inner| TrackedTransport {
             inner,
             absolute: self.routes.absolute(details.uri),
-            wire: Arc::clone(&self.wire),
-            answer_is_in: false,
-            closed: false,
-            in_head: false,
-            body_until: None,
-            unread: false,
+            tracker: Arc::clone(&self.tracker),
+            has_untried_input: false,
         }))
     }
 }
@@ -136,31 +176,82 @@ impl fmt::Debug for TrackingConnector {
     }
 }
 
+/// A connection that tells the [`Tracker`] what passes through it.
 pub(crate) struct TrackedTransport {
     inner: Box<dyn DirectTransport>,
-    /// The form that a proxy wants requests in.
+    /// The form that an HTTP proxy wants requests in.
     absolute: Option<AbsoluteForm>,
-    wire: Arc<Tracker>,
-    /// The input buffer holds the start of an early answer that ureq has not asked for yet.
-    answer_is_in: bool,
-    closed: bool,
-    /// The final head of the answer has not come yet.
-    in_head: bool,
-    /// The body of the answer may come until then.
-    body_until: Option<Instant>,
-    /// What came while `100 Continue` was waited for has not been looked at as an answer.
-    unread: bool,
+    tracker: Arc<Tracker>,
+    /// The input may hold a response that ureq has not tried to read yet: an early one, or one that arrived while
+    /// ureq waited for `100 Continue`. ureq leaves it in the buffer and then waits for more input.
+    has_untried_input: bool,
 }
 
 impl TrackedTransport {
-    /// Waits for input no longer than this once the output is broken: what the server said is there by then.
-    const LAST_WORDS: Duration = Duration::from_millis(200);
+    /// Sends the first `amount` bytes of the output, the head of a request in absolute form if a proxy wants that.
+    fn transmit(
+        &mut self,
+        amount: usize,
+        is_head: bool,
+        timeout: NextTimeout,
+    ) -> Result<(), ureq::Error> {
+        let Some(absolute) = self.absolute.as_ref().filter(|_| is_head) else {
+            return self.inner.transmit_output(amount, timeout);
+        };
+        let head = absolute.rewrite(&self.inner.buffers().output()[..amount]);
+        let size = self.inner.buffers().output().len();
+        for part in head.chunks(size) {
+            self.inner.buffers().output()[..part.len()].copy_from_slice(part);
+            self.inner.transmit_output(part.len(), timeout)?;
+        }
+        Ok(())
+    }
 
-    /// Takes informational answers (1xx) out of the input, but for the bare `100 Continue` that ureq waits for: with
-    /// header fields, which RFC 9110 allows, it would be taken for garbage or for the answer. `false`: the input is
-    /// the start of such an answer, or nothing, so more has to come first.
-    fn drop_informational(&mut self) -> bool {
-        while self.in_head {
+    /// Reads the response of a server that closed the connection without reading the whole request: it says more than
+    /// the write error `broken`.
+    ///
+    /// # Errors
+    /// The TLS alert that came instead of a response, or else `broken`.
+    fn read_early_response(
+        &mut self,
+        broken: ureq::Error,
+        timeout: NextTimeout,
+    ) -> Result<(), ureq::Error> {
+        let timeout = NextTimeout { after: time::Duration::Exact(EARLY_RESPONSE_WAIT), ..timeout };
+        let has_input = !self.inner.buffers().input().is_empty();
+        match self.inner.await_input(timeout) {
+            more if has_input || matches!(more, Ok(true)) => {
+                self.has_untried_input = true;
+                *self.tracker.phase() = Phase::EarlyResponse;
+                Ok(())
+            }
+            Err(ureq::Error::Io(alert)) if tls_error(&alert).is_some() => Err(alert.into()),
+            _ => Err(broken),
+        }
+    }
+
+    /// Waits for the final response head, or for the part of it that ureq may see. Informational responses without
+    /// end take no longer than `timeout` together.
+    fn await_head(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let deadline = match timeout.after {
+            time::Duration::Exact(after) => Instant::now().checked_add(after),
+            time::Duration::NotHappening => None,
+        };
+        loop {
+            let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
+            let after = left.map_or(time::Duration::NotHappening, time::Duration::Exact);
+            let has_more = self.inner.await_input(NextTimeout { after, ..timeout })?;
+            if !has_more || self.skip_informational() {
+                return Ok(has_more);
+            }
+        }
+    }
+
+    /// Takes informational responses (1xx) out of the input, except for the bare `100 Continue` that ureq waits for.
+    /// ureq refuses one with header fields, which RFC 9110 (15.2) allows. `false`: the input is empty or holds only
+    /// the start of an informational response.
+    fn skip_informational(&mut self) -> bool {
+        while matches!(*self.tracker.phase(), Phase::Sent | Phase::EarlyResponse) {
             let buffers = self.inner.buffers();
             let input = buffers.input();
             let code = input.get(9..12);
@@ -181,38 +272,18 @@ impl TrackedTransport {
                     }
                 }
                 (false, None) => {
-                    let is_start = !input.is_empty();
-                    // It has been looked at: else ureq would not wait for more.
+                    let has_start = !input.is_empty();
+                    // Marks the input as tried: else ureq would not wait for more.
                     buffers.input_consume(0);
-                    return is_start;
+                    return has_start;
                 }
-                (false, Some(_)) => self.in_head = false,
+                (false, Some(_)) => {
+                    let deadline = Instant::now() + self.tracker.timeout;
+                    *self.tracker.phase() = Phase::Body { deadline };
+                }
             }
         }
         true
-    }
-
-    fn transmit(
-        &mut self,
-        amount: usize,
-        is_start: bool,
-        timeout: NextTimeout,
-    ) -> Result<(), ureq::Error> {
-        let Some(absolute) = self.absolute.as_ref().filter(|_| is_start) else {
-            return self.inner.transmit_output(amount, timeout);
-        };
-        let head = absolute.rewrite(&self.inner.buffers().output()[..amount]);
-        let size = self.inner.buffers().output().len();
-        for part in head.chunks(size) {
-            self.inner.buffers().output()[..part.len()].copy_from_slice(part);
-            self.inner.transmit_output(part.len(), timeout)?;
-        }
-        Ok(())
-    }
-
-    fn stalling(&self, timeout: NextTimeout) -> NextTimeout {
-        let stall = Some(time::Duration::Exact(self.wire.stall));
-        NextTimeout { per_read: stall, per_write: stall, ..timeout }
     }
 }
 
@@ -222,82 +293,37 @@ impl Transport for TrackedTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        if self.closed {
+        if self.tracker.has_early_response() {
             return Ok(());
         }
-        let is_start = !self.wire.sent.swap(true, Ordering::Relaxed);
-        self.in_head = true;
-        self.body_until = None;
-        let timeout = self.stalling(timeout);
-        let error = match self.transmit(amount, is_start, timeout) {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        // A server that refuses an upload answers and closes without reading on. Its answer says more than the
-        // broken pipe that it leaves behind.
-        let last = NextTimeout { after: time::Duration::Exact(Self::LAST_WORDS), ..timeout };
-        let has_come = !self.inner.buffers().input().is_empty();
-        match self.inner.await_input(last) {
-            more if has_come || matches!(more, Ok(true)) => {
-                (self.answer_is_in, self.closed) = (true, true);
-                self.wire.answered.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(ureq::Error::Io(said)) if tls_error(&said).is_some() => Err(said.into()),
-            _ => Err(error),
+        let is_head = !self.tracker.is_sent();
+        *self.tracker.phase() = Phase::Sent;
+        let timeout = self.tracker.with_stall_timeout(timeout);
+        match self.transmit(amount, is_head, timeout) {
+            Ok(()) => Ok(()),
+            Err(broken) => self.read_early_response(broken, timeout),
         }
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        if mem::take(&mut self.answer_is_in) && self.drop_informational() {
+        let awaits_continue = timeout.reason == Timeout::Await100;
+        let is_untried = mem::replace(&mut self.has_untried_input, awaits_continue);
+        let has_input = !self.inner.buffers().input().is_empty();
+        if is_untried && !awaits_continue && has_input && self.skip_informational() {
             return Ok(true);
         }
-        // A final answer instead of `100 Continue`: ureq has left it in the buffer and would wait for more of it.
-        let unread = mem::take(&mut self.unread) && !self.inner.buffers().input().is_empty();
-        if unread && timeout.reason == Timeout::RecvResponse && self.drop_informational() {
-            return Ok(true);
-        }
-        self.unread = timeout.reason == Timeout::Await100;
-        let is_transfer =
-            timeout.reason == Timeout::RecvBody && self.wire.transfer.load(Ordering::Relaxed);
-        let timeout = match timeout.reason {
-            _ if is_transfer => {
-                NextTimeout { after: time::Duration::NotHappening, ..self.stalling(timeout) }
-            }
-            Timeout::RecvBody => {
-                let now = Instant::now();
-                let until = *self.body_until.get_or_insert(now + self.wire.timeout);
-                self.wire.limited(NextTimeout {
-                    after: time::Duration::Exact(until.saturating_duration_since(now)),
-                    ..self.stalling(timeout)
-                })
-            }
-            _ => self.wire.limited(timeout),
-        };
-        if is_transfer && self.wire.handover.load(Ordering::Relaxed) {
-            let way = mem::replace(&mut self.inner, Box::new(ClosedTransport::default()));
-            return Err(io::Error::other(Handover { way, timeout }).into());
-        }
-        // Informational answers without end take no longer than one that is final.
-        let until = match timeout.after {
-            time::Duration::Exact(after) => Instant::now().checked_add(after),
-            time::Duration::NotHappening => None,
-        };
-        loop {
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            let after = left.map_or(time::Duration::NotHappening, time::Duration::Exact);
-            let more = match self.inner.await_input(NextTimeout { after, ..timeout }) {
-                Err(error) if is_transfer => return Err(not_the_end(error)),
-                done => done?,
-            };
-            if !more || self.drop_informational() {
-                return Ok(more);
-            }
+        let timeout = self.tracker.input_timeout(timeout);
+        let phase = *self.tracker.phase();
+        match phase {
+            Phase::Transfer { direct: true } => Err(Handover::take(&mut self.inner, timeout)),
+            Phase::Transfer { direct: false } => self.inner.await_input(timeout).map_err(cut_error),
+            Phase::Body { .. } => self.inner.await_input(timeout),
+            Phase::Unsent | Phase::Sent | Phase::EarlyResponse => self.await_head(timeout),
         }
     }
 
     fn is_open(&mut self) -> bool {
-        !self.closed && self.inner.is_open()
+        self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {

@@ -18,7 +18,7 @@ pub(crate) struct UploadMeter<'a> {
 
 impl Read for UploadMeter<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.wire.is_answered() {
+        if self.wire.has_early_response() {
             // The tap drops what is still "sent"; a body of known length has to be filled up for ureq's sake.
             let left = self.total.map_or(0, |total| total - self.sent);
             let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
