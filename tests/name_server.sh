@@ -62,13 +62,13 @@ all() {
     try 0 '' 1 both.test
     try 0 '' 1 both.test -4
     try 6 'openai: no connection to both.test:PORT: Connection refused' 1 both.test -6
-    try 6 'openai: no connection to plain.test:PORT: the name lookup failed: ' 1 plain.test -6
-    try 6 'openai: no connection to nowhere.test:PORT: the name lookup failed: ' 1 nowhere.test
-    try 6 'openai: no connection to silent.test:PORT: the name lookup took longer than 1s' 2 \
+    try 6 'openai: no connection to plain.test:PORT: DNS lookup failed: ' 1 plain.test -6
+    try 6 'openai: no connection to nowhere.test:PORT: DNS lookup failed: ' 1 nowhere.test
+    try 6 'openai: no connection to silent.test:PORT: DNS lookup took longer than 1s' 2 \
         silent.test -6 --connect-timeout 1s
     rm "$root/etc/resolv.conf"
-    try 6 'openai: no connection to plain.test:PORT: the name lookup failed: ' 11 plain.test
-    grep -q '; there is no /etc/resolv.conf here$' "$root/err" &&
+    try 6 'openai: no connection to plain.test:PORT: DNS lookup failed: ' 11 plain.test
+    grep -q '; /etc/resolv.conf does not exist$' "$root/err" &&
         grep -q '^hint: name a name server in /etc/resolv.conf' "$root/err" || {
         printf 'FAILED  no hint at /etc/resolv.conf\n%s\n' "$(<"$root/err")"
         failed=1

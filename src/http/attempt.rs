@@ -166,7 +166,7 @@ impl Http {
             ureq::Error::Io(error) => match tls_error(&error) {
                 // The handshake failed at the server's end: the request went nowhere.
                 Some(&rustls::Error::AlertReceived(alert))
-                    if tls_errors::is_about_certificate(alert) =>
+                    if tls_errors::is_about_client_certificate(alert) =>
                 {
                     let why = tls_errors::explain(&rustls::Error::AlertReceived(alert));
                     return not_sent(why.into());

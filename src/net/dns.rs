@@ -1,52 +1,61 @@
-//! From the name of a host to the order in which its addresses are tried.
+//! Looks up a host's addresses and puts them into the order in which they are tried.
 //!
-//! Each family is looked up on its own: a name server that answers one kind of question with an error makes musl's
-//! resolver give up on both, though the other kind had an answer. What is lost with that is the order in which the
-//! C library puts them, so it is made here, by the rules of RFC 6724 that matter: a family without a route comes
-//! last; else IPv6 comes first, unless this machine would speak from an address that is valid only locally (such
-//! networks often lead nowhere else). Then the families take turns (RFC 8305), as a family that is dead is dead with
-//! all its addresses.
+//! Each address family is looked up on its own: where a name server answers one kind of query with an error, musl's
+//! resolver gives up on both, though the other kind had an answer. That loses the order in which the C library
+//! returns addresses, so it is made here, by the rules of RFC 6724 that matter: a family without a route comes last;
+//! else IPv6 comes first, unless its source address would be valid only locally (such networks often lead nowhere
+//! else). Then the families alternate (RFC 8305, section 4): if one is unreachable, all of its addresses are.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dns_lookup::{AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 
 use crate::net::connect_error::{ConnectError, ConnectErrorKind};
+use crate::net::crate_messages::lookup_reason;
 use crate::settings::Family;
 
-/// Once one family has an address that can be reached, the other has this long: enough for a name server that
-/// answers, and not much to lose to one that never will.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long to wait for the other family once one has a reachable address. RFC 8305 waits 50 ms; slow name servers
+/// need more, and one that never answers costs no more than this.
+const OTHER_FAMILY_WAIT: Duration = Duration::from_millis(500);
 /// The most addresses that are tried.
-const MOST: usize = 16;
-const RESOLVER: &str = "/etc/resolv.conf";
+const MAX_ADDRESSES: usize = 16;
+const RESOLVER_CONFIG: &str = "/etc/resolv.conf";
 
-/// The addresses of a host, in the order in which they are to be tried, at least one. An address needs no lookup,
-/// and so no thread and no resolver configuration.
+/// What a lookup of one family found.
+type Found = Result<Vec<IpAddr>, LookupError>;
+
+/// Looks up the addresses of a host, at least one, in the order in which they are to be tried, within `timeout`. An
+/// IP address or `localhost` needs no lookup, and so no thread and no resolver configuration.
 pub(crate) fn look_up(
     host: &str,
     port: u16,
     wanted: Option<Family>,
-    limit: Duration,
+    timeout: Duration,
 ) -> Result<Vec<SocketAddr>, ConnectError> {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let known = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
-        // RFC 6761: it never leaves this machine, whatever a name server or a missing /etc/hosts says.
+        // RFC 6761, section 6.3: localhost is always this machine, whatever a name server or /etc/hosts says.
         Err(_) if name == "localhost" || name.ends_with(".localhost") => {
             vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
-        Err(_) => return resolve(host, port, wanted, limit),
+        Err(_) => return resolve(host, port, wanted, timeout),
     };
     let fitting = known.into_iter().filter(|it| Family::fits(wanted, *it));
     let found: Vec<_> = fitting.map(|it| SocketAddr::new(it, port)).collect();
-    match found.is_empty() {
-        true => Err(ConnectError::other("the address is of the other family")),
-        false => Ok(found),
+    match wanted {
+        Some(family) if found.is_empty() => {
+            let family = match family {
+                Family::V4 => "IPv4",
+                Family::V6 => "IPv6",
+            };
+            Err(ConnectError::other(format!("'{host}' has no {family} address")))
+        }
+        _ => Ok(found),
     }
 }
 
@@ -54,64 +63,82 @@ fn resolve(
     host: &str,
     port: u16,
     wanted: Option<Family>,
-    limit: Duration,
+    timeout: Duration,
 ) -> Result<Vec<SocketAddr>, ConnectError> {
-    let (sender, receiver) = mpsc::channel();
-    let families = [Family::V6, Family::V4];
-    for family in families.into_iter().filter(|it| wanted.is_none_or(|wanted| wanted == *it)) {
-        let (sender, host) = (sender.clone(), host.to_owned());
-        // A lookup cannot be interrupted: past the limit its thread is left to end with the process.
-        thread::Builder::new()
-            .spawn(move || sender.send((family, addresses(&host, family))))
-            .map_err(|error| ConnectError::other(format!("the name lookup failed: {error}")))?;
+    let results = start_lookups(host, wanted)
+        .map_err(|error| ConnectError::other(format!("DNS lookup failed: {error}")))?;
+    let lookup = collect(&results, port, timeout);
+    let found = in_order(lookup.v6, lookup.v4, source_address);
+    if !found.is_empty() {
+        return Ok(found);
     }
-    drop(sender);
+    // That one family has no address does not explain why the other was not heard of.
+    let failure = lookup.failure.filter(|error| !lookup.is_late || !has_no_address(error));
+    Err(match failure {
+        None => {
+            // Part of the user's round number has passed already.
+            let timeout = Duration::from_millis((timeout.as_secs_f64() * 1000.0).round() as u64);
+            failed(&format!("took longer than {timeout:?}"))
+        }
+        Some(error) => failed(&format!("failed: {}", lookup_reason(&error))),
+    })
+}
+
+/// Starts a thread per family, as a lookup blocks and cannot be interrupted: past the timeout it ends with the process.
+fn start_lookups(host: &str, wanted: Option<Family>) -> std::io::Result<Receiver<(Family, Found)>> {
+    let (sender, receiver) = mpsc::channel();
+    let families = [Family::V6, Family::V4].into_iter();
+    for family in families.filter(|it| wanted.is_none_or(|wanted| wanted == *it)) {
+        let (sender, host) = (sender.clone(), host.to_owned());
+        thread::Builder::new().spawn(move || sender.send((family, addresses(&host, family))))?;
+    }
+    Ok(receiver)
+}
+
+#[derive(Default)]
+struct Lookup {
+    v6: Vec<SocketAddr>,
+    v4: Vec<SocketAddr>,
+    /// The error that tells most.
+    failure: Option<LookupError>,
+    /// A lookup has not ended in time.
+    is_late: bool,
+}
+
+/// Collects what is found within `timeout`, or sooner once a reachable address is known.
+fn collect(results: &Receiver<(Family, Found)>, port: u16, mut timeout: Duration) -> Lookup {
     let start = Instant::now();
-    let (whole, mut limit) = (limit, limit);
-    let (mut v6, mut v4, mut failed) = (Vec::new(), Vec::new(), None);
-    let is_late = loop {
-        let left = limit.saturating_sub(start.elapsed());
-        let (family, found) = match receiver.recv_timeout(left) {
-            Ok(answer) => answer,
-            Err(ended) => break ended == RecvTimeoutError::Timeout,
+    let mut lookup = Lookup::default();
+    loop {
+        let left = timeout.saturating_sub(start.elapsed());
+        let (family, result) = match results.recv_timeout(left) {
+            Ok(result) => result,
+            Err(ended) => {
+                lookup.is_late = ended == RecvTimeoutError::Timeout;
+                return lookup;
+            }
         };
-        let found = match found {
-            Ok(found) => found,
-            Err(error) if failed.is_none() || !is_missing(&error) => {
-                failed = Some(error);
+        let found = match result {
+            Ok(found) => found.into_iter().map(|it| SocketAddr::new(it, port)).collect::<Vec<_>>(),
+            Err(error) => {
+                if lookup.failure.is_none() || !has_no_address(&error) {
+                    lookup.failure = Some(error);
+                }
                 continue;
             }
-            Err(_) => continue,
         };
-        let found: Vec<_> = found.into_iter().map(|it| SocketAddr::new(it, port)).collect();
-        if found.first().copied().and_then(source).is_some() {
-            limit = limit.min(start.elapsed() + GRACE);
+        if found.first().copied().and_then(source_address).is_some() {
+            timeout = timeout.min(start.elapsed() + OTHER_FAMILY_WAIT);
         }
         match family {
-            Family::V6 => v6 = found,
-            Family::V4 => v4 = found,
-        }
-    };
-    // That there is no address of one family does not explain why nothing is heard of the other.
-    let failed = failed.filter(|error| !is_late || !is_missing(error));
-    let found = in_order(v6, v4, source);
-    match (found.is_empty(), failed) {
-        (false, _) => Ok(found),
-        (true, None) => {
-            // Some of the user's round number was spent on the way here.
-            let whole = Duration::from_millis((whole.as_secs_f64() * 1000.0).round() as u64);
-            Err(failure(&format!("took longer than {whole:?}")))
-        }
-        (true, Some(error)) => {
-            let why = error.to_string();
-            let why = why.rsplit(": ").next().unwrap_or_default();
-            Err(failure(&format!("failed: {why}")))
+            Family::V6 => lookup.v6 = found,
+            Family::V4 => lookup.v4 = found,
         }
     }
 }
 
-/// What the C library knows about one family.
-fn addresses(host: &str, family: Family) -> Result<Vec<IpAddr>, LookupError> {
+/// Asks the C library for the addresses of one family.
+fn addresses(host: &str, family: Family) -> Found {
     let address = match family {
         Family::V4 => AddrFamily::Inet,
         Family::V6 => AddrFamily::Inet6,
@@ -125,23 +152,21 @@ fn addresses(host: &str, family: Family) -> Result<Vec<IpAddr>, LookupError> {
     Ok(found.flatten().map(|info| info.sockaddr.ip()).collect())
 }
 
-/// Whether it says no more than that there is no such address, which the other family's error may explain.
-fn is_missing(error: &LookupError) -> bool {
+/// Whether the error says no more than that the name has no address of this family.
+fn has_no_address(error: &LookupError) -> bool {
     matches!(error.kind(), LookupErrorKind::NoName | LookupErrorKind::NoData)
 }
 
-fn failure(what: &str) -> ConnectError {
-    match Path::new(RESOLVER).exists() {
-        true => ConnectError::other(format!("the name lookup {what}")),
-        false => ConnectError::new(
-            ConnectErrorKind::NoNameServer,
-            format!("the name lookup {what}; there is no {RESOLVER} here"),
-        ),
+fn failed(what: &str) -> ConnectError {
+    if Path::new(RESOLVER_CONFIG).exists() {
+        return ConnectError::other(format!("DNS lookup {what}"));
     }
+    let reason = format!("DNS lookup {what}; {RESOLVER_CONFIG} does not exist");
+    ConnectError::new(ConnectErrorKind::NoNameServer, reason)
 }
 
-/// The address that this machine would speak from; `None` without a route. Nothing is sent.
-fn source(target: SocketAddr) -> Option<IpAddr> {
+/// The source address that the kernel would choose for `target`; `None` without a route. Nothing is sent.
+fn source_address(target: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr = match target {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -151,7 +176,7 @@ fn source(target: SocketAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
-/// The order in which to try what was found.
+/// Puts the addresses of both families into the order in which to try them.
 fn in_order(
     v6: Vec<SocketAddr>,
     v4: Vec<SocketAddr>,
@@ -164,14 +189,14 @@ fn in_order(
     };
     let (from_v6, from_v4) = (from(&v6), from(&v4));
     let (first, second) = match (from_v6, from_v4) {
-        (None, Some(_)) => return v4.into_iter().chain(v6).take(MOST).collect(),
-        (Some(_), None) => return v6.into_iter().chain(v4).take(MOST).collect(),
+        (None, Some(_)) => return v4.into_iter().chain(v6).take(MAX_ADDRESSES).collect(),
+        (Some(_), None) => return v6.into_iter().chain(v4).take(MAX_ADDRESSES).collect(),
         (Some(from), Some(_)) if is_local(from) && !is_local(v6[0].ip()) => (v4, v6),
         _ => (v6, v4),
     };
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     let mut found = Vec::new();
-    while found.len() < MOST {
+    while found.len() < MAX_ADDRESSES {
         let pair = [first.next(), second.next()];
         if pair == [None, None] {
             break;
@@ -190,9 +215,8 @@ mod tests {
             let words = list.split_whitespace();
             words.map(|word| SocketAddr::new(word.parse().unwrap(), 1)).collect()
         };
-        let source = |target: SocketAddr| match target.is_ipv6() {
-            true => from_v6.parse().ok(),
-            false => from_v4.parse().ok(),
+        let source = |target: SocketAddr| {
+            if target.is_ipv6() { from_v6.parse().ok() } else { from_v4.parse().ok() }
         };
         let found = in_order(read(v6), read(v4), source);
         let found: Vec<_> = found.iter().map(|it| it.ip().to_string()).collect();
@@ -200,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_family_that_leads_somewhere_comes_first() {
+    fn the_family_with_a_usable_route_comes_first() {
         let (v6, v4) = ("2001:db8::1 2001:db8::2", "192.0.2.1");
         for (from_v6, from_v4, order) in [
             ("2001:db8::9", "10.0.0.1", "2001:db8::1 192.0.2.1 2001:db8::2"),
@@ -218,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_sixteen_are_tried() {
+    fn at_most_sixteen_addresses_are_tried() {
         let many = "192.0.2.1 ".repeat(40);
-        assert_eq!(ordered("", &many, "", "10.0.0.1").split(' ').count(), MOST);
-        assert_eq!(ordered("2001:db8::1", &many, "", "10.0.0.1").split(' ').count(), MOST);
+        assert_eq!(ordered("", &many, "", "10.0.0.1").split(' ').count(), MAX_ADDRESSES);
+        assert_eq!(ordered("2001:db8::1", &many, "", "10.0.0.1").split(' ').count(), MAX_ADDRESSES);
     }
 
     #[test]
-    fn addresses_and_this_machine_are_not_looked_up() {
+    fn ip_addresses_and_localhost_need_no_dns_lookup() {
         let found = |host: &str, wanted| {
             let found = look_up(host, 7, wanted, Duration::ZERO);
             found.map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
@@ -236,8 +260,8 @@ mod tests {
         assert_eq!(found("LocalHost.", Some(Family::V4)).unwrap(), "127.0.0.1:7");
         assert_eq!(found("a.localhost", Some(Family::V6)).unwrap(), "[::1]:7");
         let error = found("192.0.2.1", Some(Family::V6)).unwrap_err();
-        assert_eq!(error.to_string(), "the address is of the other family");
+        assert_eq!(error.to_string(), "'192.0.2.1' has no IPv6 address");
         let error = found("a.invalid", None).unwrap_err();
-        assert_eq!(error.to_string(), "the name lookup took longer than 0ns");
+        assert_eq!(error.to_string(), "DNS lookup took longer than 0ns");
     }
 }

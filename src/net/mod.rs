@@ -3,6 +3,7 @@
 pub(crate) mod buffers;
 pub(crate) mod connect;
 pub(crate) mod connect_error;
+pub(crate) mod crate_messages;
 pub(crate) mod direct_read;
 pub(crate) mod dns;
 pub(crate) mod proxy_handshake;

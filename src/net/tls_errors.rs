@@ -1,4 +1,4 @@
-//! What a failed TLS handshake means.
+//! Explains a failed TLS handshake.
 
 use std::io;
 use std::time::{Duration, UNIX_EPOCH};
@@ -6,85 +6,70 @@ use std::time::{Duration, UNIX_EPOCH};
 use rustls::{AlertDescription, CertificateError};
 
 use crate::net::connect_error::{ConnectError, ConnectErrorKind};
+use crate::net::crate_messages::{certificate_name, is_ca_used_as_end_entity};
 use crate::text::shorten;
 
-/// The last second that an X.509 certificate and an HTTP date can name, in the year 9999.
+/// The last second that an HTTP date can express, in the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// What a failed handshake means.
+/// Explains why a handshake failed.
 pub(crate) fn explain(error: &rustls::Error) -> ConnectError {
-    let because = |kind, why: String| ConnectError::new(kind, why);
     match error {
-        rustls::Error::InvalidCertificate(error) => certificate(error),
+        rustls::Error::InvalidCertificate(error) => explain_certificate(error),
         rustls::Error::InvalidMessage(_) => {
-            because(ConnectErrorKind::NoTls, "the server does not speak TLS there".to_owned())
+            ConnectError::new(ConnectErrorKind::NoTls, "the server does not speak TLS on this port")
         }
-        rustls::Error::AlertReceived(alert) if is_about_certificate(*alert) => because(
-            ConnectErrorKind::ClientCertificate,
-            format!("the server does not accept the client certificate, or wants one ({alert:?})"),
-        ),
-        rustls::Error::AlertReceived(alert) => because(
-            ConnectErrorKind::Other,
-            format!("the server refused the TLS handshake ({alert:?})"),
-        ),
-        error => because(
-            ConnectErrorKind::Other,
-            format!("the TLS handshake failed: {}", shorten(&error.to_string())),
-        ),
+        rustls::Error::AlertReceived(alert) if is_about_client_certificate(*alert) => {
+            ConnectError::new(
+                ConnectErrorKind::ClientCertificate,
+                format!(
+                    "the server requires a client certificate, or rejected this one ({alert:?})"
+                ),
+            )
+        }
+        rustls::Error::AlertReceived(alert) => {
+            ConnectError::other(format!("the server refused the TLS handshake ({alert:?})"))
+        }
+        error => ConnectError::other(format!(
+            "the TLS handshake failed: {}",
+            shorten(&error.to_string())
+        )),
     }
 }
 
-fn certificate(error: &CertificateError) -> ConnectError {
+fn explain_certificate(error: &CertificateError) -> ConnectError {
     use CertificateError::{
-        BadSignature, ExpiredContext, NotValidForNameContext, NotValidYetContext, UnknownIssuer,
+        BadSignature, ExpiredContext, NotValidForNameContext, NotValidYetContext, Other,
+        UnknownIssuer,
     };
-    let (kind, why) = match error {
+    use ConnectErrorKind::{CaCertificate, Clock, Issuer};
+    let (kind, what) = match error {
         NotValidForNameContext { expected, presented } => {
-            // They come as `DnsName("a.example")`.
-            let names: Vec<&str> =
-                presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
-            let names = match names.is_empty() {
-                true => "no name at all".to_owned(),
-                false => shorten(&names.join(", ")),
-            };
-            let why = format!(
-                "the server's certificate is not for {} but for {names}",
-                expected.to_str()
-            );
-            (ConnectErrorKind::Other, why)
+            let names: Vec<&str> = presented.iter().map(|name| certificate_name(name)).collect();
+            let names = if names.is_empty() { "no name" } else { &shorten(&names.join(", ")) };
+            (ConnectErrorKind::Other, format!("is for {names}, not for {}", expected.to_str()))
         }
         NotValidYetContext { not_before, .. } => {
-            let from = date(not_before.as_secs());
-            let why = format!("the server's certificate is not valid before {from}");
-            (ConnectErrorKind::Clock, why)
+            (Clock, format!("is not valid before {}", date(not_before.as_secs())))
         }
         ExpiredContext { not_after, .. } => {
-            let until = date(not_after.as_secs());
-            (ConnectErrorKind::Clock, format!("the server's certificate expired on {until}"))
+            (Clock, format!("expired on {}", date(not_after.as_secs())))
         }
-        UnknownIssuer => (
-            ConnectErrorKind::Issuer,
-            "nobody who is trusted here has signed the server's certificate".to_owned(),
-        ),
-        BadSignature => (
-            ConnectErrorKind::Issuer,
-            "the server's certificate is not signed by the trusted issuer of that name".to_owned(),
-        ),
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => (
-            ConnectErrorKind::CaCertificate,
-            "the server shows a certificate for signing others (CA:TRUE) as its own".to_owned(),
-        ),
-        other => (
-            ConnectErrorKind::Other,
-            format!("the server's certificate cannot be accepted: {}", shorten(&other.to_string())),
-        ),
+        UnknownIssuer => (Issuer, "is signed by an unknown issuer".to_owned()),
+        BadSignature => (Issuer, "names a trusted issuer that has not signed it".to_owned()),
+        Other(error) if is_ca_used_as_end_entity(error) => {
+            (CaCertificate, "is a CA certificate (CA:TRUE)".to_owned())
+        }
+        other => {
+            (ConnectErrorKind::Other, format!("is not valid: {}", shorten(&other.to_string())))
+        }
     };
-    ConnectError::new(kind, why)
+    ConnectError::new(kind, format!("the server's certificate {what}"))
 }
 
-/// Whether the server says that the client's certificate does not let it in. With TLS 1.3 that comes after the
-/// client thinks the handshake done, when the request is on its way already; nothing has read it then.
-pub(crate) fn is_about_certificate(alert: AlertDescription) -> bool {
+/// Whether a server rejects the client's certificate, or the lack of one, with this alert. In TLS 1.3 it arrives after
+/// the client's side of the handshake is done and the request may have been sent; the server has not read it then.
+pub(crate) fn is_about_client_certificate(alert: AlertDescription) -> bool {
     matches!(
         alert,
         AlertDescription::CertificateRequired
@@ -95,7 +80,7 @@ pub(crate) fn is_about_certificate(alert: AlertDescription) -> bool {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
-            // Its signature does not fit.
+            // The client's signature does not verify.
             | AlertDescription::DecryptError
     )
 }
@@ -105,7 +90,7 @@ fn date(seconds: u64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND)))
 }
 
-/// The error of rustls that an I/O error carries, if that is what it does.
+/// The error of rustls inside an I/O error, if there is one.
 pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }

@@ -180,7 +180,7 @@ fn an_unknown_host_name_ends_with_code_6() {
         .run()
         .code(6)
         .stdout("")
-        .stderr_contains("openai: no connection to no-such-host.invalid: the name lookup failed: ");
+        .stderr_contains("openai: no connection to no-such-host.invalid: DNS lookup failed: ");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_server_without_tls_ends_with_code_6() {
         .run()
         .code(6)
         .stdout("")
-        .stderr_contains("the server does not speak TLS there");
+        .stderr_contains("the server does not speak TLS on this port");
     server.join().unwrap();
 }
 
@@ -276,7 +276,7 @@ fn connections_can_be_restricted_to_ipv4_or_ipv6() {
         .is(
             6,
             "",
-            &format!("openai: no connection to {address}: the address is of the other family\n"),
+            &format!("openai: no connection to {address}: '127.0.0.1' has no IPv6 address\n"),
         );
     server.finish();
 }

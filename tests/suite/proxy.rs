@@ -110,7 +110,7 @@ fn a_proxy_can_be_reached_over_tls() {
     assert_eq!(server.finish()[0].target, "http://gateway.invalid:8080/v1/videos/extensions");
 
     let proxy = Proxy::with_tls(1, &authority.issue(&["another.invalid"]));
-    let why = "the server's certificate is not for 127.0.0.1 but for another.invalid";
+    let why = "the server's certificate is for another.invalid, not for 127.0.0.1";
     call(&authority).env("https_proxy", proxy.url("https")).run().is(
         6,
         "",
@@ -142,7 +142,7 @@ fn the_socks5_scheme_resolves_names_locally() {
         .env("https_proxy", proxy.url("socks5"))
         .run()
         .code(6)
-        .stderr_contains("openai: no connection to gateway.invalid: the name lookup failed: ");
+        .stderr_contains("openai: no connection to gateway.invalid: DNS lookup failed: ");
     assert!(proxy.finish().is_empty());
 }
 
@@ -209,7 +209,7 @@ fn hosts_in_no_proxy_and_loopback_are_reached_directly() {
             .env("NO_PROXY", no_proxy)
             .run()
             .code(6)
-            .stderr_contains("openai: no connection to gateway.invalid: the name lookup failed: ");
+            .stderr_contains("openai: no connection to gateway.invalid: DNS lookup failed: ");
     }
     // A server on this machine is never reached through a proxy.
     let server = Server::script(vec![Reply::json(200, JOB)]);
@@ -305,7 +305,7 @@ fn an_unreachable_proxy_ends_with_code_6() {
         .run()
         .code(6)
         .stderr_contains(
-            "openai: no connection to gateway.invalid: the proxy proxy.invalid:3128: the name lookup failed: ",
+            "openai: no connection to gateway.invalid: the proxy proxy.invalid:3128: DNS lookup failed: ",
         );
 }
 

@@ -51,7 +51,7 @@ fn a_custom_ca_bundle_replaces_the_built_in_one() {
         .run()
         .is(0, PRINTED, "");
     let url = server.url("localhost");
-    let untrusted = "nobody who is trusted here has signed the server's certificate";
+    let untrusted = "the server's certificate is signed by an unknown issuer";
     for outcome in [
         trusting(&other.pem, &url).env("SSL_CERT_FILE", "not-looked-at.pem").run(),
         extend().args(&["--base-url", &url]).run(),
@@ -83,7 +83,7 @@ fn a_self_signed_certificate_is_accepted_if_it_is_in_the_ca_bundle() {
     let (_, said) = refused(&identity.certificate, &identity, "localhost");
     assert_eq!(
         said,
-        "openai: no connection to localhost: the server shows a certificate for signing others (CA:TRUE) as its own\n\
+        "openai: no connection to localhost: the server's certificate is a CA certificate (CA:TRUE)\n\
          hint: give the server a certificate made with basicConstraints=CA:FALSE, or one signed by this one\n"
     );
 }
@@ -92,13 +92,13 @@ fn a_self_signed_certificate_is_accepted_if_it_is_in_the_ca_bundle() {
 fn a_certificate_for_another_host_is_refused() {
     let authority = Authority::new();
     for (names, shown) in
-        [(&["a.example", "*.b.example"][..], "a.example, *.b.example"), (&[][..], "no name at all")]
+        [(&["a.example", "*.b.example"][..], "a.example, *.b.example"), (&[][..], "no name")]
     {
         let (_, said) = refused(&authority.pem, &authority.issue(names), "localhost");
         assert_eq!(
             said,
             format!(
-                "openai: no connection to localhost: the server's certificate is not for localhost but for {shown}\n"
+                "openai: no connection to localhost: the server's certificate is for {shown}, not for localhost\n"
             )
         );
     }
@@ -211,8 +211,8 @@ fn a_rejected_client_certificate_ends_with_code_6() {
     };
     let said = |alert: &str| {
         format!(
-            "openai: no connection to localhost:{}: the server does not accept the client certificate, \
-             or wants one ({alert})\n{CLIENT_HINT}",
+            "openai: no connection to localhost:{}: the server requires a client certificate, \
+             or rejected this one ({alert})\n{CLIENT_HINT}",
             server.port()
         )
     };
@@ -235,7 +235,7 @@ fn a_missing_client_certificate_is_reported_after_the_server_closes() {
         let server = TlsServer::closing_without_certificate(&identity, &Authority::new());
         let outcome = trusting(&authority.pem, &server.url("localhost")).run();
         outcome.code(6).stdout("").stderr_contains(
-            "the server does not accept the client certificate, or wants one (CertificateRequired)\n",
+            "the server requires a client certificate, or rejected this one (CertificateRequired)\n",
         );
         server.finish();
     }
@@ -362,7 +362,7 @@ fn failed_tls_handshakes_are_reported_with_their_cause() {
     for (response, why) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
-            "the server does not speak TLS there\n\
+            "the server does not speak TLS on this port\n\
              hint: for a server of plain http, write http:// in --base-url\n",
         ),
         (b"", "the connection was closed in the handshake\n"),
