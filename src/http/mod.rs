@@ -25,7 +25,7 @@ use crate::http::retry::Policy;
 use crate::net::buffers::MAX_HEAD;
 use crate::net::connect::ServerConnector;
 use crate::net::direct_read::DirectBody;
-use crate::net::proxy_handshake::credentials_wanted;
+use crate::net::proxy_handshake::credentials_error;
 use crate::net::routes::Routes;
 use crate::net::tracker::{Tracker, TrackingConnector};
 use crate::net::transport::NoResolver;
@@ -317,7 +317,7 @@ impl Http {
             && self.routes.absolute(&uri).is_some()
             && let Some(proxy) = self.routes.proxy(&uri)
         {
-            let source = credentials_wanted(proxy).at_proxy(proxy);
+            let source = credentials_error(proxy).at_proxy(proxy);
             return Err(self.failure(ureq::Error::Other(source.into()), url));
         }
         Ok(Response { head, length: body.content_length(), body: body.into_reader() })

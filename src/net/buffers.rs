@@ -1,30 +1,30 @@
-//! What a connection reads into and writes from. ureq has buffers too; they fill all of themselves with zeros for the
-//! shortest request. These are memory that the kernel gives page by page, as it is touched.
+//! The buffers of a connection, in place of ureq's own, which zero all of their memory for the shortest request. These
+//! are memory that the kernel provides page by page, as it is touched.
 
 use ureq::unversioned::transport;
 
-/// Bytes that move at once, each way, through ureq.
+/// How many bytes ureq moves at once, each way.
 pub(crate) const BUFFER: usize = 64 * 1024;
-/// The most of an answer's head that is read, in bytes.
+/// The largest response head that is read, in bytes.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
-/// The largest head, and a little of what follows, so that a larger one is seen as such.
+/// Room for more than the largest head, so that a larger one is recognised.
 const INPUT: usize = MAX_HEAD + 4096;
-/// Behind the input there is always room for what ureq reads of a request's body, however much of an answer came
-/// early.
+/// Room after the input that is always free: ureq reads the request body into it, however much of an early response
+/// the input holds.
 const SCRATCH: usize = 16 * 1024;
 /// A page of memory on most machines. Where they are larger, this does no harm.
 const PAGE: usize = 4096;
 
-/// An output and an input, made when one of them is needed first.
+/// An output and an input buffer, allocated when one of them is needed first.
 #[derive(Default)]
 pub(crate) struct Buffers {
-    /// The output, then the input: one piece is large enough to come from the kernel.
+    /// The output, then the input: together they are large enough for pages from the kernel.
     memory: Option<PageBuffer>,
-    /// What of the input has been read, and not been used yet.
+    /// The range of the input that has arrived and is not consumed yet.
     start: usize,
     end: usize,
-    /// The last look at the input made use of some.
-    is_usable: bool,
+    /// The last call that consumed input made progress, so the rest is worth reading.
+    made_progress: bool,
 }
 
 impl Buffers {
@@ -57,7 +57,7 @@ impl transport::Buffers for Buffers {
     }
 
     fn input_consume(&mut self, amount: usize) {
-        self.is_usable = amount > 0;
+        self.made_progress = amount > 0;
         self.start += amount;
     }
 
@@ -73,14 +73,14 @@ impl transport::Buffers for Buffers {
     }
 
     fn can_use_input(&self) -> bool {
-        self.is_usable && self.start < self.end
+        self.made_progress && self.start < self.end
     }
 }
 
-/// Zeroed memory that begins where a page begins. As a rule the C libraries take 128 KiB and above from the kernel,
-/// which gives it page by page, as it is touched, and put a few bytes of their own before it. The kernel has files
-/// and packets in whole pages, and a processor copies slowly between places that differ by just a few bytes in their
-/// place within a page: an upload takes a tenth longer.
+/// Zeroed memory that begins at a page boundary. C libraries usually take 128 KiB and more from the kernel, which
+/// provides it page by page, as it is touched, and put a few bytes of their own before it. The kernel holds files and
+/// packets in whole pages, and processors copy slowly between addresses whose offsets within a page differ by just a
+/// few bytes: without the alignment an upload takes a tenth longer.
 pub(crate) struct PageBuffer {
     memory: Vec<u8>,
     start: usize,
@@ -108,31 +108,31 @@ mod tests {
     use super::*;
     use ureq::unversioned::transport::Buffers as _;
 
-    fn came(buffers: &mut Buffers, bytes: &[u8]) {
+    fn receive(buffers: &mut Buffers, bytes: &[u8]) {
         buffers.input_append_buf()[..bytes.len()].copy_from_slice(bytes);
         buffers.input_appended(bytes.len());
     }
 
     #[test]
-    fn what_is_not_used_stays_before_what_comes_next() {
+    fn unconsumed_input_stays_before_new_input() {
         let mut buffers = Buffers::default();
         assert_eq!(buffers.input(), b"");
-        came(&mut buffers, b"abcdef");
+        receive(&mut buffers, b"abcdef");
         buffers.input_consume(4);
         assert_eq!(buffers.input(), b"ef");
-        came(&mut buffers, b"gh");
+        receive(&mut buffers, b"gh");
         assert_eq!(buffers.input(), b"efgh");
         buffers.input_consume(4);
         assert_eq!(buffers.input(), b"");
     }
 
     #[test]
-    fn the_whole_room_is_there_again_when_all_is_used() {
+    fn all_room_is_free_again_once_the_input_is_consumed() {
         let mut buffers = Buffers::default();
         let size = buffers.input_append_buf().len();
         assert!(size > MAX_HEAD);
         for _ in 0..3 {
-            came(&mut buffers, &vec![7; size]);
+            receive(&mut buffers, &vec![7; size]);
             assert!(buffers.input_append_buf().is_empty());
             assert_eq!(buffers.tmp_and_output().0.len(), SCRATCH);
             buffers.input_consume(size);
@@ -141,9 +141,9 @@ mod tests {
     }
 
     #[test]
-    fn input_that_was_no_use_waits_for_more() {
+    fn input_without_progress_waits_for_more() {
         let mut buffers = Buffers::default();
-        came(&mut buffers, b"HTTP/1.1");
+        receive(&mut buffers, b"HTTP/1.1");
         buffers.input_consume(0);
         assert!(!buffers.can_use_input());
         buffers.input_consume(1);
@@ -153,9 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn output_and_input_do_not_touch() {
+    fn output_and_input_do_not_overlap() {
         let mut buffers = Buffers::default();
-        came(&mut buffers, b"early");
+        receive(&mut buffers, b"early");
         let (scratch, output) = buffers.tmp_and_output();
         scratch.fill(1);
         output.fill(2);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn they_begin_with_a_page_and_are_as_large_as_asked_for() {
+    fn page_buffers_begin_at_a_page_and_have_the_requested_size() {
         for size in [0, 1, PAGE, 100_000, 1 << 20] {
             let mut pages = PageBuffer::new(size);
             assert_eq!(pages.bytes().len(), size);

@@ -1,7 +1,6 @@
-//! The connector chain up to the point where the request begins: the lookup, TCP to the server or a proxy, the
-//! proxy's own ceremony, then TLS where the URL asks for it. ureq has a chain of its own; this one chooses the proxy
-//! by what is to be reached, knows at which step it failed, keeps all steps together within one time, and sends
-//! nothing that counts as the request.
+//! Opens a connection up to the point where the request begins: DNS lookup, TCP to the server or a proxy, the proxy
+//! handshake, then TLS if the URL asks for it. In place of ureq's chain of connectors: this one chooses the proxy by
+//! the URL, tells which step failed, and keeps all steps together within one timeout.
 
 use std::fmt;
 use std::io;
@@ -17,7 +16,7 @@ use ureq::unversioned::transport::{
 use crate::api::event::{ConnectTimings, Event, Report};
 use crate::net::connect_error::ConnectError;
 use crate::net::dns;
-use crate::net::proxy_handshake::{connect, is_about_address, socks5};
+use crate::net::proxy_handshake::{connect, is_unreachable_target, socks5};
 use crate::net::routes::{Routes, host_and_port};
 use crate::net::tcp::TcpTransport;
 use crate::net::tls::{TlsConfig, TlsTransport};
@@ -65,180 +64,189 @@ impl Connector for ServerConnector {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        let within = self.tracker.until_deadline(self.timeout);
-        let call = Call {
-            dial: self,
+        let timeout = self.tracker.until_deadline(self.timeout);
+        let opening = Opening {
+            connector: self,
             details,
-            within,
-            until: Instant::now() + within,
+            timeout,
+            deadline: Instant::now() + timeout,
             address: None,
-            tls: None,
-            took: ConnectTimings::default(),
+            tls_version: None,
+            timings: ConnectTimings::default(),
         };
-        call.connection().map(Some).map_err(|reason| ureq::Error::Other(reason.into()))
+        opening.open().map(Some).map_err(|error| ureq::Error::Other(error.into()))
     }
 }
 
-// ureq asks for it, and nobody reads it.
+// A supertrait of ureq's `Connector`.
 impl fmt::Debug for ServerConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ServerConnector")
     }
 }
 
-/// One connection being made.
-struct Call<'a> {
-    dial: &'a ServerConnector,
+/// A connection that is being opened.
+struct Opening<'a> {
+    connector: &'a ServerConnector,
     details: &'a ConnectionDetails<'a>,
-    /// The time for all of it.
-    within: Duration,
-    until: Instant,
-    /// What it is connected to.
+    /// The time for all steps together.
+    timeout: Duration,
+    deadline: Instant,
+    /// The address of the server or proxy, once TCP is connected.
     address: Option<SocketAddr>,
-    /// The version of the last handshake.
-    tls: Option<&'static str>,
-    took: ConnectTimings,
+    /// The version that the last TLS handshake negotiated.
+    tls_version: Option<&'static str>,
+    timings: ConnectTimings,
 }
 
-impl Call<'_> {
-    fn connection(mut self) -> Result<Box<dyn DirectTransport>, ConnectError> {
+impl Opening<'_> {
+    fn open(mut self) -> Result<Box<dyn DirectTransport>, ConnectError> {
         let (host, port) = host_and_port(self.details.uri);
-        let proxy = self.dial.routes.proxy(self.details.uri);
-        let mut way = match proxy {
+        let proxy = self.connector.routes.proxy(self.details.uri);
+        let mut transport = match proxy {
             None => {
                 let addresses = self.look_up(host, port)?;
-                self.tcp(&addresses)?
+                self.connect_tcp(&addresses)?
             }
             Some(proxy) => {
                 let start = Instant::now();
-                let way = self.through(proxy, host, port)?;
-                self.took.proxy =
-                    start.elapsed().saturating_sub(self.took.lookup + self.took.connect);
-                way
+                let transport = self.connect_through(proxy, host, port)?;
+                self.timings.proxy =
+                    start.elapsed().saturating_sub(self.timings.lookup + self.timings.connect);
+                transport
             }
         };
         if self.details.needs_tls() {
             let start = Instant::now();
-            way = self.encrypt(host, way).map_err(|reason| match proxy {
-                None => reason,
-                Some(_) => reason.behind_proxy(),
+            transport = self.encrypt(host, transport).map_err(|error| match proxy {
+                None => error,
+                Some(_) => error.behind_proxy(),
             })?;
-            self.took.handshake = start.elapsed();
+            self.timings.handshake = start.elapsed();
         }
         if let Some(address) = self.address {
-            (self.dial.report)(&Event::Connected {
+            (self.connector.report)(&Event::Connected {
                 address,
                 proxy: proxy.map(Proxy::place).as_deref(),
-                tls: self.tls.filter(|_| self.details.needs_tls()),
-                took: self.took,
+                tls: self.tls_version.filter(|_| self.details.needs_tls()),
+                took: self.timings,
             });
         }
-        Ok(way)
+        Ok(transport)
     }
 
     fn look_up(&mut self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let start = Instant::now();
-        let found = dns::look_up(host, port, self.dial.family, self.left());
-        self.took.lookup += start.elapsed();
+        let found = dns::look_up(host, port, self.connector.family, self.left());
+        self.timings.lookup += start.elapsed();
         found
     }
 
-    /// A connection to the first address that takes one. Each but the last has half of the time that is left.
-    fn tcp(&mut self, addresses: &[SocketAddr]) -> Result<Box<dyn DirectTransport>, ConnectError> {
+    /// Connects to the first address that accepts. Each but the last has half of the time that is left.
+    fn connect_tcp(
+        &mut self,
+        addresses: &[SocketAddr],
+    ) -> Result<Box<dyn DirectTransport>, ConnectError> {
         let start = Instant::now();
-        let mut reason = ConnectError::other("there is no address to connect to");
+        let mut failure = ConnectError::other("the DNS lookup found no address");
         for (address, further) in addresses.iter().zip((0..addresses.len()).rev()) {
             let left = self.left();
             if left.is_zero() {
-                return Err(ConnectError::other(self.too_long("connecting took")));
+                return Err(ConnectError::other(self.timed_out("connecting")));
             }
             let share = if further == 0 { left } else { left / 2 };
             match TcpTransport::connect(*address, share) {
                 Ok(tcp) => {
-                    self.took.connect += start.elapsed();
+                    self.timings.connect += start.elapsed();
                     self.address = Some(*address);
                     return Ok(Box::new(tcp));
                 }
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && further > 0 => {
                     let millis = share.as_millis();
-                    reason = ConnectError::other(format!("no answer within {millis} ms"));
+                    failure =
+                        ConnectError::other(format!("connecting took longer than {millis}ms"));
                 }
-                Err(error) => reason = self.explain(error.into(), "connecting took"),
+                Err(error) => failure = self.explain(error.into(), "connecting"),
             }
-            (self.dial.report)(&Event::Unreachable { address: *address, why: &reason.why });
+            let why = &failure.reason;
+            (self.connector.report)(&Event::Unreachable { address: *address, why });
         }
-        Err(reason)
+        Err(failure)
     }
 
     fn encrypt(
         &mut self,
         host: &str,
-        way: Box<dyn DirectTransport>,
+        transport: Box<dyn DirectTransport>,
     ) -> Result<Box<dyn DirectTransport>, ConnectError> {
-        let stream = self.adapt(way);
-        match TlsTransport::new(&self.dial.tls, host, stream) {
-            Ok(secure) => {
-                self.tls = Some(secure.version());
-                Ok(Box::new(secure))
+        let stream = self.adapt(transport);
+        match TlsTransport::new(&self.connector.tls, host, stream) {
+            Ok(tls) => {
+                self.tls_version = Some(tls.version());
+                Ok(Box::new(tls))
             }
-            Err(error) => Err(self.explain(error.into(), "the TLS handshake took")),
+            Err(error) => Err(self.explain(error.into(), "the TLS handshake")),
         }
     }
 
-    /// A connection to the server through a proxy, so far without TLS to the server.
-    fn through(
+    /// Connects to the server through a proxy, without TLS to the server so far.
+    fn connect_through(
         &mut self,
         proxy: &Proxy,
         host: &str,
         port: u16,
     ) -> Result<Box<dyn DirectTransport>, ConnectError> {
-        // For SOCKS, one after the other: `None` is the name itself.
-        let mut targets = vec![None];
-        let is_local = match proxy.kind {
+        let is_http = matches!(proxy.kind, Kind::Http | Kind::Https);
+        let mut targets = self.socks_targets(proxy, host, port)?.into_iter().peekable();
+        let at_proxy = |error: ConnectError| error.at_proxy(proxy);
+        let addresses = self.look_up(&proxy.host, proxy.port).map_err(at_proxy)?;
+        loop {
+            let target = targets.next().flatten();
+            let transport = self.connect_to_proxy(proxy, &addresses).map_err(at_proxy)?;
+            if is_http && !self.details.needs_tls() {
+                // The proxy reads the requests themselves: see `AbsoluteForm`.
+                return Ok(transport);
+            }
+            let mut stream = self.adapt(transport);
+            let result = if is_http {
+                connect(&mut stream, &join_host_port(host, port), proxy)
+            } else {
+                socks5(&mut stream, target.ok_or((host, port)), proxy)
+            };
+            let Err(error) = result else {
+                return Ok(stream.into_inner());
+            };
+            let has_another = targets.peek().is_some() && !self.left().is_zero();
+            if !(has_another && is_unreachable_target(&error)) {
+                return Err(at_proxy(self.explain(error.into(), "the handshake")));
+            }
+        }
+    }
+
+    /// The targets to ask a SOCKS proxy for, one after another; `None` is the host name, which the proxy looks up.
+    fn socks_targets(
+        &mut self,
+        proxy: &Proxy,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<Option<SocketAddr>>, ConnectError> {
+        let needs_lookup = match proxy.kind {
             Kind::Socks5 => true,
             Kind::Socks5h => host.parse::<IpAddr>().is_ok(),
             Kind::Http | Kind::Https => false,
         };
-        if is_local {
-            let found = self.look_up(host, port)?;
-            targets = found.into_iter().map(Some).collect();
+        if !needs_lookup {
+            return Ok(vec![None]);
         }
-        let at_proxy = |reason: ConnectError| reason.at_proxy(proxy);
-        let addresses = self.look_up(&proxy.host, proxy.port).map_err(at_proxy)?;
-        let error = loop {
-            let target = targets.remove(0);
-            let way = self.reach(proxy, &addresses).map_err(at_proxy)?;
-            let mut stream = self.adapt(way);
-            let asked = match proxy.kind {
-                Kind::Socks5 | Kind::Socks5h => {
-                    socks5(&mut stream, target.ok_or((host, port)), proxy)
-                }
-                Kind::Http | Kind::Https if self.details.needs_tls() => {
-                    connect(&mut stream, &join_host_port(host, port), proxy)
-                }
-                // The proxy reads the request itself: see `AbsoluteForm`.
-                Kind::Http | Kind::Https => return Ok(stream.into_inner()),
-            };
-            match asked {
-                Ok(()) => return Ok(stream.into_inner()),
-                // Another address may do, if there is one, and time.
-                Err(error)
-                    if is_about_address(&error)
-                        && !targets.is_empty()
-                        && !self.left().is_zero() => {}
-                Err(error) => break error,
-            }
-        };
-        Err(at_proxy(self.explain(error.into(), "asking it took")))
+        Ok(self.look_up(host, port)?.into_iter().map(Some).collect())
     }
 
-    /// A connection to the proxy.
-    fn reach(
+    fn connect_to_proxy(
         &mut self,
         proxy: &Proxy,
         addresses: &[SocketAddr],
     ) -> Result<Box<dyn DirectTransport>, ConnectError> {
-        let tcp = self.tcp(addresses)?;
+        let tcp = self.connect_tcp(addresses)?;
         match proxy.kind {
             Kind::Https => self.encrypt(&proxy.host, tcp),
             _ => Ok(tcp),
@@ -247,47 +255,46 @@ impl Call<'_> {
 
     /// What is left of the time for connecting.
     fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
-    fn limit(&self, after: Duration) -> NextTimeout {
-        NextTimeout {
-            after: time::Duration::Exact(after),
+    /// The connection as a stream for a handshake, with the time that is left for connecting.
+    fn adapt(
+        &self,
+        transport: Box<dyn DirectTransport>,
+    ) -> TransportAdapter<Box<dyn DirectTransport>> {
+        let mut stream = TransportAdapter::new(transport, Arc::clone(&self.details.current_time));
+        stream.set_timeout(NextTimeout {
+            after: time::Duration::Exact(self.left()),
             reason: Timeout::Connect,
             ..NextTimeout::default()
-        }
-    }
-
-    /// A connection to talk to a proxy or shake hands over, no longer than there is time for connecting.
-    fn adapt(&self, way: Box<dyn DirectTransport>) -> TransportAdapter<Box<dyn DirectTransport>> {
-        let mut stream = TransportAdapter::new(way, Arc::clone(&self.details.current_time));
-        stream.set_timeout(self.limit(self.left()));
+        });
         stream
     }
 
-    fn too_long(&self, slow: &str) -> String {
-        format!("{slow} longer than {:?}", self.within)
+    fn timed_out(&self, step: &str) -> String {
+        format!("{step} took longer than {:?}", self.timeout)
     }
 
-    /// What went wrong on the way. `slow`: what took too long, if it was that.
-    fn explain(&self, error: ureq::Error, slow: &str) -> ConnectError {
-        let why = match error {
-            ureq::Error::Timeout(_) => self.too_long(slow),
+    /// Explains why a step failed.
+    fn explain(&self, error: ureq::Error, step: &str) -> ConnectError {
+        let reason = match error {
+            ureq::Error::Timeout(_) => self.timed_out(step),
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-                self.too_long(slow)
+                self.timed_out(step)
             }
             ureq::Error::Io(error) => match tls_error(&error) {
                 Some(error) => return tls_errors::explain(error),
                 None => match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-                    Some(reason) => return ConnectError::clone(reason),
+                    Some(known) => return ConnectError::clone(known),
                     None if error.kind() == io::ErrorKind::UnexpectedEof => {
-                        "the connection was closed in the handshake".to_owned()
+                        "the connection was closed during the handshake".to_owned()
                     }
                     None => error.to_string(),
                 },
             },
             error => error.to_string(),
         };
-        ConnectError::other(why)
+        ConnectError::other(reason)
     }
 }

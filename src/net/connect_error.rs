@@ -1,61 +1,61 @@
-//! What stands in the way of a connection, as far as it can be told apart: a front end gives each its own advice.
+//! Why a connection could not be opened, in words and as a kind for which a front end has a hint.
 
 use std::fmt;
 
 use crate::settings::proxy::Proxy;
 
-/// Why there is no connection: the source of [`Error::Connect`](crate::api::error::Error::Connect), to be had from it with
-/// `downcast_ref`.
+/// Why a connection could not be opened: the source of [`Error::Connect`](crate::api::error::Error::Connect), available
+/// from it with `downcast_ref`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectError {
     /// The reason in words: one line, lower case, without a full stop.
-    pub why: String,
+    pub reason: String,
     /// The kind of reason.
     pub kind: ConnectErrorKind,
 }
 
-/// The kinds of reason that call for different remedies.
+/// The kinds of reason that have different remedies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// The server's certificate is not valid yet or not any more, by the clock of this machine.
+    /// The server's certificate has expired or is not valid yet, by the clock of this machine.
     Clock,
-    /// Nobody who is trusted has signed the server's certificate.
+    /// The server's certificate is not signed by a trusted issuer.
     Issuer,
-    /// The server's certificate is one for signing others (`CA:TRUE`), which no server may show.
+    /// The server's certificate is a CA certificate (`CA:TRUE`), which a server may not present.
     CaCertificate,
     /// The server does not speak TLS.
     NoTls,
-    /// The server asks for a client certificate, or for another one.
+    /// The server requires a client certificate, or rejected this one.
     ClientCertificate,
-    /// The proxy asks for credentials, or for others.
+    /// The proxy requires credentials, or rejected these.
     ProxyCredentials,
-    /// A name was to be looked up where no name server is known.
+    /// A host name needs a DNS lookup, and no name server is configured.
     NoNameServer,
     /// Anything else.
     Other,
 }
 
 impl ConnectError {
-    pub(crate) fn new(kind: ConnectErrorKind, why: impl Into<String>) -> Self {
-        Self { why: why.into(), kind }
+    pub(crate) fn new(kind: ConnectErrorKind, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind }
     }
 
-    pub(crate) fn other(why: impl Into<String>) -> Self {
-        Self::new(ConnectErrorKind::Other, why)
+    pub(crate) fn other(reason: impl Into<String>) -> Self {
+        Self::new(ConnectErrorKind::Other, reason)
     }
 
-    /// The same on the way to a proxy.
+    /// The error of a connection to a proxy.
     pub(crate) fn at_proxy(self, proxy: &Proxy) -> Self {
-        let why = format!("the proxy {}: {}", proxy.place(), self.why);
-        Self { why, ..self }.behind_proxy()
+        let reason = format!("the proxy {}: {}", proxy.place(), self.reason);
+        Self { reason, ..self }.behind_proxy()
     }
 
-    /// The same at a server that a proxy leads to: that there is no TLS is not mended with another URL.
+    /// The error of a server behind a proxy: the remedy for a missing TLS, another base URL, does not apply.
     pub(crate) fn behind_proxy(self) -> Self {
         match self.kind {
-            ConnectErrorKind::NoTls => Self::other(self.why),
+            ConnectErrorKind::NoTls => Self::other(self.reason),
             _ => self,
         }
     }
@@ -63,7 +63,7 @@ impl ConnectError {
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
+        f.write_str(&self.reason)
     }
 }
 

@@ -193,7 +193,7 @@ mod tests {
         }
     }
 
-    /// Passes bytes on, and then the connection.
+    /// Reads bytes, and then hands over the connection.
     struct Ureq(&'static [u8], Option<Handover>);
 
     impl Read for Ureq {
@@ -205,8 +205,8 @@ mod tests {
         }
     }
 
-    /// `Abc` from ureq, `def` out of the connection's buffer, then the pieces.
-    fn content(length: u64, pieces: &[Result<&'static [u8], ErrorKind>]) -> DirectBody {
+    /// A body that has `Abc` from ureq, `def` from the connection's buffer, and then the pieces.
+    fn body(length: u64, pieces: &[Result<&'static [u8], ErrorKind>]) -> DirectBody {
         let mut buffers = Buffers::default();
         buffers.input_append_buf()[..3].copy_from_slice(b"def");
         buffers.input_appended(3);
@@ -219,18 +219,18 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_where_ureq_stopped_and_ends_with_its_length() {
+    fn a_body_continues_where_ureq_stopped_and_ends_at_its_length() {
         let pieces: [Result<&[u8], ErrorKind>; 3] = [Ok(b"ghi"), Ok(b"jkl"), Ok(b"more")];
         for (length, text) in
             [(0, ""), (2, "Ab"), (3, "Abc"), (5, "Abcde"), (9, "Abcdefghi"), (11, "Abcdefghijk")]
         {
             let mut read = String::new();
-            let count = content(length, &pieces).read_to_string(&mut read);
+            let count = body(length, &pieces).read_to_string(&mut read);
             assert_eq!((count.ok(), &*read), (Some(text.len()), text));
         }
     }
 
-    /// Passes bytes on, and tells when it is asked beyond their end.
+    /// Reads bytes, and sends a signal when it is read beyond their end.
     struct Asked(&'static [u8], Sender<()>);
 
     impl Read for Asked {
@@ -244,20 +244,20 @@ mod tests {
     }
 
     #[test]
-    fn ureq_finds_the_end_of_what_it_has_read_whole() {
+    fn ureq_finds_the_end_of_a_body_that_it_has_read_whole() {
         let (sender, asked) = mpsc::channel();
         let body = Body::builder().reader(Asked(b"Abc", sender));
         let mut bytes = [0; 3];
-        let mut content = DirectBody::new(body.into_reader(), 3);
-        content.read_exact(&mut bytes).expect("they are there");
+        let mut direct = DirectBody::new(body.into_reader(), 3);
+        direct.read_exact(&mut bytes).expect("they are there");
         assert_eq!((&bytes, asked.try_recv()), (b"Abc", Ok(())));
     }
 
     #[test]
-    fn an_early_end_is_told_from_a_cut() {
+    fn an_early_end_and_a_cut_are_distinguished() {
         let read = |piece: Result<&'static [u8], ErrorKind>| {
             let mut bytes = Vec::new();
-            let ended = content(100, &[Ok(b"ghi"), piece]).read_to_end(&mut bytes);
+            let ended = body(100, &[Ok(b"ghi"), piece]).read_to_end(&mut bytes);
             assert_eq!(bytes, b"Abcdefghi");
             ended.map_err(|error| error.to_string())
         };

@@ -1,32 +1,30 @@
-//! What is said to a proxy before it is out of the way: CONNECT (RFC 9110, 9.3.6), SOCKS 5 (RFC 1928 and 1929), or a
-//! request line that names the server (RFC 9112, 3.2.2). Over any stream; nothing here opens one.
+//! The handshakes with proxies: a tunnel with CONNECT (RFC 9110, 9.3.6), SOCKS 5 (RFC 1928 and 1929), or requests in
+//! absolute form (RFC 9112, 3.2.2). They run over any stream; nothing here opens a connection.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::net::buffers::MAX_HEAD;
 use crate::net::connect_error::{ConnectError, ConnectErrorKind};
 use crate::net::response_head::is_informational;
 use crate::settings::proxy::{Credentials, Proxy};
 
-/// The most of an answer to CONNECT that is read, in bytes.
-const MAX_HEAD: usize = 64 * 1024;
-
-/// Asks an HTTP proxy for a tunnel to `place`, which is `host:port`. Reads not a byte more than the answer.
+/// Asks an HTTP proxy for a tunnel to `authority`, which is `host:port`. Reads not a byte beyond the response.
 pub(crate) fn connect(
     stream: &mut (impl Read + Write),
-    place: &str,
+    authority: &str,
     proxy: &Proxy,
 ) -> io::Result<()> {
-    let mut request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n");
+    let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
     if let Some(value) = proxy.authorization() {
         request += &format!("Proxy-Authorization: {value}\r\n");
     }
     request += "\r\n";
     stream.write_all(request.as_bytes())?;
-    let mut head = self::head(stream)?;
+    let mut head = read_head(stream)?;
     while is_informational(&head) {
-        head = self::head(stream)?;
+        head = read_head(stream)?;
     }
     // `HTTP/1.1 200 Connection established`
     let mut words = head.split(u8::is_ascii_whitespace);
@@ -34,21 +32,19 @@ pub(crate) fn connect(
     let status = words.next().and_then(|word| str::from_utf8(word).ok());
     match status.filter(|_| is_http).and_then(|word| word.parse().ok()) {
         Some(200..=299) => Ok(()),
-        Some(407) => Err(io::Error::other(credentials_wanted(proxy))),
-        Some(status) => {
-            let why = format!("it refused to connect (HTTP {status})");
-            Err(io::Error::other(ConnectError::other(why)))
-        }
-        None => Err(refusal("it does not speak HTTP")),
+        Some(407) => Err(io::Error::other(credentials_error(proxy))),
+        Some(status) => Err(refused(&format!("CONNECT was refused (HTTP {status})"))),
+        None => Err(refused("it does not speak HTTP")),
     }
 }
 
-/// The head of one answer, to the empty line that ends it.
-fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+/// Reads the head of one response, including the empty line that ends it.
+fn read_head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") {
         if head.len() == MAX_HEAD {
-            return Err(refusal("the head of its answer does not end"));
+            let reason = format!("its response head is larger than {} KiB", MAX_HEAD >> 10);
+            return Err(refused(&reason));
         }
         let mut byte = [0];
         stream.read_exact(&mut byte)?;
@@ -57,27 +53,27 @@ fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// What 407 means.
-pub(crate) fn credentials_wanted(proxy: &Proxy) -> ConnectError {
-    let why = match proxy.credentials {
-        Some(_) => "it does not accept the user and the password",
-        None => "it asks for a user and a password",
+/// The error for status 407 and for SOCKS that requires credentials.
+pub(crate) fn credentials_error(proxy: &Proxy) -> ConnectError {
+    let reason = match proxy.credentials {
+        Some(_) => "it rejected the user name and password",
+        None => "it requires a user name and password",
     };
-    ConnectError::new(ConnectErrorKind::ProxyCredentials, why)
+    ConnectError::new(ConnectErrorKind::ProxyCredentials, reason)
 }
 
-/// Whether the proxy could not reach this address, and another one may do.
-pub(crate) fn is_about_address(error: &io::Error) -> bool {
+/// Whether the proxy could not reach this address, so that another one may work.
+pub(crate) fn is_unreachable_target(error: &io::Error) -> bool {
     error.kind() == ErrorKind::HostUnreachable
 }
 
-/// Asks a SOCKS proxy for a connection to an address, or to a host that the proxy looks up.
+/// Asks a SOCKS proxy for a connection to an address, or to a host name that the proxy looks up.
 pub(crate) fn socks5(
     stream: &mut (impl Read + Write),
     target: Result<SocketAddr, (&str, u16)>,
     proxy: &Proxy,
 ) -> io::Result<()> {
-    // Without credentials, and with them if there are any.
+    // The methods: 0 without authentication, 2 with user name and password.
     let offer: &[u8] = match proxy.credentials {
         None => &[5, 1, 0],
         Some(_) => &[5, 2, 0, 2],
@@ -86,37 +82,35 @@ pub(crate) fn socks5(
     match (read::<2>(stream)?, &proxy.credentials) {
         ([5, 0], _) => {}
         ([5, 2], Some(credentials)) => {
-            stream.write_all(&sign_in(credentials))?;
+            stream.write_all(&authentication(credentials))?;
             if read::<2>(stream)?[1] != 0 {
-                return Err(io::Error::other(credentials_wanted(proxy)));
+                return Err(io::Error::other(credentials_error(proxy)));
             }
         }
-        ([5, _], _) => return Err(io::Error::other(credentials_wanted(proxy))),
-        _ => return Err(refusal("it does not speak SOCKS 5")),
+        ([5, _], _) => return Err(io::Error::other(credentials_error(proxy))),
+        _ => return Err(refused("it does not speak SOCKS 5")),
     }
     stream.write_all(&request(target)?)?;
     let [version, reply, _, kind] = read::<4>(stream)?;
-    let why = match (version, reply) {
-        (5, 0) => "",
-        (5, 1) => "it failed",
-        (5, 2) => "it does not allow this connection",
-        (5, 3) => "it cannot reach the server's network",
-        (5, 4) => "it cannot reach the server",
-        (5, 5) => "the server refused its connection",
-        (5, 6) => "the server is too far away from it",
-        (5, 8) => "it does not take this kind of address",
-        (5, _) => "it refused to connect",
-        _ => "it does not speak SOCKS 5",
-    };
-    match reply {
-        0 if why.is_empty() => {}
-        1 | 3..=6 | 8 => {
-            let reason = ConnectError::other(why);
-            return Err(io::Error::new(ErrorKind::HostUnreachable, reason));
-        }
-        _ => return Err(refusal(why)),
+    if version != 5 {
+        return Err(refused("it does not speak SOCKS 5"));
     }
-    // The address that it connects from, which nobody needs.
+    // The replies of RFC 1928, section 6.
+    let reason = match reply {
+        0 => None,
+        1 => Some("general SOCKS server failure"),
+        2 => return Err(refused("connection not allowed by its rules")),
+        3 => Some("network unreachable"),
+        4 => Some("host unreachable"),
+        5 => Some("the server refused the connection"),
+        6 => Some("TTL expired"),
+        8 => Some("address type not supported"),
+        other => return Err(refused(&format!("SOCKS reply {other}"))),
+    };
+    if let Some(reason) = reason {
+        return Err(io::Error::new(ErrorKind::HostUnreachable, ConnectError::other(reason)));
+    }
+    // The address that the proxy connects from is not needed.
     let length = match kind {
         1 => 4,
         4 => 16,
@@ -125,10 +119,10 @@ pub(crate) fn socks5(
     stream.read_exact(&mut [0; 255 + 2][..length + 2])
 }
 
-fn sign_in(credentials: &Credentials) -> Vec<u8> {
+fn authentication(credentials: &Credentials) -> Vec<u8> {
     let mut message = vec![1];
     for text in [&credentials.user, &credentials.password] {
-        // `Proxy::new` takes no longer ones.
+        // `Proxy::new` refuses longer ones.
         message.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
         message.extend_from_slice(text.as_bytes());
     }
@@ -153,7 +147,7 @@ fn request(target: Result<SocketAddr, (&str, u16)>) -> io::Result<Vec<u8>> {
         }
         Err((host, port)) => {
             let length = u8::try_from(host.len())
-                .map_err(|_| refusal("the host's name is too long for it"))?;
+                .map_err(|_| refused("the host name is longer than 255 bytes"))?;
             message.extend_from_slice(&[3, length]);
             message.extend_from_slice(host.as_bytes());
             port
@@ -169,11 +163,11 @@ fn read<const N: usize>(stream: &mut impl Read) -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn refusal(why: &str) -> io::Error {
-    io::Error::other(ConnectError::other(why))
+fn refused(reason: &str) -> io::Error {
+    io::Error::other(ConnectError::other(reason))
 }
 
-/// How a request to a server of plain http goes through an HTTP proxy: with the server in the request line, and with
+/// The form of requests for an `http` URL through an HTTP proxy: the request line holds the whole URL, and the head holds
 /// the credentials for the proxy. Debug output hides those.
 pub(crate) struct AbsoluteForm {
     /// `http://host:port`
@@ -182,18 +176,18 @@ pub(crate) struct AbsoluteForm {
 }
 
 impl AbsoluteForm {
-    /// For a server at `authority`, which is `host:port` or a host alone.
+    /// `authority`: the server's `host:port`, or its host alone.
     pub(crate) fn new(authority: &str, proxy: &Proxy) -> Self {
         Self { origin: format!("http://{authority}"), authorization: proxy.authorization() }
     }
 
-    /// The start of a request in this form.
+    /// Rewrites a request head.
     pub(crate) fn rewrite(&self, head: &[u8]) -> Vec<u8> {
-        let after = |what: &[u8]| {
-            let found = head.windows(what.len()).position(|window| window == what);
-            found.map_or(head.len(), |at| at + what.len())
+        let end_of = |part: &[u8]| {
+            let found = head.windows(part.len()).position(|window| window == part);
+            found.map_or(head.len(), |at| at + part.len())
         };
-        let (method, line) = (after(b" "), after(b"\r\n"));
+        let (method, line) = (end_of(b" "), end_of(b"\r\n"));
         let authorization = self.authorization.iter();
         let authorization: String =
             authorization.map(|value| format!("Proxy-Authorization: {value}\r\n")).collect();
@@ -219,7 +213,7 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    /// Replies that were prepared, and what was sent.
+    /// Prepared replies, and what was sent.
     struct Script {
         replies: Cursor<Vec<u8>>,
         sent: Vec<u8>,
@@ -248,20 +242,16 @@ mod tests {
     const CLOSED: &str = "failed to fill whole buffer";
 
     #[test]
-    fn connect_understands_every_answer_and_reads_no_further() {
+    fn connect_understands_every_response_and_reads_no_further() {
         let (open, closed) = (Proxy::new("h").unwrap(), Proxy::new("u:p@h").unwrap());
         for (proxy, reply, outcome) in [
             (&open, "HTTP/1.1 200 Connection established\r\nA: b\r\n\r\n", Ok(())),
             (&open, "HTTP/1.0 204\r\n\r\n", Ok(())),
             (&open, "HTTP/1.1 200 OK\nA: b\n\n", Ok(())),
             (&open, "HTTP/1.1 103 Wait\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Ok(())),
-            (&open, "HTTP/1.1 403 No\r\n\r\n", Err("it refused to connect (HTTP 403)")),
-            (&open, "HTTP/1.1 407 Auth\r\n\r\n", Err("it asks for a user and a password")),
-            (
-                &closed,
-                "HTTP/1.1 407 Auth\r\n\r\n",
-                Err("it does not accept the user and the password"),
-            ),
+            (&open, "HTTP/1.1 403 No\r\n\r\n", Err("CONNECT was refused (HTTP 403)")),
+            (&open, "HTTP/1.1 407 Auth\r\n\r\n", Err("it requires a user name and password")),
+            (&closed, "HTTP/1.1 407 Auth\r\n\r\n", Err("it rejected the user name and password")),
             (&open, "SSH-2.0 200\r\n\r\n", Err("it does not speak HTTP")),
             (&open, "HTTP/1.1 200 OK\r\nA: b\r\n", Err(CLOSED)),
             (&open, "", Err(CLOSED)),
@@ -284,11 +274,11 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_answer_to_connect_is_not_read_for_ever() {
+    fn an_endless_response_to_connect_is_not_read_without_limit() {
         let start = b"HTTP/1.1 200 OK\r\n";
         let mut script = script(&[&start[..], &vec![b'x'; 2 * MAX_HEAD]].concat());
         let error = connect(&mut script, "h:1", &Proxy::new("h").unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "the head of its answer does not end");
+        assert_eq!(error.to_string(), "its response head is larger than 64 KiB");
     }
 
     #[test]
@@ -329,31 +319,31 @@ mod tests {
     }
 
     #[test]
-    fn what_socks_refuses_has_a_reason() {
+    fn a_socks_refusal_has_a_reason() {
         let (open, closed) = ("socks5://h", "socks5://u:p@h");
-        for (proxy, replies, why, other_address) in [
-            (open, &b"\x05\xff"[..], "it asks for a user and a password", false),
-            (open, b"\x05\x02", "it asks for a user and a password", false),
-            (closed, b"\x05\x02\x01\x01", "it does not accept the user and the password", false),
+        for (proxy, replies, reason, is_unreachable) in [
+            (open, &b"\x05\xff"[..], "it requires a user name and password", false),
+            (open, b"\x05\x02", "it requires a user name and password", false),
+            (closed, b"\x05\x02\x01\x01", "it rejected the user name and password", false),
             (open, b"HTTP/1.1", "it does not speak SOCKS 5", false),
-            (open, b"\x05\0\x05\x02\0\x01", "it does not allow this connection", false),
-            (open, b"\x05\0\x05\x05\0\x01", "the server refused its connection", true),
-            (open, b"\x05\0\x05\x04\0\x01", "it cannot reach the server", true),
-            (open, b"\x05\0\x05\x77\0\x01", "it refused to connect", false),
+            (open, b"\x05\0\x05\x02\0\x01", "connection not allowed by its rules", false),
+            (open, b"\x05\0\x05\x05\0\x01", "the server refused the connection", true),
+            (open, b"\x05\0\x05\x04\0\x01", "host unreachable", true),
+            (open, b"\x05\0\x05\x77\0\x01", "SOCKS reply 119", false),
         ] {
             let target = Err(("a.example", 1));
             let error =
                 socks5(&mut script(replies), target, &Proxy::new(proxy).unwrap()).unwrap_err();
-            assert_eq!(error.to_string(), why);
-            assert_eq!(is_about_address(&error), other_address, "{why}");
+            assert_eq!(error.to_string(), reason);
+            assert_eq!(is_unreachable_target(&error), is_unreachable, "{reason}");
         }
         let long = "x".repeat(256);
         let error = request(Err((&long, 1))).unwrap_err();
-        assert_eq!(error.to_string(), "the host's name is too long for it");
+        assert_eq!(error.to_string(), "the host name is longer than 255 bytes");
     }
 
     #[test]
-    fn a_request_for_a_proxy_names_the_server() {
+    fn a_request_in_absolute_form_names_the_server() {
         let head = b"POST /v1/videos HTTP/1.1\r\nhost: a.example:8080\r\n\r\n{}";
         let form = |proxy| AbsoluteForm::new("a.example:8080", &Proxy::new(proxy).unwrap());
         let rewritten = |proxy| String::from_utf8(form(proxy).rewrite(head)).unwrap();

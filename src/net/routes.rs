@@ -1,4 +1,4 @@
-//! The way to the host of a URL: straight, or through which proxy.
+//! Chooses the proxy for a URL, if it needs one.
 
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::settings::proxy::{Kind, Proxies, Proxy};
 use crate::url::split_host_port;
 
-/// Knows the way to a host.
+/// The proxies of the settings, by URL.
 pub(crate) struct Routes {
     proxies: Proxies,
 }
@@ -18,13 +18,13 @@ impl Routes {
         Self { proxies: settings.proxies.clone() }
     }
 
-    /// The proxy that leads to a URL's host, if it needs one.
+    /// The proxy for a URL; `None` for a direct connection.
     pub(crate) fn proxy(&self, uri: &Uri) -> Option<&Proxy> {
         let (host, port) = host_and_port(uri);
         self.proxies.choose(is_https(uri), host, port)
     }
 
-    /// The form that a request has to have on its way to a URL, if it goes through a proxy that reads it.
+    /// The absolute form for requests to this URL, if they go through an HTTP proxy without a tunnel.
     pub(crate) fn absolute(&self, uri: &Uri) -> Option<AbsoluteForm> {
         let proxy = self.proxy(uri).filter(|_| !is_https(uri))?;
         match proxy.kind {

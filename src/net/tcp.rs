@@ -1,5 +1,5 @@
-//! TCP. ureq has a transport for it too; this one does not start the stall timeout again with each part of a write, tells a
-//! broken write once, and goes on reading after it: what a server that hangs up had to say may be there.
+//! TCP, in place of ureq's own transport. This one does not restart the stall timeout with each part of a write,
+//! reports a failed write once, and can be read after it: a server that closed the connection may have sent a response.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,20 +11,19 @@ use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport};
 use crate::net::buffers::{BUFFER, Buffers};
 use crate::net::transport::DirectTransport;
 
-/// The shortest wait that a socket takes.
-const SHORTEST: Duration = Duration::from_millis(1);
+/// The shortest timeout that a socket accepts.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
 pub(crate) struct TcpTransport {
     socket: Socket,
     buffers: Buffers,
-    /// A write failed. Whatever is written from then on goes nowhere, without another error: TLS would not read before
-    /// it is rid of what it has to say.
+    /// A write failed. Further output is dropped without another error, as rustls does not read before it has written.
     broken: bool,
 }
 
 impl TcpTransport {
-    pub(crate) fn connect(address: SocketAddr, within: Duration) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, within.max(SHORTEST))?;
+    pub(crate) fn connect(address: SocketAddr, timeout: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, timeout.max(MIN_TIMEOUT))?;
         stream.set_nodelay(true)?;
         Ok(Self {
             socket: Socket { stream, read_timeout: None, write_timeout: None },
@@ -56,7 +55,7 @@ impl Transport for TcpTransport {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let room = self.buffers.input_append_buf();
-        // No more than is moved on at once: what is left over would be moved on its own.
+        // No more than ureq passes on at once: a rest would be passed on as a small piece of its own.
         let most = room.len().min(BUFFER);
         let count = self.socket.read(&mut room[..most], timeout)?;
         self.buffers.input_appended(count);
@@ -76,16 +75,16 @@ struct Socket {
 }
 
 impl Socket {
-    /// Writes it all. The timeout is the longest time without a byte moving.
+    /// Writes all bytes. The timeout is the longest time without a byte moving.
     fn write(&mut self, bytes: &[u8], timeout: NextTimeout) -> Result<(), ureq::Error> {
         let timeout = timeout.for_write();
-        let within = allowed(timeout)?;
-        self.write_within(bytes, within).map_err(|error| told(error, timeout))
+        let limit = socket_timeout(timeout)?;
+        self.write_within(bytes, limit).map_err(|error| timeout_error(error, timeout))
     }
 
-    fn write_within(&mut self, bytes: &[u8], within: Option<Duration>) -> io::Result<()> {
+    fn write_within(&mut self, bytes: &[u8], limit: Option<Duration>) -> io::Result<()> {
         let mut rest = bytes;
-        let mut left = within;
+        let mut left = limit;
         while !rest.is_empty() {
             let start = Instant::now();
             if self.write_timeout != left {
@@ -95,9 +94,9 @@ impl Socket {
             match (&self.stream).write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => {
-                    // If it is a part, that was taken at once, and then it waited in vain for room.
+                    // A partial write means that the kernel took a part at once and then waited in vain for room.
                     rest = &rest[count..];
-                    left = rest_of(within, start);
+                    left = rest_of(limit, start);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     left = rest_of(left, start);
@@ -108,16 +107,16 @@ impl Socket {
         Ok(())
     }
 
-    /// Reads what has come, or waits for it. `0`: the end.
+    /// Reads what has arrived, or waits for it. `0`: the end.
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
         let timeout = timeout.for_read();
-        let within = allowed(timeout)?;
-        self.read_within(room, within).map_err(|error| told(error, timeout))
+        let limit = socket_timeout(timeout)?;
+        self.read_within(room, limit).map_err(|error| timeout_error(error, timeout))
     }
 
-    fn read_within(&mut self, room: &mut [u8], within: Option<Duration>) -> io::Result<usize> {
+    fn read_within(&mut self, room: &mut [u8], limit: Option<Duration>) -> io::Result<usize> {
         let start = Instant::now();
-        let mut left = within;
+        let mut left = limit;
         loop {
             if self.read_timeout != left {
                 self.stream.set_read_timeout(left)?;
@@ -125,24 +124,27 @@ impl Socket {
             }
             match (&self.stream).read(room) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    left = rest_of(within, start);
+                    left = rest_of(limit, start);
                 }
                 done => return done,
             }
         }
     }
 
-    /// Nothing has come since the last answer, not even an end.
+    /// Whether nothing has arrived since the last response, not even the end.
     fn is_idle(&self) -> io::Result<bool> {
         self.stream.set_nonblocking(true)?;
-        let come = (&self.stream).read(&mut [0]);
+        let result = (&self.stream).read(&mut [0]);
         self.stream.set_nonblocking(false)?;
-        Ok(come.is_err_and(|error| error.kind() == ErrorKind::WouldBlock))
+        Ok(result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock))
     }
 }
 
-/// How long to wait; `None` is for ever.
-fn allowed(timeout: NextTimeout) -> Result<Option<Duration>, ureq::Error> {
+/// The timeout for a socket; `None` waits without a limit.
+///
+/// # Errors
+/// The timeout itself if no time is left.
+fn socket_timeout(timeout: NextTimeout) -> Result<Option<Duration>, ureq::Error> {
     match timeout.after {
         after if after.is_not_happening() => Ok(None),
         after if after.is_zero() => Err(ureq::Error::Timeout(timeout.reason)),
@@ -150,12 +152,13 @@ fn allowed(timeout: NextTimeout) -> Result<Option<Duration>, ureq::Error> {
     }
 }
 
-/// What is left of a time that began at `start`, and no less than a socket takes.
-fn rest_of(within: Option<Duration>, start: Instant) -> Option<Duration> {
-    within.map(|it| it.saturating_sub(start.elapsed()).max(SHORTEST))
+/// What is left of a timeout that began at `start`, but no less than a socket accepts.
+fn rest_of(limit: Option<Duration>, start: Instant) -> Option<Duration> {
+    limit.map(|it| it.saturating_sub(start.elapsed()).max(MIN_TIMEOUT))
 }
 
-fn told(error: io::Error, timeout: NextTimeout) -> ureq::Error {
+/// ureq's error for an I/O error: a timeout where it is one.
+fn timeout_error(error: io::Error, timeout: NextTimeout) -> ureq::Error {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => ureq::Error::Timeout(timeout.reason),
         _ => error.into(),

@@ -1,6 +1,6 @@
-//! TLS over a connection. ureq has a connector for it too; this one tells which version was agreed on, takes the
-//! certificates as they were checked when they were read, tells of a failed write when it fails, and knows when the
-//! server has said goodbye, though the connection below is still open.
+//! TLS over a connection, in place of ureq's own connector. This one reports the negotiated version, uses certificates
+//! as the settings hold them, reports a failed write at once, and treats a connection as closed after the server's
+//! close_notify, although TCP is still open.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,13 +17,12 @@ use crate::net::buffers::Buffers;
 use crate::net::tls_errors::tls_error;
 use crate::net::transport::DirectTransport;
 use crate::settings::Settings;
-use crate::settings::certificates::ClientCertificate;
-use crate::settings::certificates::Roots;
+use crate::settings::certificates::{ClientCertificate, Roots};
 
-/// What every handshake of a client starts from, made for the first one.
+/// The TLS configuration of a client, built for its first handshake.
 pub(crate) struct TlsConfig {
     roots: Option<Roots>,
-    own: Option<ClientCertificate>,
+    client_certificate: Option<ClientCertificate>,
     config: OnceLock<Arc<ClientConfig>>,
 }
 
@@ -31,7 +30,7 @@ impl TlsConfig {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             roots: settings.roots.clone(),
-            own: settings.client_certificate.clone(),
+            client_certificate: settings.client_certificate.clone(),
             config: OnceLock::new(),
         }
     }
@@ -40,25 +39,24 @@ impl TlsConfig {
         if let Some(config) = self.config.get() {
             return Ok(Arc::clone(config));
         }
-        let config = Arc::new(config(self.roots.as_ref(), self.own.as_ref())?);
+        let config = Arc::new(config(self.roots.as_ref(), self.client_certificate.as_ref())?);
         Ok(Arc::clone(self.config.get_or_init(|| config)))
     }
 }
 
-/// What a handshake starts from.
-pub(crate) fn config(
+fn config(
     roots: Option<&Roots>,
-    own: Option<&ClientCertificate>,
+    client_certificate: Option<&ClientCertificate>,
 ) -> Result<ClientConfig, rustls::Error> {
     let roots = roots.cloned().unwrap_or_else(Roots::mozilla);
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots.0);
-    Ok(match own {
+    Ok(match client_certificate {
         None => builder.with_no_client_auth(),
-        Some(own) => {
-            let shown = SingleCertAndKey::from(Arc::clone(&own.0));
-            builder.with_client_cert_resolver(Arc::new(shown))
+        Some(certificate) => {
+            let resolver = SingleCertAndKey::from(Arc::clone(&certificate.0));
+            builder.with_client_cert_resolver(Arc::new(resolver))
         }
     })
 }
@@ -70,10 +68,10 @@ pub(crate) struct TlsTransport {
 }
 
 impl TlsTransport {
-    /// Shakes hands with `host`, within the time that `stream` has.
+    /// Performs the handshake with `host`, within the timeout of `stream`.
     ///
     /// # Errors
-    /// An [`io::Error`] that holds a [`rustls::Error`] or is the connection's own.
+    /// An [`io::Error`] that holds a [`rustls::Error`], or the connection's own.
     pub(crate) fn new(
         tls: &TlsConfig,
         host: &str,
@@ -85,16 +83,16 @@ impl TlsTransport {
             .and_then(|config| ClientConnection::new(config, name))
             .map_err(io::Error::other)?;
         if let Err(error) = tls.complete_io(&mut stream) {
-            // A server that hangs up may have said why.
+            // A server that closed the connection may have sent an alert before.
             return Err(match tls.complete_io(&mut stream) {
-                Err(said) if tls_error(&said).is_some() => said,
+                Err(alert) if tls_error(&alert).is_some() => alert,
                 _ => error,
             });
         }
         Ok(Self { buffers: Buffers::default(), session: Session { tls, stream, failure: None } })
     }
 
-    /// The version that was agreed on.
+    /// The negotiated version.
     pub(crate) fn version(&self) -> &'static str {
         match self.session.tls.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
@@ -136,11 +134,11 @@ impl Transport for TlsTransport {
     }
 }
 
-/// What was agreed on, and the connection below.
+/// The TLS state and the connection below it.
 struct Session {
     tls: ClientConnection,
     stream: TransportAdapter<Box<dyn DirectTransport>>,
-    /// What ended the session, not told yet.
+    /// The error that ended the session, reported once the plaintext before it is read.
     failure: Option<rustls::Error>,
 }
 
@@ -162,7 +160,7 @@ impl Session {
         Ok(())
     }
 
-    /// Reads what has come, or waits for it. `0`: the server has said goodbye.
+    /// Reads plaintext, waiting for some if there is none. `0`: the server sent close_notify.
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.tls.reader().read(room) {
@@ -172,22 +170,22 @@ impl Session {
             if let Some(error) = self.failure.take() {
                 return Err(io::Error::new(ErrorKind::InvalidData, error));
             }
-            // What cannot be said does not keep from hearing.
+            // A failed write does not stop reading: the server's last alert may be there.
             let _ = self.flush();
             self.tls.read_tls(&mut self.stream)?;
             if let Err(error) = self.tls.process_new_packets() {
-                // The alert that tells the server. What came before the failure is taken first.
+                // Sends the alert. Plaintext from before the failure is read first.
                 let _ = self.flush();
                 self.failure = Some(error);
             }
         }
     }
 
-    /// Nothing of what has come is left: it would be taken for the start of the next answer.
+    /// Whether another request may be sent. Plaintext that is left would be taken for the start of its response.
     fn is_open(&mut self) -> bool {
-        let left = self.tls.process_new_packets();
+        let state = self.tls.process_new_packets();
         self.failure.is_none()
-            && left.is_ok_and(|it| it.plaintext_bytes_to_read() == 0 && !it.peer_has_closed())
+            && state.is_ok_and(|it| it.plaintext_bytes_to_read() == 0 && !it.peer_has_closed())
             && self.stream.get_mut().is_open()
     }
 }

@@ -1,4 +1,4 @@
-//! What ureq asks of a connection, and what this program asks of it besides.
+//! The traits that connections implement: ureq's and one of this program's own.
 
 use std::fmt;
 use std::io;
@@ -10,13 +10,13 @@ use ureq::unversioned::transport::{self, NextTimeout, Transport};
 
 use crate::net::buffers::Buffers;
 
-/// A connection that can be read past its buffers, too.
+/// A connection that can be read past its input buffer.
 pub(crate) trait DirectTransport: Transport {
-    /// Reads what has come, or waits for it. `0`: the end.
+    /// Reads what has arrived, or waits for it. `0`: the end.
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error>;
 }
 
-/// Stands where a connection was: nothing comes, and nothing goes.
+/// Takes the place of a connection that was handed over: nothing can be read or written.
 #[derive(Default)]
 pub(crate) struct ClosedTransport(Buffers);
 
@@ -50,8 +50,8 @@ impl fmt::Debug for ClosedTransport {
     }
 }
 
-/// ureq looks a host up before it asks for a connection, even where one is open. `ServerConnector` does that when it has to,
-/// and finds here that nothing is known yet.
+/// A resolver that finds nothing. ureq looks up a host before every request, even if a connection is open;
+/// `ServerConnector` does it when it opens one.
 pub(crate) struct NoResolver;
 
 impl Resolver for NoResolver {

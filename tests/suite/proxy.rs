@@ -225,19 +225,16 @@ fn missing_and_wrong_proxy_credentials_are_reported() {
         "hint: put them into the proxy's URL: http://user:password@host:port, percent-encoded\n";
     for scheme in ["http", "socks5h"] {
         let proxy = Proxy::with_credentials(1);
-        let none = no_connection("gateway.invalid", &proxy, "it asks for a user and a password");
-        let wrong = no_connection(
-            "gateway.invalid",
-            &proxy,
-            "it does not accept the user and the password",
-        );
+        let none = no_connection("gateway.invalid", &proxy, "it requires a user name and password");
+        let wrong =
+            no_connection("gateway.invalid", &proxy, "it rejected the user name and password");
         let wrong_url = proxy.url(scheme).replace("://", "://user:hunter2hunter2@");
         call(&authority).env("https_proxy", proxy.url(scheme)).run().is(6, "", &(none + hint));
         call(&authority).env("https_proxy", wrong_url).run().is(6, "", &(wrong + hint));
     }
-    // The server did not get a request that the proxy refused, so that a POST is retried.
+    // Nothing reads a request that the proxy does not take: a POST may be sent again.
     let proxy = Proxy::with_credentials(1);
-    let why = "it asks for a user and a password";
+    let why = "it requires a user name and password";
     let said = no_connection("gateway.invalid:8080", &proxy, why) + hint;
     plain()
         .args(&["--max-retries", "1", "-q"])
@@ -250,13 +247,13 @@ fn missing_and_wrong_proxy_credentials_are_reported() {
 #[test]
 fn a_failed_proxy_handshake_is_retried_and_ends_with_code_6() {
     let authority = Authority::new();
-    let took = "asking it took longer than 300ms";
+    let took = "the handshake took longer than 300ms";
     for (scheme, manner, why) in [
-        ("http", Manner::Refuse(503), "it refused to connect (HTTP 503)"),
-        ("socks5h", Manner::Refuse(2), "it does not allow this connection"),
-        ("socks5h", Manner::Refuse(5), "the server refused its connection"),
-        ("http", Manner::Close, "the connection was closed in the handshake"),
-        ("socks5h", Manner::Close, "the connection was closed in the handshake"),
+        ("http", Manner::Refuse(503), "CONNECT was refused (HTTP 503)"),
+        ("socks5h", Manner::Refuse(2), "connection not allowed by its rules"),
+        ("socks5h", Manner::Refuse(5), "the server refused the connection"),
+        ("http", Manner::Close, "the connection was closed during the handshake"),
+        ("socks5h", Manner::Close, "the connection was closed during the handshake"),
         ("http", Manner::Silence, took),
         ("socks5h", Manner::Silence, took),
     ] {

@@ -365,7 +365,7 @@ fn failed_tls_handshakes_are_reported_with_their_cause() {
             "the server does not speak TLS on this port\n\
              hint: for a server of plain http, write http:// in --base-url\n",
         ),
-        (b"", "the connection was closed in the handshake\n"),
+        (b"", "the connection was closed during the handshake\n"),
         // A fatal alert: handshake_failure.
         (
             b"\x15\x03\x03\x00\x02\x02\x28",
