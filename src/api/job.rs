@@ -1,10 +1,10 @@
 //! A video job (`VideoResource` of the API's description) as servers really send it. The text is kept as it came;
 //! only the id and the status are read, in the spellings that are in use.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use serde_json::value::RawValue;
-
+use crate::api::envelope::JobObject;
 use crate::json::{self, Object};
 use crate::text::shorten;
 
@@ -40,47 +40,59 @@ const PENDING: [&str; 6] =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     text: String,
+    /// Where the object that describes the job stands in `text`.
+    object: Range<usize>,
     id: String,
-    word: Option<String>,
+    status_word: Option<String>,
     progress: Option<String>,
     poll_after: Option<Duration>,
 }
 
 impl Job {
-    /// Reads a JSON object with an `id`, or with a `request_id` or `task_id`, either at its top or in the only
-    /// element of `data`. `None` for anything else.
+    /// Reads the response to a request that creates a job: a JSON object with an `id`, `task_id` or `request_id`, at
+    /// its top or in its member `data`, `result` or `response`.
+    ///
+    /// `None` if there is no such id.
     pub fn parse(text: impl Into<String>) -> Option<Self> {
-        Self::read(text.into(), None)
+        let text = text.into();
+        let object = JobObject::find(&text)?;
+        let job = Self::read(&text, &object, object.id()?);
+        Some(Self { text, ..job })
     }
 
-    /// Reads a later answer about the job with this id, whatever id, or none, the answer names: some servers give a
-    /// file name or `unknown` there.
+    /// Reads the response to a poll for the job with this id, which it keeps: some servers give a file name, `unknown`
+    /// or nothing as the id here.
+    ///
+    /// `None` if the response is not a JSON object.
     pub(crate) fn parse_as(text: String, id: &str) -> Option<Self> {
-        Self::read(text, Some(id))
+        let job = Self::read(&text, &JobObject::find_polled(&text, id)?, id.to_owned());
+        Some(Self { text, ..job })
     }
 
-    /// A job of which only the id is known. It is to be looked at without delay.
+    /// A job of which only the id is known. It is polled without delay.
     pub fn of(id: &str) -> Self {
+        let text = format!("{{\"id\":{}}}", json::quote(id));
         Self {
-            text: format!("{{\"id\":{}}}", json::quote(id)),
+            object: 0..text.len(),
+            text,
             id: id.to_owned(),
-            word: None,
+            status_word: None,
             progress: None,
             poll_after: Some(Duration::ZERO),
         }
     }
 
-    fn read(text: String, id: Option<&str>) -> Option<Self> {
-        let top = Object::parse(&text).ok()?;
-        let inner = top.get("data").and_then(only_element);
-        let places = [Some(&top), inner.as_ref()];
-        let find = |name: &str| places.iter().flatten().find_map(|place| place.scalar(name));
-        let id = match id {
-            Some(id) => id.to_owned(),
-            None => ["id", "request_id", "task_id"].into_iter().find_map(find)?,
-        };
-        let (word, progress) = (find("status"), find("progress"));
-        Some(Self { id, word, progress, poll_after: None, text })
+    /// Everything but the text, which may be large and is moved in by the caller.
+    fn read(text: &str, object: &JobObject<'_>, id: String) -> Self {
+        let start = object.text.as_ptr().addr() - text.as_ptr().addr();
+        Self {
+            text: String::new(),
+            object: start..start + object.text.len(),
+            id,
+            status_word: object.members.scalar("status"),
+            progress: object.members.scalar("progress"),
+            poll_after: None,
+        }
     }
 
     pub(crate) fn with_poll_after(mut self, poll_after: Option<Duration>) -> Self {
@@ -100,18 +112,19 @@ impl Job {
 
     /// What `status` means; [`Status::Pending`] if there is none.
     pub fn status(&self) -> Status {
-        self.word.as_deref().map_or(Status::Pending, Status::from_word)
+        self.status_word.as_deref().map_or(Status::Pending, Status::from_word)
     }
 
     /// The server's word for the status.
     pub fn status_word(&self) -> Option<&str> {
-        self.word.as_deref()
+        self.status_word.as_deref()
     }
 
     /// Whether the status is a word that this library does not know, and takes for pending.
     pub fn has_unknown_status(&self) -> bool {
         let known = |word: &str| PENDING.contains(&word.to_ascii_lowercase().as_str());
-        self.status() == Status::Pending && self.word.as_deref().is_some_and(|word| !known(word))
+        self.status() == Status::Pending
+            && self.status_word.as_deref().is_some_and(|word| !known(word))
     }
 
     /// `progress` as the server wrote it: percent, mostly.
@@ -124,14 +137,9 @@ impl Job {
         self.poll_after
     }
 
-    /// What `error` says about a failed job: its message and code, on one line, as [`shorten`] makes it.
+    /// The message and the code of the job's `error`, on one line, as [`shorten`] makes it.
     pub fn reason(&self) -> Option<String> {
-        let top = Object::parse(&self.text).ok()?;
-        let inner = top.get("data").and_then(only_element);
-        let error = [Some(&top), inner.as_ref()]
-            .into_iter()
-            .flatten()
-            .find_map(|place| place.get("error"))?;
+        let error = Object::parse(&self.text[self.object.clone()]).ok()?.get("error")?;
         let short = |text: Option<String>| text.as_deref().map(shorten);
         let Ok(object) = Object::parse(error.get()) else {
             return short(json::scalar(error));
@@ -140,17 +148,6 @@ impl Job {
             (Some(message), Some(code)) => Some(format!("{message} (code: {code})")),
             (message, code) => message.or(code),
         }
-    }
-}
-
-/// Gateways wrap the job as `{"data": [{...}]}`, and some as `{"data": {...}}`.
-fn only_element(data: &RawValue) -> Option<Object<'_>> {
-    match serde_json::from_str::<Vec<&RawValue>>(data.get()) {
-        Ok(elements) => match elements[..] {
-            [element] => Object::parse(element.get()).ok(),
-            _ => None,
-        },
-        Err(_) => Object::parse(data.get()).ok(),
     }
 }
 
@@ -181,6 +178,128 @@ mod tests {
     }
 
     #[test]
+    fn id_and_status_are_read_from_the_same_object() {
+        for (text, id, word) in [
+            // The request is echoed: the video to extend is not the job.
+            (
+                r#"{"id":"video_2","status":"queued","video":{"id":"video_1","status":"done"}}"#,
+                "video_2",
+                Some("queued"),
+            ),
+            (
+                r#"{"data":{"status":"queued","input":{"id":"video_1"},"id":"video_2"}}"#,
+                "video_2",
+                Some("queued"),
+            ),
+            // JSend, and an HTTP status as a member.
+            (
+                r#"{"status":"success","data":{"id":"video_9","status":"queued"}}"#,
+                "video_9",
+                Some("queued"),
+            ),
+            (
+                r#"{"status":200,"data":{"id":"video_9","status":"completed"}}"#,
+                "video_9",
+                Some("completed"),
+            ),
+            (
+                r#"{"id":"req-1","status":"success","data":{"id":"video_9","status":"queued"}}"#,
+                "video_9",
+                Some("queued"),
+            ),
+            (r#"{"id":"req-1","status":"200","data":{"id":"video_9"}}"#, "video_9", None),
+            (
+                r#"{"id":"video_9","status":"success","data":{"url":"https://x"}}"#,
+                "video_9",
+                Some("success"),
+            ),
+            // A request id beside another id is a trace id.
+            (r#"{"code":0,"request_id":"req-1","data":{"task_id":"task-9"}}"#, "task-9", None),
+            (
+                r#"{"request_id":"req-1","task_id":"task-9","status":"done"}"#,
+                "task-9",
+                Some("done"),
+            ),
+            (
+                r#"{"request_id":"req-1","status":"ok","result":{"request_id":"r","status":"done"}}"#,
+                "req-1",
+                Some("ok"),
+            ),
+            (
+                r#"{"request_id":"req-1","status":0,"result":{"request_id":"r","status":"done"}}"#,
+                "r",
+                Some("done"),
+            ),
+            (r#"{"code":0,"data":{"request_id":"r","status":"pending"}}"#, "r", Some("pending")),
+            // The inner object is the job where only that has a status.
+            (
+                r#"{"id":"req-1","response":{"id":"video_9","status":"queued"}}"#,
+                "video_9",
+                Some("queued"),
+            ),
+            (
+                r#"{"id":"video_9","status":"queued","data":{"id":"file-1","status":"done"}}"#,
+                "video_9",
+                Some("queued"),
+            ),
+            (r#"{"id":"video_9","data":{"id":"file-1"}}"#, "video_9", None),
+            (r#"{"id":"video_9","data":[{"id":"a","status":"done"},{"id":"b"}]}"#, "video_9", None),
+            (
+                r#"[{"result":[[{"data":{"id":"video_9","status":"queued"}}]]}]"#,
+                "video_9",
+                Some("queued"),
+            ),
+        ] {
+            let job = Job::parse(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((job.id(), job.status_word()), (id, word), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_poll_reads_the_object_with_the_polled_id_else_the_innermost_with_a_status() {
+        for (text, word) in [
+            (r#"{"status":"success","data":{"id":"video_1","status":"queued"}}"#, Some("queued")),
+            (r#"{"status":200,"data":{"id":"video_1","status":"completed"}}"#, Some("completed")),
+            (r#"{"status":"success","data":{"id":"video_1"}}"#, None),
+            (r#"{"id":"video_1","status":"success","data":{"id":"file-1"}}"#, Some("success")),
+            (
+                r#"{"id":"video_1","status":200,"data":{"id":"video_1","status":"queued"}}"#,
+                Some("queued"),
+            ),
+            (r#"{"id":"video_1","data":{"status":"completed"}}"#, Some("completed")),
+            (
+                r#"{"id":"req-1","status":"ok","data":{"task_id":"video_1","status":"queued"}}"#,
+                Some("queued"),
+            ),
+            (r#"{"id":"internal","task_id":"video_1","status":"queued"}"#, Some("queued")),
+            (
+                r#"{"id":"unknown","status":"ok","data":{"id":"file","status":"queued"}}"#,
+                Some("queued"),
+            ),
+            (
+                r#"{"request_id":"req-1","status":"done","video":{"id":"video_1","status":"queued"}}"#,
+                Some("done"),
+            ),
+        ] {
+            let job = Job::parse_as(text.to_owned(), "video_1").unwrap();
+            assert_eq!((job.id(), job.status_word()), ("video_1", word), "{text}");
+        }
+    }
+
+    #[test]
+    fn error_and_progress_are_read_from_the_job_and_not_from_its_envelope() {
+        let job = Job::parse(
+            r#"{"status":"success","error":"none","progress":100,"data":{"id":"a","status":"failed","progress":3,"error":{"message":"no"}}}"#,
+        )
+        .unwrap();
+        assert_eq!((job.progress(), job.reason().as_deref()), (Some("3"), Some("no")));
+        let job =
+            Job::parse(r#"{"error":"none","progress":9,"data":{"id":"a","status":"failed"}}"#)
+                .unwrap();
+        assert_eq!((job.progress(), job.reason()), (None, None));
+    }
+
+    #[test]
     fn what_names_no_job_is_none() {
         for text in [
             "",
@@ -191,7 +310,8 @@ mod tests {
             r#"{"id": {}}"#,
             r#"{"id": "x""#,
             r#"{"data": [{"id":"a"},{"id":"b"}]}"#,
-            r#"{"error": {"message": "no"}}"#,
+            r#"{"error": {"message": "no", "id": "x"}}"#,
+            r#"{"video": {"id": "x"}}"#,
         ] {
             assert_eq!(Job::parse(text), None, "{text}");
         }

@@ -1,6 +1,7 @@
 //! The vocabulary of the API: requests, jobs, errors and events as data.
 
 pub(crate) mod api_error;
+pub(crate) mod envelope;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod extension;

@@ -1,45 +1,48 @@
-//! What must hold of every answer that is read as a job.
+//! What must hold of every response that is read as a job.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::{Job, Status};
 
-const NAMES: [&str; 3] = ["id", "request_id", "task_id"];
+const NAMES: [&str; 3] = ["id", "task_id", "request_id"];
 
-/// `input` is an answer's body.
+/// `input` is the body of a response.
 ///
-/// A job keeps it byte for byte, has an id that stands in it, and means what its status says. What has no id is no
-/// job, and what has one is.
+/// A job keeps it byte for byte. Its id and its status stand in one object, which is reached only through envelopes.
+/// A response without an id in such an object is not a job, and one with an id is.
 pub(crate) fn check(input: &[u8]) {
-    // Of another body the reader of answers makes no text.
+    // The client refuses a body that is not UTF-8 before it is read as a job.
     let Ok(text) = std::str::from_utf8(input) else {
         return;
     };
     let job = Job::parse(text);
     if let Some(job) = &job {
-        let is_object = serde_json::from_str::<&RawValue>(text).is_ok()
-            && text.trim_ascii_start().starts_with('{');
-        assert!(is_object);
+        assert!(serde_json::from_str::<&RawValue>(text).is_ok());
+        assert!(text.trim_ascii_start().starts_with(['{', '[']));
         sound(job, text);
         assert!(!job.id().is_empty());
     }
 
-    // Where another reader of JSON understands it, too, nothing is left open.
+    // Compared with another reader of JSON, where that one understands it.
     let Ok(value) = serde_json::from_str::<Value>(text) else {
         return;
     };
-    let inner = only_element(&value);
-    let places = [Some(&value), inner];
-    let find = |name: &str| places.into_iter().flatten().find_map(|place| scalar(&place[name]));
-    let id = NAMES.into_iter().find_map(find).filter(|_| value.is_object());
-    assert_eq!(job.is_some(), id.is_some(), "{value}");
-    let (Some(job), Some(id)) = (job, id) else {
+    let mut objects = Vec::new();
+    reachable(&value, 0, &mut objects);
+    let has_id = |object: &&Value| NAMES.iter().any(|name| scalar(&object[*name]).is_some());
+    assert_eq!(job.is_some(), objects.iter().any(has_id), "{value}");
+    let Some(job) = job else {
         return;
     };
-    same(Some(job.id()), Some(id));
-    same(job.status_word(), find("status"));
-    same(job.progress(), find("progress"));
+    let describes = |object: &Value| {
+        let id = NAMES.iter().find_map(|name| scalar(&object[*name]));
+        id.is_some()
+            && same(Some(job.id()), id)
+            && same(job.status_word(), scalar(&object["status"]))
+            && same(job.progress(), scalar(&object["progress"]))
+    };
+    assert!(objects.into_iter().any(describes), "{value}");
 }
 
 fn sound(job: &Job, text: &str) {
@@ -51,13 +54,21 @@ fn sound(job: &Job, text: &str) {
     job.reason();
 }
 
-fn only_element(value: &Value) -> Option<&Value> {
-    match &value["data"] {
-        Value::Array(elements) if elements.len() == 1 => {
-            Some(&elements[0]).filter(|element| element.is_object())
+/// The objects that may be the job.
+fn reachable<'a>(value: &'a Value, depth: usize, objects: &mut Vec<&'a Value>) {
+    match value {
+        Value::Array(elements) if elements.len() == 1 && depth < 16 => {
+            reachable(&elements[0], depth + 1, objects);
         }
-        Value::Object(_) => Some(&value["data"]),
-        _ => None,
+        Value::Object(_) => {
+            objects.push(value);
+            for name in ["data", "result", "response"] {
+                if depth < 16 {
+                    reachable(&value[name], depth + 1, objects);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -70,13 +81,13 @@ fn scalar(value: &Value) -> Option<&Value> {
 }
 
 /// A number stays as it was written, which is not as the other reader would write it.
-fn same(read: Option<&str>, value: Option<&Value>) {
+fn same(read: Option<&str>, value: Option<&Value>) -> bool {
     match value {
         Some(Value::Number(number)) => {
             let read: Option<serde_json::Number> = read.and_then(|text| text.parse().ok());
-            assert_eq!(read.as_ref(), Some(number));
+            read.as_ref() == Some(number)
         }
-        value => assert_eq!(read, value.and_then(Value::as_str)),
+        value => read == value.and_then(Value::as_str),
     }
 }
 
@@ -90,7 +101,7 @@ mod tests {
     use crate::api::api_error::ApiError;
     use crate::properties::suite::{Random, cases, corpus};
 
-    const WORDS: [&str; 20] = [
+    const WORDS: [&str; 22] = [
         "{",
         "}",
         "[",
@@ -104,6 +115,8 @@ mod tests {
         "\"task_id\":\"t\",",
         "\"request_id\":7,",
         "\"data\":",
+        "\"result\":[",
+        "\"status\":200,",
         "\"status\":\"done\",",
         "\"error\":{\"code\":1},",
         "null",
@@ -121,20 +134,19 @@ mod tests {
         });
     }
 
-    /// A later answer about a job need not name it. Those that do say the same as the first.
+    /// The response to a poll need not name the job.
     fn later(input: &[u8]) {
         let Ok(text) = std::str::from_utf8(input) else {
             return;
         };
         ApiError::read(400, text);
-        let first = Job::parse(text);
-        let Some(job) = Job::parse_as(text.to_owned(), "video_1") else {
-            return assert_eq!(first, None);
-        };
-        sound(&job, text);
-        assert_eq!(job.id(), "video_1");
-        let both = |job: &Job| (job.status_word().map(str::to_owned), job.reason());
-        assert!(first.is_none_or(|first| both(&first) == both(&job)));
+        match Job::parse_as(text.to_owned(), "video_1") {
+            Some(job) => {
+                sound(&job, text);
+                assert_eq!(job.id(), "video_1");
+            }
+            None => assert_eq!(Job::parse(text), None),
+        }
     }
 
     /// Text with anything that JSON escapes.
@@ -143,22 +155,21 @@ mod tests {
         (0..=random.below(6)).map(|_| LETTERS[random.below(LETTERS.len())]).collect()
     }
 
+    const STATUSES: [(&str, Status); 5] = [
+        ("Queued", Status::Pending),
+        ("SUCCESS", Status::Completed),
+        ("completed", Status::Completed),
+        ("cancelled", Status::Failed),
+        ("dreaming", Status::Pending),
+    ];
+
     #[test]
-    fn an_id_is_found_under_every_name_in_every_place_among_any_other_fields() {
-        const WORDS: [(&str, Status); 4] = [
-            ("Queued", Status::Pending),
-            ("SUCCESS", Status::Completed),
-            ("cancelled", Status::Failed),
-            ("dreaming", Status::Pending),
-        ];
+    fn an_id_is_found_under_every_name_among_any_other_fields() {
         cases(1000, |random| {
             let id = text(random);
-            let (word, status) = WORDS[random.below(WORDS.len())];
-            let mut job = Map::new();
-            for _ in 0..random.below(4) {
-                job.insert(format!("x{}", text(random)), json!(text(random)));
-            }
-            // What stands under an earlier name is none; what stands under a later one is another.
+            let (word, status) = STATUSES[random.below(STATUSES.len())];
+            let mut job = other_fields(random);
+            // What stands under an earlier name is not an id; what stands under a later one is another id.
             let place = random.below(3);
             for (at, name) in NAMES.iter().enumerate() {
                 let value = match at.cmp(&place) {
@@ -171,15 +182,7 @@ mod tests {
                 }
             }
             job.insert("status".to_owned(), json!(word));
-            let answer = match random.below(3) {
-                0 => json!(job),
-                1 => json!({"code": "success", "data": job}),
-                _ => json!({"data": [job], "object": "list"}),
-            };
-            let text = match random.below(2) {
-                0 => answer.to_string(),
-                _ => serde_json::to_string_pretty(&answer).unwrap(),
-            };
+            let text = written(&json!(job), random);
             check(text.as_bytes());
             let read = Job::parse(text.as_str()).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(
@@ -187,6 +190,78 @@ mod tests {
                 (id.as_str(), status, text.as_str())
             );
         });
+    }
+
+    #[test]
+    fn neither_an_envelope_nor_an_echo_of_the_request_changes_id_or_status() {
+        cases(2000, |random| {
+            let id = format!("video_{}", text(random));
+            let (word, status) = STATUSES[random.below(STATUSES.len())];
+            let mut job = other_fields(random);
+            job.insert(["id", "task_id"][random.below(2)].to_owned(), json!(id));
+            job.insert("status".to_owned(), json!(word));
+            let mut response = echoed(job, random);
+            for _ in 0..random.below(5) {
+                response = wrapped(response, random);
+            }
+            let text = written(&response, random);
+            check(text.as_bytes());
+            let created = Job::parse(text.as_str()).unwrap_or_else(|| panic!("{text}"));
+            let polled = Job::parse_as(text.clone(), &id).unwrap_or_else(|| panic!("{text}"));
+            for read in [created, polled] {
+                assert_eq!(
+                    (read.id(), read.status_word(), read.status()),
+                    (id.as_str(), Some(word), status),
+                    "{text}"
+                );
+            }
+        });
+    }
+
+    fn other_fields(random: &mut Random) -> Map<String, Value> {
+        (0..random.below(4)).map(|_| (format!("x{}", text(random)), json!(text(random)))).collect()
+    }
+
+    /// With members of the request, or of the files, that have ids and statuses of their own.
+    fn echoed(mut job: Map<String, Value>, random: &mut Random) -> Value {
+        let other = json!({"id": "other", "task_id": "other", "status": "completed"});
+        for name in ["video", "input", "output", "metadata", "error", "request", "videos"] {
+            match random.below(5) {
+                0 => drop(job.insert(name.to_owned(), other.clone())),
+                1 => drop(job.insert(name.to_owned(), json!([other]))),
+                2 => drop(job.insert(name.to_owned(), json!({"data": other}))),
+                _ => {}
+            }
+        }
+        json!(job)
+    }
+
+    /// Inside an envelope that servers and gateways use, with a trace id and the request in some.
+    fn wrapped(job: Value, random: &mut Random) -> Value {
+        let name = ["data", "result", "response"][random.below(3)];
+        let mut envelope = match random.below(6) {
+            0 => return json!([job]),
+            1 => json!({"status": "success"}),
+            2 => json!({"status": 200, "message": "ok"}),
+            3 => json!({"code": 0, "msg": "success"}),
+            4 => json!({"object": "list", "has_more": false}),
+            _ => json!({}),
+        };
+        if random.below(2) == 0 {
+            envelope["request_id"] = json!("req-1");
+        }
+        if random.below(3) == 0 {
+            envelope["input"] = json!({"id": "other", "status": "completed"});
+        }
+        envelope[name] = if random.below(3) == 0 { json!([job]) } else { job };
+        envelope
+    }
+
+    fn written(response: &Value, random: &mut Random) -> String {
+        match random.below(2) {
+            0 => response.to_string(),
+            _ => serde_json::to_string_pretty(response).unwrap(),
+        }
     }
 
     #[test]
