@@ -1,13 +1,13 @@
 //! A blocking client for extending videos through the OpenAI Videos API, for programs that must stay small.
 //!
 //! ```no_run
-//! use openai_videos::{ApiKey, BaseUrl, Client, Download, Extension, Settings, Target, Video, Wait};
+//! use openai_videos::{ApiKey, BaseUrl, Client, Download, Extension, Settings, Target, VideoReference, Wait};
 //!
 //! let mut settings = Settings::new(BaseUrl::new("https://gateway.example.com/v1")?);
 //! settings.api_key = Some(ApiKey::new("sk-...")?);
 //! let client = Client::new(settings)?;
 //!
-//! let extension = Extension::new("The camera pulls back", "8", Video::Id("video_123".into()))?;
+//! let extension = Extension::new("The camera pulls back", "8", VideoReference::Id("video_123".into()))?;
 //! let job = client.extend(&extension)?;
 //! let job = client.wait(job, &Wait::default())?;
 //! client.download(job.id(), &Download::default(), Target::File("out.mp4".as_ref()))?;
@@ -41,10 +41,12 @@ pub use api::api_error::{ApiError, ApiErrorKind};
 pub use api::error::Error;
 pub use api::event::{ConnectTimings, Event};
 pub use api::extension::{
-    Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, Video, check_seconds,
+    Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, VideoReference,
+    check_seconds,
 };
 pub use api::job::{Job, Status};
 pub use api::preview::{FilePart, Preview, PreviewBody};
+pub use api::video::{Video, VideoError};
 pub use client::Client;
 pub use jobs::download::{Download, Variant};
 pub use jobs::output_file::{Target, check_output};

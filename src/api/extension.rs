@@ -28,16 +28,16 @@ const STAND_INS: [(&str, &[&str]); 2] =
 /// The completed video to extend.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Video {
+pub enum VideoReference {
     /// Its id, sent as `{"id": ...}`.
     Id(String),
-    /// An object as the server wants it, such as `{"url": ...}`. See [`Video::object`].
+    /// An object as the server wants it, such as `{"url": ...}`. See [`VideoReference::object`].
     Object(Value),
     /// A file, uploaded as multipart.
     Upload(Upload),
 }
 
-impl Video {
+impl VideoReference {
     /// An object from JSON, or from the short form `{id: video_123}`.
     ///
     /// # Errors
@@ -52,13 +52,13 @@ impl Video {
                         r#"write it as '{"id": "video_123"}' or '{id: video_123}'"#,
                     ))
                 },
-                |raw| Ok(Video::Object(Value::Json(raw))),
+                |raw| Ok(VideoReference::Object(Value::Json(raw))),
             )
     }
 
     /// A file to upload.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Video::Upload(Upload::File(path.into()))
+        VideoReference::Upload(Upload::File(path.into()))
     }
 }
 
@@ -198,11 +198,15 @@ impl Extension {
     /// [`Error::Invalid`] for a value outside these bounds.
     ///
     /// ```
-    /// use openai_videos::{Extension, Video};
-    /// let extension = Extension::new("The camera pulls back", "8", Video::Id("video_123".into()))?;
+    /// use openai_videos::{Extension, VideoReference};
+    /// let extension = Extension::new("The camera pulls back", "8", VideoReference::Id("video_123".into()))?;
     /// # Ok::<(), openai_videos::Error>(())
     /// ```
-    pub fn new(prompt: impl Into<String>, seconds: &str, video: Video) -> Result<Self, Error> {
+    pub fn new(
+        prompt: impl Into<String>,
+        seconds: &str,
+        video: VideoReference,
+    ) -> Result<Self, Error> {
         let mut fields = Fields::default();
         fields.set("prompt", Value::Text(prompt.into()));
         check_seconds(seconds)?;
@@ -216,26 +220,26 @@ impl Extension {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a missing field, or a prompt that is no text of 1 to 32,000 characters.
-    pub fn from_fields(mut fields: Fields, video: Option<Video>) -> Result<Self, Error> {
+    pub fn from_fields(mut fields: Fields, video: Option<VideoReference>) -> Result<Self, Error> {
         let mut upload = None;
         match video {
-            Some(Video::Id(id)) if id.trim().is_empty() => {
+            Some(VideoReference::Id(id)) if id.trim().is_empty() => {
                 return Err(Error::invalid("the video id is empty"));
             }
-            Some(Video::Id(id)) => {
+            Some(VideoReference::Id(id)) => {
                 let reference = RawValue::from_string(format!("{{\"id\":{}}}", json::quote(&id)));
                 fields.set(
                     "video",
                     Value::Json(reference.map_err(|why| Error::invalid(why.to_string()))?),
                 );
             }
-            Some(Video::Object(Value::Json(raw)))
+            Some(VideoReference::Object(Value::Json(raw)))
                 if Object::parse(raw.get()).is_ok_and(|object| object.0.is_empty()) =>
             {
                 return Err(Error::invalid("the video object is empty"));
             }
-            Some(Video::Object(object)) => fields.set("video", object),
-            Some(Video::Upload(file)) => {
+            Some(VideoReference::Object(object)) => fields.set("video", object),
+            Some(VideoReference::Upload(file)) => {
                 fields.0.retain(|(name, _)| name != "video");
                 upload = Some(file);
             }
@@ -365,8 +369,8 @@ fn check_prompt(prompt: Option<&Value>) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn id() -> Video {
-        Video::Id("video_1".to_owned())
+    fn id() -> VideoReference {
+        VideoReference::Id("video_1".to_owned())
     }
 
     #[test]
@@ -380,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_reference_in_a_form_is_one_part_for_each_member() {
-        let video = Video::object(r#"{"id": "v", "n": 1.0, "o": {"x": []}}"#).unwrap();
+        let video = VideoReference::object(r#"{"id": "v", "n": 1.0, "o": {"x": []}}"#).unwrap();
         let parts = Extension::new("p", "8", video).unwrap().to_parts();
         let expected = [
             ("prompt", "p"),
@@ -410,7 +414,8 @@ mod tests {
     fn an_upload_takes_the_place_of_a_video_field() {
         let fields =
             Fields::from_json(r#"{"prompt":"a","seconds":"4","video":{"id":"old"}}"#).unwrap();
-        let extension = Extension::from_fields(fields, Some(Video::file("clip.mp4"))).unwrap();
+        let extension =
+            Extension::from_fields(fields, Some(VideoReference::file("clip.mp4"))).unwrap();
         assert!(extension.wants_form());
         assert_eq!(extension.to_parts().len(), 2);
         assert!(extension.encoding(Encoding::Json).is_err());
@@ -463,7 +468,7 @@ mod tests {
     #[test]
     fn a_broken_object_is_quoted() {
         assert_eq!(
-            Video::object("{id video}").unwrap_err().to_string(),
+            VideoReference::object("{id video}").unwrap_err().to_string(),
             "the video object '{id video}' is broken: there is no ':' after \"id video\""
         );
     }

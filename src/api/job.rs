@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::api::envelope::JobObject;
+use crate::api::video::{Video, VideoError};
 use crate::json::{self, Object};
 use crate::text::shorten;
 
@@ -137,14 +138,19 @@ impl Job {
         self.poll_after
     }
 
+    /// The job with its documented fields typed, read from the same object as id and status. [`Video::id`] is
+    /// [`Job::id`], whatever name the server gives it.
+    pub fn video(&self) -> Video {
+        let object = Object::parse(&self.text[self.object.clone()]);
+        Video { id: self.id.clone(), ..object.map(Video::from).unwrap_or_default() }
+    }
+
     /// The message and the code of the job's `error`, on one line, as [`shorten`] makes it.
     pub fn reason(&self) -> Option<String> {
-        let error = Object::parse(&self.text[self.object.clone()]).ok()?.get("error")?;
+        let object = Object::parse(&self.text[self.object.clone()]).ok()?;
+        let VideoError { message, code } = VideoError::read(object.get("error")?)?;
         let short = |text: Option<String>| text.as_deref().map(shorten);
-        let Ok(object) = Object::parse(error.get()) else {
-            return short(json::scalar(error));
-        };
-        match (short(object.scalar("message")), short(object.scalar("code"))) {
+        match (short(message), short(code)) {
             (Some(message), Some(code)) => Some(format!("{message} (code: {code})")),
             (message, code) => message.or(code),
         }

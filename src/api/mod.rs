@@ -8,3 +8,4 @@ pub(crate) mod extension;
 pub(crate) mod job;
 pub(crate) mod preview;
 pub(crate) mod shorthand;
+pub(crate) mod video;

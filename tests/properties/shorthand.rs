@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::{Value, Video};
+use crate::{Value, VideoReference};
 
 /// `input` is an object as `--video` takes it.
 ///
@@ -17,8 +17,8 @@ pub(crate) fn check(input: &[u8]) {
         return;
     };
     let is_json = members(text).is_some();
-    match Video::object(text) {
-        Ok(Video::Object(Value::Json(json))) => {
+    match VideoReference::object(text) {
+        Ok(VideoReference::Object(Value::Json(json))) => {
             let json = json.get();
             let members = members(json).unwrap_or_else(|| panic!("{json}"));
             if is_json {
@@ -96,7 +96,8 @@ mod tests {
     fn an_object_in_any_writing_is_the_same_object() {
         cases(2000, |random| {
             let (value, written) = object(random, 3);
-            let Ok(Video::Object(Value::Json(json))) = Video::object(&written) else {
+            let Ok(VideoReference::Object(Value::Json(json))) = VideoReference::object(&written)
+            else {
                 panic!("{written}");
             };
             let read: Json = serde_json::from_str(json.get()).unwrap();

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 
 use openai_videos::{
-    Encoding, Error, Extension, Fields, Stream, Upload, Value, Video, check_seconds,
+    Encoding, Error, Extension, Fields, Stream, Upload, Value, VideoReference, check_seconds,
 };
 
 use crate::cli::args::flags::Args;
@@ -78,17 +78,17 @@ fn field_value(field: &str) -> Result<(&str, Value), Error> {
     }
 }
 
-fn video(value: &OsStr) -> Result<Video, Error> {
+fn video(value: &OsStr) -> Result<VideoReference, Error> {
     if let Some(path) = input::after_at(value) {
         return match path.to_str() {
             Some("") => Err(bad("--video", "no file name follows the @")),
-            Some("-") => Ok(Video::Upload(Upload::Stream(Stream::new(io::stdin())))),
-            _ => Ok(Video::file(path)),
+            Some("-") => Ok(VideoReference::Upload(Upload::Stream(Stream::new(io::stdin())))),
+            _ => Ok(VideoReference::file(path)),
         };
     }
     let reference = text(value, "--video")?;
     if reference.trim_start().starts_with('{') {
-        return Video::object(&reference);
+        return VideoReference::object(&reference);
     }
     if fs::metadata(&reference).is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(Error::invalid_with(
@@ -96,7 +96,7 @@ fn video(value: &OsStr) -> Result<Video, Error> {
             format!("write '@{reference}' to upload it"),
         ));
     }
-    Ok(Video::Id(reference))
+    Ok(VideoReference::Id(reference))
 }
 
 fn encoding(name: Option<&str>) -> Result<Encoding, Error> {

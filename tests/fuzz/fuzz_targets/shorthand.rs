@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use openai_videos::{Value, Video};
+use openai_videos::{Value, VideoReference};
 
 #[path = "../../properties/shorthand.rs"]
 mod properties;
