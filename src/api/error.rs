@@ -20,6 +20,17 @@ pub enum Error {
         /// What to do instead, where that is known.
         hint: Option<String>,
     },
+    /// The request lacks a field that it needs. Nothing was sent.
+    Missing {
+        /// The field's name in the API: `prompt`, `seconds` or `video`.
+        field: &'static str,
+    },
+    /// A key would cross a network over plain http, and [`Settings::allow_http`](crate::Settings::allow_http) is not
+    /// set. Nothing was sent.
+    Unencrypted {
+        /// The base URL.
+        url: String,
+    },
     /// The default base URL needs an API key and none was given. Nothing was sent.
     NoKey,
     /// No connection: name lookup, TCP, proxy or TLS failed. Nothing of the request was sent.
@@ -127,6 +138,10 @@ impl fmt::Display for Error {
         let f = &mut OneLine(f);
         match self {
             Error::Invalid { what, .. } => f.write_str(what),
+            Error::Missing { field } => write!(f, "the request has no {field}"),
+            Error::Unencrypted { url } => {
+                write!(f, "the key would cross the network unencrypted to '{url}'")
+            }
             Error::NoKey => f.write_str("no API key"),
             Error::Connect { host, source } => write!(f, "no connection to {host}: {source}"),
             Error::NoResponse { request, why } => {

@@ -219,7 +219,7 @@ impl Extension {
     /// `video_id` or `video_url` for the video.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a missing field, or a prompt that is no text of 1 to 32,000 characters.
+    /// [`Error::Missing`] for a missing field; [`Error::Invalid`] for a prompt that is no text of 1 to 32,000 characters.
     pub fn from_fields(mut fields: Fields, video: Option<VideoReference>) -> Result<Self, Error> {
         let mut upload = None;
         match video {
@@ -250,7 +250,7 @@ impl Extension {
             let present = |name: &&str| fields.get(name).is_some();
             let uploaded = name == "video" && upload.is_some();
             if !uploaded && !present(&name) && !stand_ins.iter().any(present) {
-                return Err(Error::invalid(format!("the request has no {name}")));
+                return Err(Error::Missing { field: name });
             }
         }
         Ok(Self { fields, upload, encoding: Encoding::Auto, idempotency_key: None })
@@ -347,7 +347,7 @@ pub fn check_seconds(seconds: &str) -> Result<(), Error> {
 
 fn check_prompt(prompt: Option<&Value>) -> Result<(), Error> {
     let text = match prompt {
-        None => return Err(Error::invalid("the request has no prompt")),
+        None => return Err(Error::Missing { field: "prompt" }),
         Some(Value::Json(raw)) if !raw.get().starts_with('"') => {
             return Err(Error::invalid(format!(
                 "the prompt is no text: {}",

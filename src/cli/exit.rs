@@ -28,7 +28,7 @@ pub(crate) fn code(error: &Error) -> ExitCode {
 
 fn number(error: &Error) -> u8 {
     match error {
-        Error::Invalid { .. } => 2,
+        Error::Invalid { .. } | Error::Missing { .. } | Error::Unencrypted { .. } => 2,
         Error::NoKey => 4,
         Error::Api(api) => match api.kind {
             ApiErrorKind::NotAuthorized => 4,

@@ -83,7 +83,7 @@ impl StateFile {
         let foreign = || {
             Error::invalid_with(
                 format!("'{shown}' is not a state file of this program, and is left as it is"),
-                "name another file with --state, or remove this one if it is none of yours",
+                "name another state file, or remove this one if it is none of yours",
             )
         };
         if !file.metadata().map_err(unusable)?.is_file() {

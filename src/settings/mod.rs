@@ -238,9 +238,10 @@ impl Settings {
     /// What must hold before anything is sent.
     ///
     /// # Errors
-    /// [`Error::NoKey`] for the default base URL without a key; [`Error::Invalid`] for a key that would cross a
-    /// network in the clear, an organization or project that cannot be a header, or a time of nothing or of more
-    /// than a year.
+    /// - [`Error::NoKey`]: the default base URL, and no key.
+    /// - [`Error::Unencrypted`]: a key would cross a network over plain http.
+    /// - [`Error::Invalid`]: an organization or project that cannot be a header, a timeout of zero or of more than a
+    ///   year, or headers larger than 32 KiB.
     pub fn check(&self) -> Result<(), Error> {
         let replaced = self.headers.iter().any(|header| header.is("authorization"));
         let has_key =
@@ -249,13 +250,7 @@ impl Settings {
             return Err(Error::NoKey);
         }
         if has_key && self.base_url.is_exposed() && !self.allow_http {
-            return Err(Error::invalid_with(
-                format!(
-                    "the key would cross the network unencrypted to '{}'",
-                    self.base_url.as_str()
-                ),
-                "use https://, or allow it with --allow-http or OPENAI_ALLOW_HTTP=1",
-            ));
+            return Err(Error::Unencrypted { url: self.base_url.as_str().to_owned() });
         }
         for (name, value) in [
             ("connect timeout", self.connect_timeout),
@@ -404,10 +399,10 @@ mod tests {
         let mut settings = Settings::new(BaseUrl::new("http://gateway.example/v1").unwrap());
         assert!(settings.check().is_ok());
         settings.headers.push(Header::parse("authorization: Basic x").unwrap());
-        assert!(matches!(settings.check(), Err(Error::Invalid { .. })));
+        assert!(matches!(settings.check(), Err(Error::Unencrypted { .. })));
         settings.headers.clear();
         settings.api_key = Some(ApiKey::new("k").unwrap());
-        assert!(matches!(settings.check(), Err(Error::Invalid { .. })));
+        assert!(matches!(settings.check(), Err(Error::Unencrypted { .. })));
         settings.allow_http = true;
         assert!(settings.check().is_ok());
     }

@@ -107,9 +107,13 @@ fn sound(plan: &Plan) {
             }
         }
         // The key, or the file to upload.
-        Err(error @ (Error::Invalid { .. } | Error::NoKey | Error::File { .. })) => {
-            drop(refusal(&error))
-        }
+        Err(
+            error @ (Error::Invalid { .. }
+            | Error::Missing { .. }
+            | Error::Unencrypted { .. }
+            | Error::NoKey
+            | Error::File { .. }),
+        ) => drop(refusal(&error)),
         Err(error) => panic!("{error:?}"),
     }
 }

@@ -266,7 +266,7 @@ fn a_file_that_is_not_a_state_file_is_refused_and_unchanged() {
             2,
             "",
             "openai: 'job' is not a state file of this program, and is left as it is\n\
-             hint: name another file with --state, or remove this one if it is none of yours\n",
+             hint: name another state file, or remove this one if it is none of yours\n",
         );
         assert_eq!(state(&directory), content);
     }

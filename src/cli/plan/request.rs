@@ -49,15 +49,14 @@ pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
         .encoding(encoding(args.encoding.as_deref())?)
 }
 
-/// The library knows no flags; here the missing part gets the name of its flag.
+/// Names the option for a missing field: the library knows only the field.
 fn missing(error: Error) -> Error {
-    let text = error.to_string();
-    match text.strip_prefix("the request has no ") {
-        Some(name) => {
+    match error {
+        Error::Missing { field } => {
             let example = "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123";
-            Error::invalid_with(format!("--{name} is missing"), example)
+            Error::invalid_with(format!("--{field} is missing"), example)
         }
-        None => error,
+        other => other,
     }
 }
 

@@ -211,6 +211,7 @@ fn error_json(error: &Error) -> String {
 fn hint(error: &Error) -> Option<String> {
     let hint = match error {
         Error::Invalid { hint, .. } => return hint.clone(),
+        Error::Unencrypted { .. } => "use https://, or allow it with --allow-http or OPENAI_ALLOW_HTTP=1".to_owned(),
         Error::NoKey => {
             "set OPENAI_API_KEY or OPENAI_API_KEY_FILE, or name a server that needs none with OPENAI_BASE_URL".to_owned()
         }
