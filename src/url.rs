@@ -9,15 +9,11 @@ pub(crate) fn is_loopback(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// An id as one segment of a path (RFC 3986). A segment of dots alone would be taken for a way up the path.
-pub(crate) fn segment(id: &str) -> String {
-    let only_dots = id.bytes().all(|byte| byte == b'.');
-    let plain = |byte: u8| {
-        byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || (byte == b'.' && !only_dots)
-    };
-    let mut encoded = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        if plain(byte) {
+/// Percent-encodes every byte that is not kept (RFC 3986, section 2.1).
+fn percent_encode(text: &str, is_kept: impl Fn(u8) -> bool) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if is_kept(byte) {
             encoded.push(char::from(byte));
         } else {
             encoded += &format!("%{byte:02X}");
@@ -26,10 +22,37 @@ pub(crate) fn segment(id: &str) -> String {
     encoded
 }
 
+/// Decodes `%2F` and its like. `None` where two hexadecimal digits do not follow a `%`, or the result is not UTF-8.
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+                let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Percent-encodes an id as one segment of a path. A segment of dots alone would stand for a parent directory
+/// (RFC 3986, section 5.2.4), so its dots are encoded too.
+pub(crate) fn segment(id: &str) -> String {
+    let only_dots = id.bytes().all(|byte| byte == b'.');
+    percent_encode(id, |byte| {
+        byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || (byte == b'.' && !only_dots)
+    })
+}
+
 /// Where a redirect leads: `location` seen from `base`, an absolute URL. `None` if that is no http or https URL.
 pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
     let location = location.split('#').next().unwrap_or_default().trim();
-    let location = &encoded(location);
+    // Some servers send spaces and letters that are not ASCII.
+    let location = &percent_encode(location, |byte| byte.is_ascii_graphic());
     let (scheme, rest) = base.split_once("://")?;
     let host = authority_of(rest);
     let lower = location.to_ascii_lowercase();
@@ -70,18 +93,6 @@ pub(crate) fn differs_in_scheme(base: &str, location: &str) -> bool {
         }
         _ => false,
     }
-}
-
-/// A URL with what cannot stand in one percent-encoded, such as the spaces that some servers let through.
-fn encoded(url: &str) -> String {
-    let mut encoded = String::with_capacity(url.len());
-    for byte in url.bytes() {
-        match byte.is_ascii_graphic() {
-            true => encoded.push(char::from(byte)),
-            false => encoded += &format!("%{byte:02X}"),
-        }
-    }
-    encoded
 }
 
 /// `host:port` of a URL, or the host alone.

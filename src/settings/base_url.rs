@@ -1,12 +1,14 @@
-//! The URL of the API that the user names.
+//! The base URL of the API, as the user gives it.
 
 use std::net::Ipv6Addr;
 
 use crate::api::error::Error;
-use crate::url::{authority, is_loopback, split_host_port};
+use crate::url::is_loopback;
 
-/// The server of the API's description. OpenAI announced its shutdown for 2026-09-24.
+/// The server of the API reference. OpenAI announced its shutdown for 2026-09-24.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+
+const EXAMPLE: &str = "write it like https://gateway.example.com/v1";
 
 /// An `http` or `https` URL that the API's paths are appended to, such as `https://api.openai.com/v1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,82 +16,55 @@ pub struct BaseUrl {
     /// Without a slash at its end.
     url: String,
     https: bool,
+    /// In lower case, without brackets.
     host: String,
+    port: Option<u16>,
 }
+
+/// Why a URL cannot be used, to follow the URL in a message, and a hint.
+type Refusal = (String, String);
 
 impl BaseUrl {
     /// Checks scheme, host and port; a slash at the end is dropped.
     ///
     /// # Errors
-    /// [`Error::Invalid`], quoting the URL, if it has another scheme or none, no host, a bad port, credentials, a
-    /// query, a fragment, or characters that a URL cannot hold.
+    /// [`Error::Invalid`], quoting the URL, for another scheme or none, no host, an invalid port, or characters that a
+    /// URL cannot hold; without quoting it, for credentials, a query or a fragment, which may hold secrets.
     pub fn new(url: &str) -> Result<Self, Error> {
-        let refuse = |why: &str, hint: &str| {
-            Err(Error::invalid_with(format!("the base URL '{url}' {why}"), hint))
-        };
-        let example = "write it like https://gateway.example.com/v1";
         if url.contains('@') {
-            // Checked first, and not quoted: it holds a password.
             return Err(Error::invalid_with(
                 "the base URL holds credentials",
                 "leave them out and send them with a header, such as 'Authorization: Basic ...'",
             ));
         }
         if url.contains(['?', '#']) {
-            // Not quoted either: queries hold keys.
             return Err(Error::invalid_with(
                 "the base URL has a query or a fragment",
                 "leave it out",
             ));
         }
+        Self::parse(url)
+            .map_err(|(why, hint)| Error::invalid_with(format!("the base URL '{url}' {why}"), hint))
+    }
+
+    fn parse(url: &str) -> Result<Self, Refusal> {
         let Some((scheme, rest)) = url.split_once("://") else {
-            return refuse(
-                "has no scheme",
-                &format!("write https://{url}, or http:// for a server on this machine"),
-            );
+            let hint = format!("write https://{url}, or http:// for a server on this machine");
+            return Err(("has no scheme".to_owned(), hint));
         };
-        let https = match scheme.to_ascii_lowercase().as_str() {
-            "https" => true,
-            "http" => false,
-            _ => return refuse("is neither http:// nor https://", example),
-        };
-        if let Some(bad) =
-            rest.chars().find(|c| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c))
-        {
-            let bad = bad.escape_debug();
-            return refuse(
-                &format!("holds the character '{bad}'"),
-                "percent-encode it; a host name in punycode",
-            );
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme != "https" && scheme != "http" {
+            return Err(refusal("is neither http:// nor https://", EXAMPLE));
         }
+        check_characters(rest)?;
         let rest = rest.trim_end_matches('/');
-        let authority = rest.split('/').next().unwrap_or_default();
-        let (host, port) = match authority.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
-            Some((host, "")) => (host, None),
-            Some((host, port)) => (host, Some(port.strip_prefix(':').unwrap_or("bad"))),
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            },
-        };
-        if host.is_empty() {
-            return refuse("has no host", example);
-        }
-        let sound = match authority.starts_with('[') {
-            true => host.parse::<Ipv6Addr>().is_ok(),
-            false => host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
-        };
-        if !sound {
-            return refuse("has no usable host", example);
-        }
-        let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-        if port
-            .is_some_and(|port| !digits(port) || port.parse::<u16>().map_or(true, |port| port == 0))
-        {
-            return refuse("has no usable port", "a port is a number from 1 to 65535");
-        }
-        let url = format!("{}://{rest}", if https { "https" } else { "http" });
-        Ok(Self { https, host: host.to_ascii_lowercase(), url })
+        let (host, port) = host_and_port(rest.split('/').next().unwrap_or_default())?;
+        Ok(Self {
+            url: format!("{scheme}://{rest}"),
+            https: scheme == "https",
+            host: host.to_ascii_lowercase(),
+            port,
+        })
     }
 
     /// The URL without a slash at its end.
@@ -102,24 +77,65 @@ impl BaseUrl {
         self.host == "api.openai.com"
     }
 
-    /// Whether what is sent can be read on the way: plain http to anything but this machine.
+    /// Whether the network can read what is sent: plain http to a host that is not loopback.
     pub fn is_exposed(&self) -> bool {
         !self.https && !is_loopback(&self.host)
     }
 
-    /// Whether it is spoken to over TLS.
+    /// Whether the scheme is https.
     pub fn is_https(&self) -> bool {
         self.https
     }
 
-    /// In lower case, without brackets.
+    /// The host, in lower case and without brackets.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port that the URL names.
+    /// The port, where the URL has one.
     pub(crate) fn port(&self) -> Option<u16> {
-        split_host_port(&authority(&self.url)).1
+        self.port
+    }
+}
+
+fn refusal(why: &str, hint: &str) -> Refusal {
+    (why.to_owned(), hint.to_owned())
+}
+
+/// Checks that everything behind the scheme is made of characters that a URL may hold (RFC 3986).
+fn check_characters(rest: &str) -> Result<(), Refusal> {
+    let is_invalid = |c: &char| !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(*c);
+    match rest.chars().find(is_invalid) {
+        None => Ok(()),
+        Some(c) => Err(refusal(
+            &format!("holds the character '{}'", c.escape_debug()),
+            "percent-encode it; write a host name in punycode",
+        )),
+    }
+}
+
+/// Splits `host`, `host:port`, `[address]` or `[address]:port` and checks both parts.
+fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Refusal> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => (address, port),
+        Some(_) => return Err(refusal("has no usable host", EXAMPLE)),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    if host.is_empty() {
+        return Err(refusal("has no host", EXAMPLE));
+    }
+    if !host.contains(':') && !host.chars().all(is_name) {
+        return Err(refusal("has no usable host", EXAMPLE));
+    }
+    if port.is_empty() {
+        return Ok((host, None));
+    }
+    // `parse` alone would take a sign.
+    let digits = port.strip_prefix(':').filter(|text| text.bytes().all(|c| c.is_ascii_digit()));
+    match digits.and_then(|digits| digits.parse().ok()) {
+        Some(port) if port != 0 => Ok((host, Some(port))),
+        _ => Err(refusal("has no usable port", "a port is a number from 1 to 65535")),
     }
 }
 
@@ -151,6 +167,8 @@ mod tests {
             ("https://[::1]x", "the base URL 'https://[::1]x' has no usable port"),
             ("https://x/v1?a=b", "the base URL has a query or a fragment"),
             ("http://[zz]/v1", "the base URL 'http://[zz]/v1' has no usable host"),
+            ("http://[::1", "the base URL 'http://[::1' has no usable host"),
+            ("http://x:", "the base URL 'http://x:' has no usable port"),
             ("http://a%zz", "the base URL 'http://a%zz' has no usable host"),
             ("http://x:+80", "the base URL 'http://x:+80' has no usable port"),
             ("https:/user:secret@host/v1", "the base URL holds credentials"),

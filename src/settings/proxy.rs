@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use crate::api::error::Error;
 use crate::settings::base_url::BaseUrl;
-use crate::url::{is_loopback, join_host_port};
+use crate::url::{is_loopback, join_host_port, percent_decode};
 
 const EXAMPLE: &str = "write it like http://user:password@proxy.example.com:3128, with what is special in the password percent-encoded; http, https, socks5 and socks5h are known";
 
@@ -68,8 +68,8 @@ impl Proxy {
                 let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
                 let unusable = || refuse("has unusable credentials");
                 let credentials = Credentials {
-                    user: percent_decoded(user).ok_or_else(unusable)?,
-                    password: percent_decoded(password).ok_or_else(unusable)?,
+                    user: percent_decode(user).ok_or_else(unusable)?,
+                    password: percent_decode(password).ok_or_else(unusable)?,
                 };
                 let longest = credentials.user.len().max(credentials.password.len());
                 if matches!(kind, Kind::Socks5 | Kind::Socks5h) && longest > 255 {
@@ -224,22 +224,6 @@ fn same_start(one: IpAddr, other: IpAddr, bits: u8) -> bool {
 fn bare(host: &str) -> String {
     let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-                let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn base64(bytes: &[u8]) -> String {
