@@ -62,6 +62,17 @@ pub fn unquoted(literal: &str) -> String {
     String::from_utf16_lossy(&units)
 }
 
+/// The length in bytes of the string literal at the start of `json`, up to the end of the text if it is not closed.
+pub(crate) fn string_len(json: &str) -> usize {
+    let mut escaped = true;
+    let end = json.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = !escaped && byte == b'\\';
+        ends
+    });
+    end.map_or(json.len(), |index| index + 1)
+}
+
 /// Whether a text is JSON.
 pub fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()

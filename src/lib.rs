@@ -56,8 +56,9 @@ pub use json::{is_json, unquoted};
 pub use net::connect_error::{ConnectError, ConnectErrorKind};
 pub use settings::base_url::{BaseUrl, DEFAULT_BASE_URL};
 pub use settings::certificates::{ClientCertificate, Roots};
+pub use settings::header::Header;
 pub use settings::proxy::{NoProxy, Proxies, Proxy};
-pub use settings::{ApiKey, Family, Header, Settings};
+pub use settings::{ApiKey, Family, Settings};
 pub use text::shorten;
 
 // Among the unit tests, as most of what they are about is private. tests/fuzz shares them.

@@ -3,8 +3,11 @@
 
 pub(crate) mod base_url;
 pub(crate) mod certificates;
+pub(crate) mod header;
 pub(crate) mod proxy;
+mod secrets;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,8 +16,9 @@ use crate::api::error::Error;
 use crate::settings::base_url::BaseUrl;
 use crate::settings::certificates::ClientCertificate;
 use crate::settings::certificates::Roots;
+use crate::settings::header::Header;
 use crate::settings::proxy::Proxies;
-use crate::url::segment;
+use crate::settings::secrets::Secrets;
 
 /// A secret that is sent as `Authorization: Bearer` and shown nowhere: its Debug output hides it.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,97 +51,9 @@ impl ApiKey {
     }
 }
 
-/// `text` with a secret, should a server have sent it back, replaced by `[key]`: plain, as JSON is written where `/`
-/// is escaped, or as a part of a URL. Words are left alone, as they stand in honest answers: no server gives out a key
-/// like `string` or `anything`.
-fn hide(secret: &str, text: String) -> String {
-    let word = secret.len() < 12 && secret.chars().all(char::is_alphabetic);
-    if word || secret.len() < 8 {
-        return text;
-    }
-    let forms = [secret.to_owned(), secret.replace('/', "\\/"), segment(secret)];
-    forms.iter().fold(
-        text,
-        |text, form| {
-            if text.contains(form) { text.replace(form, "[key]") } else { text }
-        },
-    )
-}
-
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey([key])")
-    }
-}
-
-/// One request header of the user's own. It replaces a default one of its name; with an empty value it removes it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Header {
-    /// A header name as RFC 9110 defines it.
-    pub(crate) name: String,
-    /// Without line breaks or other control characters.
-    pub(crate) value: String,
-}
-
-impl Header {
-    /// The body decides these; another value would break the framing of the request.
-    const OWNED: [&str; 4] = ["content-length", "content-type", "transfer-encoding", "connection"];
-
-    /// Reads `Name: value`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] without a colon, with a name that is no header name or is owned by the request body, or
-    /// with a control character in the value. The message shows the name only: the value may be a secret.
-    pub fn parse(line: &str) -> Result<Self, Error> {
-        let Some((name, value)) = line.split_once(':') else {
-            return Err(Error::invalid_with("a header has no colon", "write it as 'Name: value'"));
-        };
-        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        if name.is_empty() || !name.chars().all(token) {
-            return Err(Error::invalid_with(
-                format!("'{}' is no header name", name.escape_debug()),
-                "write the header as 'Name: value'",
-            ));
-        }
-        if Self::OWNED.contains(&name.to_ascii_lowercase().as_str()) {
-            return Err(Error::invalid(format!(
-                "the header '{name}' follows from the request body and cannot be set"
-            )));
-        }
-        let value = value.trim_matches([' ', '\t']);
-        if value.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(Error::invalid(format!(
-                "the value of the header '{name}' holds a control character"
-            )));
-        }
-        Ok(Self { name: name.to_owned(), value: value.to_owned() })
-    }
-
-    pub(crate) fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
-    }
-
-    /// Whether it is of the kind that lets a client in.
-    fn is_key(&self) -> bool {
-        const KEYS: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
-        let name = self.name.to_ascii_lowercase();
-        !self.value.is_empty()
-            && !self.is("idempotency-key")
-            && KEYS.iter().any(|key| name.contains(key))
-    }
-
-    /// What of it may be secret: the whole value and each of its words, such as the token after `Bearer` or the value
-    /// of a cookie.
-    fn secrets(&self) -> impl Iterator<Item = &str> {
-        let is_secret = self.is_key() || self.value.len() >= 16;
-        let words = self.value.split([' ', '\t', ';', ',', '=']);
-        [self.value.as_str()].into_iter().chain(words).filter(move |_| is_secret)
-    }
-}
-
-impl fmt::Debug for Header {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Header({}: [hidden])", self.name)
     }
 }
 
@@ -165,7 +81,7 @@ impl Family {
 }
 
 /// Everything a [`Client`](crate::Client) needs to know. Make one with [`Settings::new`] and set what differs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Settings {
     /// Where the API is.
@@ -281,20 +197,53 @@ impl Settings {
         Ok(())
     }
 
-    /// `text` without the secrets of these settings, should a server have sent them back: the key, the values of
-    /// the user's own headers, and the passwords of proxies.
+    /// Redacts the secrets of these settings in a diagnostic, should a server have sent them back: the API key, the
+    /// values of headers that may be secret, and the passwords of proxies. Every occurrence is replaced, JSON-escaped,
+    /// percent-encoded or in base64 as well; of a secret shorter than 8 bytes only a whole text or JSON string.
     pub fn redact(&self, text: String) -> String {
+        self.secrets().redact(text)
+    }
+
+    /// Redacts the secrets of these settings in a result, which is data: only JSON strings that equal a secret of 8
+    /// bytes or more are replaced, and no ids.
+    pub fn redact_result<'a>(&self, json: &'a str) -> Cow<'a, str> {
+        self.secrets().redact_result(json)
+    }
+
+    fn secrets(&self) -> Secrets {
         let key = self.api_key.iter().map(ApiKey::expose);
-        let text = key
-            .chain(self.headers.iter().flat_map(Header::secrets))
-            .fold(text, |text, secret| hide(secret, text));
-        self.proxies.secrets().fold(text, |text, secret| hide(&secret, text))
+        let headers = self.headers.iter().flat_map(Header::secrets);
+        Secrets::new(key.chain(headers).map(str::to_owned).chain(self.proxies.secrets()))
+    }
+}
+
+/// Redacted: users put keys into the path of a base URL.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("base_url", &self.redact(self.base_url.as_str().to_owned()))
+            .field("api_key", &self.api_key)
+            .field("organization", &self.organization)
+            .field("project", &self.project)
+            .field("headers", &self.headers)
+            .field("allow_http", &self.allow_http)
+            .field("roots", &self.roots)
+            .field("client_certificate", &self.client_certificate)
+            .field("proxies", &self.proxies)
+            .field("family", &self.family)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("timeout", &self.timeout)
+            .field("stall_timeout", &self.stall_timeout)
+            .field("max_retries", &self.max_retries)
+            .field("retry_unsafe", &self.retry_unsafe)
+            .finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::proxy::Proxy;
 
     #[test]
     fn a_key_that_cannot_be_a_header_is_refused_without_showing_it() {
@@ -321,36 +270,28 @@ mod tests {
     }
 
     #[test]
-    fn secrets_in_a_servers_text_are_hidden_unless_they_are_mere_words() {
-        let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
-        settings.headers.push(Header::parse("Authorization: Bearer abc-123-def").unwrap());
-        let mut hidden = |key: &str, text: &str| {
-            settings.api_key = Some(ApiKey::new(key).unwrap());
-            settings.redact(text.to_owned())
-        };
-        assert_eq!(hidden("sk-topsecret", "bad key sk-topsecret!"), "bad key [key]!");
-        assert_eq!(hidden("My API Key", "My API Key"), "[key]");
-        assert_eq!(hidden("string", "no string"), "no string");
-        assert_eq!(hidden("anything", "anything goes"), "anything goes");
-        assert_eq!(hidden("k", "abc-123-def"), "[key]");
-        assert_eq!(hidden("k", "Bearer abc-123-def"), "[key]");
-        assert_eq!(hidden("a/b+c/d12", r#""a\/b+c\/d12""#), r#""[key]""#);
-        assert_eq!(hidden("a/b+c/d12", "?key=a%2Fb%2Bc%2Fd12"), "?key=[key]");
-    }
-
-    #[test]
-    fn headers_that_let_a_client_in_are_hidden_word_for_word() {
-        let hidden = |header: &str, text: &str| {
-            let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
-            settings.headers.push(Header::parse(header).unwrap());
-            settings.redact(text.to_owned())
-        };
-        let cookie = "Cookie: session=SESSION12345; theme=dark-mode";
-        assert_eq!(hidden(cookie, "no SESSION12345 here"), "no [key] here");
-        assert_eq!(hidden("X-Auth: Bearer tok-0123456 v2", "tok-0123456"), "[key]");
-        assert_eq!(hidden("X-Goog-Api-Key: tok-0123", "tok-0123"), "[key]");
-        assert_eq!(hidden("X-Upload-Token: tok-0123", "tok-0123"), "[key]");
-        assert_eq!(hidden("X-Region: eu-west-1", "eu-west-1"), "eu-west-1");
+    fn the_key_and_secret_headers_and_proxy_passwords_are_redacted() {
+        let mut settings = Settings::new(BaseUrl::new("https://x/sk-topsecret/v1").unwrap());
+        settings.api_key = Some(ApiKey::new("sk-topsecret").unwrap());
+        for line in ["Authorization: Bearer abc-123-def", "Origin: https://a.example"] {
+            settings.headers.push(Header::parse(line).unwrap());
+        }
+        settings.headers.push(Header::parse("X-Region: eu-west-1").unwrap().secret());
+        settings.proxies.https = Some(Proxy::new("http://user:pass%2Fword@proxy").unwrap());
+        let text =
+            "sk-topsecret abc-123-def https://a.example eu-west-1 pass/word dXNlcjpwYXNzL3dvcmQ=";
+        assert_eq!(
+            settings.redact(text.to_owned()),
+            "[key] [key] https://a.example [key] [key] [key]"
+        );
+        assert_eq!(
+            settings.redact_result(r#"{"a":"abc-123-def","b":"eu-west-1!"}"#),
+            r#"{"a":"[key]","b":"eu-west-1!"}"#
+        );
+        let debug = format!("{settings:?}");
+        for secret in ["topsecret", "abc-123", "eu-west", "word"] {
+            assert!(!debug.contains(secret), "{debug}");
+        }
     }
 
     #[test]
@@ -373,24 +314,6 @@ mod tests {
             let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
             settings.connect_timeout = wrong;
             assert!(matches!(settings.check(), Err(Error::Invalid { .. })));
-        }
-    }
-
-    #[test]
-    fn headers_are_checked() {
-        let header = Header::parse("X-A:  b: c ").unwrap();
-        assert_eq!((header.name.as_str(), header.value.as_str()), ("X-A", "b: c"));
-        for (line, what) in [
-            ("X-A", "a header has no colon"),
-            (": b", "'' is no header name"),
-            ("X A: b", "'X A' is no header name"),
-            ("X-A: b\r\nX-B: c", "the value of the header 'X-A' holds a control character"),
-            (
-                "Content-Length: 0",
-                "the header 'Content-Length' follows from the request body and cannot be set",
-            ),
-        ] {
-            assert_eq!(Header::parse(line).unwrap_err().to_string(), what);
         }
     }
 

@@ -283,7 +283,7 @@ fn secrets_are_redacted_in_every_format() {
     for format in ["auto", "json", "jsonl", "raw", "pretty", "yaml", "explore"] {
         let server = Server::script(vec![
             Reply::json(400, echo),
-            Reply::json(200, r#"{"id":"sk-topsecret"}"#),
+            Reply::json(200, r#"{"id":"1","echo":"sk-topsecret"}"#),
         ]);
         for _ in 0..2 {
             openai(&["videos", "retrieve", "v", "--api-key", "sk-topsecret"])

@@ -62,6 +62,44 @@ fn an_api_key_in_a_response_is_redacted() {
 }
 
 #[test]
+fn a_result_keeps_ids_numbers_and_words_that_contain_the_key_or_a_header() {
+    let job = r#"{"id":"video_00000000","task_id":"00000000","size":100000000,"status":"queued","note":"of 00000000","type":"application/json","url":"https://console.example.com"}"#;
+    let server = Server::script(vec![Reply::json(200, job)]);
+    openai(&["videos", "retrieve", "v", "--api-key", "00000000", "--format", "raw"])
+        .args(&["--header", "Accept: application/json"])
+        .args(&["--header", "Origin: https://console.example.com"])
+        .server(&server)
+        .run()
+        .is(0, &format!("{job}\n"), "");
+    server.finish();
+}
+
+#[test]
+fn an_error_shows_the_key_in_no_encoding() {
+    let key = r#"sk"top\secret/1"#;
+    for text in [
+        r#"{"error":{"message":"sk\"top\\secret\/1"}}"#,
+        r#"{"error":{"message":"\u0073k\u0022top\\secret/1"}}"#,
+        r#"{"error":{"message":"c2sidG9wXHNlY3JldC8x"}}"#,
+        r#"{"error":{"message":"sk%22top%5csecret%2F1"}}"#,
+        r#"{"error":"no","echo":"{\"key\":\"sk\\\"top\\\\secret/1\"}"}"#,
+    ] {
+        for format in ["auto", "raw", "yaml"] {
+            let server = Server::script(vec![Reply::json(401, text)]);
+            openai(&["videos", "retrieve", "v", "--debug", "--format-error", format])
+                .args(&["--api-key", key])
+                .server(&server)
+                .run()
+                .code(4)
+                .stderr_contains("[key]")
+                .never_shows("secret")
+                .never_shows("c2si");
+            server.finish();
+        }
+    }
+}
+
+#[test]
 fn an_html_error_page_is_shortened_to_one_line() {
     let page = format!(
         "<html>\n<head><title>502\u{1b}[31m</title></head>\n{}</html>",

@@ -40,7 +40,7 @@ fn hidden(text: String) -> String {
 
 /// Text for standard output.
 pub(crate) fn text(text: &str) -> Result<(), Error> {
-    put(text.to_owned(), false).map(drop)
+    put(hidden(text.to_owned()), false).map(drop)
 }
 
 /// A closed pipe ends quietly: its reader has had enough. `false` tells of it.
@@ -58,9 +58,8 @@ fn write(text: String, colour: bool) -> io::Result<()> {
     stdout.write_all(text.as_bytes())
 }
 
-/// Without secrets, and for a terminal with nothing hidden and in colours; a file gets what the server sent.
-fn dressed(text: String, colour: bool, is_terminal: bool) -> String {
-    let mut text = hidden(text);
+/// For a terminal with nothing hidden and in colours; a file gets what the server sent.
+fn dressed(mut text: String, colour: bool, is_terminal: bool) -> String {
     if colour || is_terminal {
         text = visible(&text);
     }
@@ -86,9 +85,13 @@ fn result(json: &str, view: &View, advice: Option<String>) -> Result<bool, Error
     if json.trim().is_empty() {
         return Ok(true);
     }
-    let shown = view.show(json);
+    let json = match SECRETS.get() {
+        Some(settings) => settings.redact_result(json),
+        None => json.into(),
+    };
+    let shown = view.show(&json);
     remark(shown.remark);
-    put(shown.text + &advice.unwrap_or_default(), shown.colour)
+    put(shown.text + &hidden(advice.unwrap_or_default()), shown.colour)
 }
 
 fn remark(text: Option<String>) {
