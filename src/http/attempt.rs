@@ -1,5 +1,5 @@
-//! What it means that an attempt did not go well: whether anything was sent, and which error the call ends with if
-//! it is not sent again.
+//! Failed attempts: whether a byte of the request was sent, which error the call ends with, and whether the request may
+//! be sent again.
 
 use std::io;
 use std::time::Duration;
@@ -8,40 +8,161 @@ use ureq::Timeout;
 
 use crate::api::api_error::{ApiError, ApiErrorKind};
 use crate::api::error::Error;
-use crate::http::Http;
 use crate::http::outcome::{Facts, Location, Outcome, classify};
-use crate::http::request::{Method, Request, ResponseHead};
+use crate::http::request::{Method, Request};
+use crate::http::response::ResponseHead;
 use crate::http::retry::{LONGEST_ASKED, Retry};
 use crate::net::buffers::MAX_HEAD;
 use crate::net::connect_error::ConnectError;
 use crate::net::tls_errors::{self, tls_error};
+use crate::net::tracker::Tracker;
+use crate::settings::Settings;
 use crate::text::shorten;
 use crate::url;
 
-/// Why an attempt brought no answer.
+/// Why an attempt brought no response.
 pub(crate) enum AttemptError {
-    /// Final: something of this machine's own, such as a file that cannot be read, or a redirect into nowhere.
+    /// Another attempt would fail in the same way: a file cannot be read, or a redirect cannot be followed.
     Final(Error),
-    /// Nothing of the request was sent.
+    /// No byte of the request was sent.
     NotSent {
-        /// `host:port`, or the host alone: after a redirect another one than the base URL's.
+        /// `host:port`, or the host alone. After a redirect it is not the host of the base URL.
         host: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Sent, and no readable answer came.
-    Cut(String),
+    /// The request was sent, and no readable response came, for this reason.
+    NoResponse(String),
 }
 
 /// A failed attempt: the error to end with, and what [`retry::delay`](crate::http::retry::delay) needs to know.
 pub(crate) struct FailedAttempt {
     pub(crate) error: Error,
     pub(crate) retry: Retry,
-    /// The delay that the response asks for.
+    /// The delay before a retry that the response asks for.
     pub(crate) asked: Option<Duration>,
+    /// The interval before the next poll that the response sets.
+    pub(crate) poll_after: Option<Duration>,
+}
+
+impl AttemptError {
+    /// Reads an error of ureq's. `url` is what the attempt was sent to.
+    pub(crate) fn new(
+        error: ureq::Error,
+        url: &str,
+        settings: &Settings,
+        tracker: &Tracker,
+    ) -> Self {
+        let not_sent = |source| AttemptError::NotSent { host: url::authority(url), source };
+        let reason = match error {
+            ureq::Error::Timeout(timeout) => timeout_reason(timeout, settings, tracker),
+            ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "the server closed the connection".to_owned()
+            }
+            ureq::Error::Io(error) => match tls_error(&error) {
+                // The server ended the handshake, so it has not read the request. In TLS 1.3 its alert comes after the
+                // client's side of the handshake is done and the request is sent.
+                Some(&rustls::Error::AlertReceived(alert))
+                    if tls_errors::is_about_client_certificate(alert) =>
+                {
+                    let reason = tls_errors::explain(&rustls::Error::AlertReceived(alert));
+                    return not_sent(reason.into());
+                }
+                _ if !tracker.is_sent() => return not_sent(error.into()),
+                _ => error.to_string(),
+            },
+            // From `net::connect`: there is no connection.
+            ureq::Error::Other(error) if error.is::<ConnectError>() => return not_sent(error),
+            ureq::Error::Protocol(error) => format!("the response is not HTTP: {error}"),
+            ureq::Error::LargeResponseHeader(..) => {
+                format!("the response head is larger than {} KiB", MAX_HEAD >> 10)
+            }
+            error => error.to_string(),
+        };
+        if tracker.is_sent() { AttemptError::NoResponse(reason) } else { not_sent(reason.into()) }
+    }
+
+    /// Reads an error that came up while the body of a response was read: whatever it is, the request was sent.
+    pub(crate) fn in_body(error: io::Error, settings: &Settings, tracker: &Tracker) -> Self {
+        match Self::new(error.into(), settings.base_url.as_str(), settings, tracker) {
+            AttemptError::NotSent { source, .. } => AttemptError::NoResponse(source.to_string()),
+            error => error,
+        }
+    }
+}
+
+fn timeout_reason(timeout: Timeout, settings: &Settings, tracker: &Tracker) -> String {
+    let is_deadline = tracker.is_past_deadline();
+    match timeout {
+        Timeout::PerRead | Timeout::PerWrite => {
+            format!("no data transferred for {:?}", settings.stall_timeout)
+        }
+        Timeout::RecvResponse if is_deadline => "no response before the deadline".to_owned(),
+        Timeout::RecvResponse => format!("no response within {:?}", settings.timeout),
+        Timeout::RecvBody if is_deadline => {
+            "the response was not complete before the deadline".to_owned()
+        }
+        Timeout::RecvBody => format!("the response was not complete within {:?}", settings.timeout),
+        timeout => ureq::Error::Timeout(timeout).to_string(),
+    }
 }
 
 impl FailedAttempt {
-    /// Whether the server may have performed the request all the same.
+    /// An attempt without a response.
+    pub(crate) fn without_response(
+        request: &Request<'_>,
+        error: AttemptError,
+        settings: &Settings,
+    ) -> Self {
+        let (error, retry) = match error {
+            AttemptError::Final(error) => (error, Retry::Never),
+            AttemptError::NotSent { host, source } => {
+                (Error::Connect { host, source }, Retry::Always)
+            }
+            AttemptError::NoResponse(why) => (no_response(request, why, settings), Retry::IfSafe),
+        };
+        Self { error, retry, asked: None, poll_after: None }
+    }
+
+    /// An attempt with an error response, or a redirect that is not followed. `body` is the text of the response.
+    pub(crate) fn with_response(
+        request: &Request<'_>,
+        head: &ResponseHead,
+        body: &str,
+        settings: &Settings,
+    ) -> Self {
+        let asked = head.asked_delay();
+        let mut api = ApiError::read(head.status, &settings.redact(body.to_owned()));
+        api.request_id = head.header("x-request-id").map(|id| settings.redact(id.to_owned()));
+        api.retry_after = asked.filter(|asked| *asked > LONGEST_ASKED);
+        let target = head.header("location");
+        let redirect = || redirect(head.status, target.unwrap_or_default(), settings);
+        let outcome = classify(&Facts {
+            method: request.method,
+            status: head.status,
+            code: api.code.as_deref(),
+            should_retry: head.header("x-should-retry").and_then(|text| text.trim().parse().ok()),
+            location: location(&request.url(settings), target),
+            body,
+        });
+        let (error, retry) = match outcome {
+            Outcome::Redirect => (redirect(), Retry::Never),
+            Outcome::Error { kind, retry } => {
+                api.kind = kind;
+                (Error::Api(Box::new(api)), retry)
+            }
+            Outcome::Unknown { retry } if target.is_some() => {
+                (unknown_outcome(redirect().to_string(), settings), retry)
+            }
+            Outcome::Unknown { retry } => (unknown_outcome(api.to_string(), settings), retry),
+            // Not called for a 2xx.
+            Outcome::Success => (no_response(request, api.to_string(), settings), Retry::Never),
+        };
+        let is_unavailable =
+            matches!(outcome, Outcome::Error { kind: ApiErrorKind::Unavailable, .. });
+        Self { error, retry, asked, poll_after: head.poll_interval(is_unavailable) }
+    }
+
+    /// Whether the server may have performed the request.
     pub(crate) fn may_be_performed(&self) -> bool {
         match &self.error {
             Error::UnknownOutcome { .. } | Error::NoResponse { .. } => true,
@@ -51,139 +172,39 @@ impl FailedAttempt {
     }
 }
 
-impl Http {
-    /// The failure that an error response or a redirect is; `body` is its text.
-    pub(crate) fn refused(
-        &self,
-        request: &Request<'_>,
-        head: &ResponseHead,
-        body: &str,
-    ) -> FailedAttempt {
-        let mut api = ApiError::read(head.status, &self.settings.redact(body.to_owned()));
-        let location = head.header("location");
-        let outcome = classify(&Facts {
-            method: request.method,
-            status: head.status,
-            code: api.code.as_deref(),
-            should_retry: head.header("x-should-retry").and_then(|text| text.trim().parse().ok()),
-            location: location.map_or(Location::None, |target| {
-                let is_same = url::differs_in_scheme(&self.url(request.path), target);
-                if is_same { Location::OtherScheme } else { Location::Elsewhere }
-            }),
-            body,
-        });
-        let asked = head.asked_delay();
-        api.request_id = head.header("x-request-id").map(|id| self.settings.redact(id.to_owned()));
-        api.retry_after = asked.filter(|asked| *asked > LONGEST_ASKED);
-        let redirect = || Error::Redirect {
-            status: head.status,
-            target: shorten(&url::without_secrets(
-                &self.settings.redact(location.unwrap_or_default().to_owned()),
-            )),
-        };
-        let (error, retry) = match outcome {
-            Outcome::Redirect => (redirect(), Retry::Never),
-            Outcome::Error { kind, retry } => {
-                api.kind = kind;
-                (Error::Api(Box::new(api)), retry)
-            }
-            Outcome::Unknown { retry } if location.is_some() => {
-                (self.unknown(redirect().to_string()), retry)
-            }
-            Outcome::Unknown { retry } => (self.unknown(api.to_string()), retry),
-            // The caller has read it as a failure.
-            Outcome::Success => (self.unknown(api.to_string()), Retry::Never),
-        };
-        FailedAttempt { error, retry, asked }
+impl From<Error> for FailedAttempt {
+    /// A failure of this machine's own, which another attempt does not mend.
+    fn from(error: Error) -> Self {
+        Self { error, retry: Retry::Never, asked: None, poll_after: None }
     }
+}
 
-    /// What a missing answer means.
-    pub(crate) fn missed(&self, request: &Request<'_>, failure: AttemptError) -> FailedAttempt {
-        match failure {
-            AttemptError::Final(error) => FailedAttempt { error, retry: Retry::Never, asked: None },
-            AttemptError::NotSent { host, source } => FailedAttempt {
-                error: Error::Connect { host, source },
-                retry: Retry::Always,
-                asked: None,
-            },
-            AttemptError::Cut(why) => {
-                let error = self.cut(request, why);
-                FailedAttempt { error, retry: Retry::IfSafe, asked: None }
-            }
-        }
+/// The error of a request that was sent and has no readable response.
+pub(crate) fn no_response(request: &Request<'_>, why: String, settings: &Settings) -> Error {
+    match request.method {
+        Method::Post => unknown_outcome(why, settings),
+        Method::Get | Method::Delete => Error::NoResponse { request: request.name(), why },
     }
+}
 
-    /// The error for an answer that did not come or cannot be read.
-    pub(crate) fn cut(&self, request: &Request<'_>, why: String) -> Error {
-        match request.method {
-            Method::Post => self.unknown(why),
-            method => {
-                Error::NoResponse { request: format!("{} {}", method.name(), request.path), why }
-            }
-        }
-    }
+fn unknown_outcome(why: String, settings: &Settings) -> Error {
+    Error::UnknownOutcome { why, list_url: list_url(settings) }
+}
 
-    fn unknown(&self, why: String) -> Error {
-        Error::UnknownOutcome { why, list_url: self.list_url() }
-    }
+/// The URL that lists recent jobs, for a request whose outcome is unknown.
+pub(crate) fn list_url(settings: &Settings) -> String {
+    Request::get("/videos?order=desc&limit=5").url(settings)
+}
 
-    /// Where to look for a job of unknown fate.
-    pub(crate) fn list_url(&self) -> String {
-        self.url("/videos?order=desc&limit=5")
-    }
+fn redirect(status: u16, target: &str, settings: &Settings) -> Error {
+    let target = url::without_secrets(&settings.redact(target.to_owned()));
+    Error::Redirect { status, target: shorten(&target) }
+}
 
-    /// What an error while reading an opened answer means.
-    pub(crate) fn broken_off(&self, error: io::Error) -> AttemptError {
-        match self.failure(error.into(), self.settings.base_url.as_str()) {
-            // Whatever TLS says now: somebody has read the request and answered it.
-            AttemptError::NotSent { source, .. } => AttemptError::Cut(source.to_string()),
-            failure => failure,
-        }
-    }
-
-    pub(crate) fn failure(&self, error: ureq::Error, url: &str) -> AttemptError {
-        let settings = &self.settings;
-        let not_sent = |source| AttemptError::NotSent { host: url::authority(url), source };
-        let why = match error {
-            ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
-                format!("no byte moved for {:?}", settings.stall_timeout)
-            }
-            ureq::Error::Timeout(Timeout::RecvResponse) if self.wire.is_past_deadline() => {
-                "no answer came before the time was up".to_owned()
-            }
-            ureq::Error::Timeout(Timeout::RecvBody) if self.wire.is_past_deadline() => {
-                "the answer was not complete before the time was up".to_owned()
-            }
-            ureq::Error::Timeout(Timeout::RecvResponse) => {
-                format!("no answer came within {:?}", settings.timeout)
-            }
-            ureq::Error::Timeout(Timeout::RecvBody) => {
-                format!("the answer was not complete within {:?}", settings.timeout)
-            }
-            ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                "the server closed the connection".to_owned()
-            }
-            ureq::Error::Io(error) => match tls_error(&error) {
-                // The handshake failed at the server's end: the request went nowhere.
-                Some(&rustls::Error::AlertReceived(alert))
-                    if tls_errors::is_about_client_certificate(alert) =>
-                {
-                    let why = tls_errors::explain(&rustls::Error::AlertReceived(alert));
-                    return not_sent(why.into());
-                }
-                _ if !self.wire.is_sent() => return not_sent(error.into()),
-                _ => error.to_string(),
-            },
-            // From `dial` or `names`: there is no connection yet.
-            ureq::Error::Other(error) if error.is::<ConnectError>() => {
-                return not_sent(error);
-            }
-            ureq::Error::Protocol(error) => format!("the answer is not HTTP: {error}"),
-            ureq::Error::LargeResponseHeader(..) => {
-                format!("the head of the answer is larger than {} KiB", MAX_HEAD >> 10)
-            }
-            error => error.to_string(),
-        };
-        if self.wire.is_sent() { AttemptError::Cut(why) } else { not_sent(why.into()) }
+fn location(url: &str, target: Option<&str>) -> Location {
+    match target {
+        None => Location::None,
+        Some(target) if url::differs_in_scheme(url, target) => Location::OtherScheme,
+        Some(_) => Location::Elsewhere,
     }
 }

@@ -1,48 +1,12 @@
-//! Requests and the heads of answers as data: what is sent with which headers, and what an error status means.
-//! Nothing here knows how they travel.
-
-use std::time::{Duration, SystemTime};
+//! Requests as data: method, target, headers and body.
 
 use crate::http::body::multipart::Form;
-use crate::http::retry;
+use crate::http::headers::Headers;
 use crate::settings::Settings;
+use crate::url;
 
-/// Uploads above this many bytes ask whether they are welcome before they are sent.
+/// Uploads of more than this many bytes ask with `Expect: 100-continue` first.
 const EXPECT_ABOVE: u64 = 1024 * 1024;
-
-/// Headers whose values are shown. All others may hold a secret, those of the user's own above all.
-const SHOWN_HEADERS: [&str; 27] = [
-    "accept",
-    "accept-encoding",
-    "accept-ranges",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-range",
-    "content-type",
-    "date",
-    "etag",
-    "expect",
-    "host",
-    "idempotency-key",
-    "if-range",
-    "openai-organization",
-    "openai-poll-after-ms",
-    "openai-processing-ms",
-    "openai-project",
-    "openai-version",
-    "range",
-    "retry-after",
-    "retry-after-ms",
-    "server",
-    "transfer-encoding",
-    "user-agent",
-    "x-request-id",
-    "x-should-retry",
-];
-
-/// Header names and values in order.
-pub(crate) type Headers = Vec<(String, String)>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
@@ -61,14 +25,23 @@ impl Method {
     }
 }
 
-/// One request, as often as it has to be sent.
+/// One request, however many attempts it takes.
 pub(crate) struct Request<'a> {
     pub(crate) method: Method,
-    /// After the base URL, percent-encoded: `/videos/extensions`, say.
-    pub(crate) path: &'a str,
+    pub(crate) target: RequestTarget<'a>,
     pub(crate) body: Body<'a>,
-    /// Beside the ones that every request has: `Idempotency-Key`, `Range`.
+    /// The headers of this request alone, such as `Idempotency-Key` and `Range`.
     pub(crate) headers: &'a [(&'a str, &'a str)],
+}
+
+/// What a request is sent to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RequestTarget<'a> {
+    /// A path below the base URL, percent-encoded, with its query: `/videos/extensions`, say.
+    Path(&'a str),
+    /// An absolute http or https URL that the server named, such as that of a job's media.
+    #[allow(dead_code)] // for the downloads of media by URL
+    Url(&'a str),
 }
 
 pub(crate) enum Body<'a> {
@@ -79,10 +52,36 @@ pub(crate) enum Body<'a> {
 
 impl<'a> Request<'a> {
     pub(crate) fn get(path: &'a str) -> Self {
-        Request { method: Method::Get, path, body: Body::None, headers: &[] }
+        let target = RequestTarget::Path(path);
+        Request { method: Method::Get, target, body: Body::None, headers: &[] }
     }
 
-    /// Whether sending it twice changes no more than sending it once.
+    pub(crate) fn delete(path: &'a str) -> Self {
+        Request { method: Method::Delete, ..Request::get(path) }
+    }
+
+    pub(crate) fn post(path: &'a str, body: Body<'a>, headers: &'a [(&'a str, &'a str)]) -> Self {
+        Request { method: Method::Post, target: RequestTarget::Path(path), body, headers }
+    }
+
+    /// The absolute URL.
+    pub(crate) fn url(&self, settings: &Settings) -> String {
+        match self.target {
+            RequestTarget::Path(path) => format!("{}{path}", settings.base_url.as_str()),
+            RequestTarget::Url(url) => url.to_owned(),
+        }
+    }
+
+    /// `GET /videos/video_123`, say, for messages. URLs that the server named come without their query.
+    pub(crate) fn name(&self) -> String {
+        let target = match self.target {
+            RequestTarget::Path(path) => path.to_owned(),
+            RequestTarget::Url(url) => url::without_secrets(url),
+        };
+        format!("{} {target}", self.method.name())
+    }
+
+    /// Whether it is idempotent (RFC 9110, 9.2.2).
     pub(crate) fn is_safe_to_retry(&self) -> bool {
         self.method != Method::Post
     }
@@ -92,17 +91,17 @@ impl<'a> Request<'a> {
         matches!(self.body, Body::Form(form) if form.len().is_none())
     }
 
-    /// Whether to ask with `Expect: 100-continue` first.
-    pub(crate) fn asks_first(&self) -> bool {
+    /// Whether to send `Expect: 100-continue`.
+    pub(crate) fn expects_continue(&self) -> bool {
         match self.body {
             Body::None => false,
             _ => self.body.len().is_none_or(|len| len > EXPECT_ABOVE),
         }
     }
 
-    /// All headers, with their secrets. A header of the user's own replaces the one of its name, and with an empty
+    /// All headers, secrets included. A header of the settings replaces the default one of its name, and with an empty
     /// value removes it.
-    pub(crate) fn headers(&self, settings: &Settings, ask_first: bool) -> Headers {
+    pub(crate) fn headers(&self, settings: &Settings, expect_continue: bool) -> Headers {
         let mut headers = Headers::new();
         let mut add = |name: &str, value: &str| {
             if !settings.headers.iter().any(|own| own.is(name)) {
@@ -112,7 +111,7 @@ impl<'a> Request<'a> {
         if let Some(key) = &settings.api_key {
             add("Authorization", &format!("Bearer {}", key.expose()));
         }
-        self.add_plain(&mut add, ask_first);
+        self.add_default_headers(&mut add, expect_continue);
         for (name, value) in
             [("OpenAI-Organization", &settings.organization), ("OpenAI-Project", &settings.project)]
         {
@@ -125,14 +124,15 @@ impl<'a> Request<'a> {
         headers
     }
 
-    /// The headers for another host than the one that the user named: nothing that could be meant for that one.
+    /// The headers for another origin than that of the base URL: none of the settings, as each may be a credential.
     pub(crate) fn cross_origin_headers(&self) -> Headers {
         let mut headers = Headers::new();
-        self.add_plain(&mut |name, value| headers.push((name.to_owned(), value.to_owned())), false);
+        let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
+        self.add_default_headers(&mut add, false);
         headers
     }
 
-    fn add_plain(&self, add: &mut dyn FnMut(&str, &str), ask_first: bool) {
+    fn add_default_headers(&self, add: &mut dyn FnMut(&str, &str), expect_continue: bool) {
         if !self.headers.iter().any(|(name, _)| *name == "Accept") {
             add("Accept", "application/json");
         }
@@ -140,7 +140,7 @@ impl<'a> Request<'a> {
         for (name, value) in self.headers {
             add(name, value);
         }
-        if ask_first {
+        if expect_continue {
             add("Expect", "100-continue");
         }
         match &self.body {
@@ -156,56 +156,12 @@ impl<'a> Request<'a> {
 }
 
 impl Body<'_> {
-    /// In bytes; `None` for a stream.
+    /// The length in bytes; `None` for a stream.
     pub(crate) fn len(&self) -> Option<u64> {
         match self {
             Body::None => Some(0),
             Body::Json(text) => Some(text.len() as u64),
             Body::Form(form) => form.len(),
         }
-    }
-}
-
-/// The headers as they may be shown.
-pub(crate) fn shown(headers: &[(String, String)]) -> Headers {
-    let show = |name: &str| SHOWN_HEADERS.contains(&name.to_ascii_lowercase().as_str());
-    let value = |name: &str, value: &str| {
-        if show(name) { value.to_owned() } else { "[hidden]".to_owned() }
-    };
-    headers.iter().map(|(name, text)| (name.clone(), value(name, text))).collect()
-}
-
-/// Status and headers of an answer.
-#[derive(Debug)]
-pub(crate) struct ResponseHead {
-    pub(crate) status: u16,
-    pub(crate) headers: Headers,
-}
-
-impl ResponseHead {
-    /// The first header of this name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.headers.iter();
-        let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
-    }
-
-    /// The `openai-poll-after-ms` header.
-    pub(crate) fn poll_after(&self) -> Option<Duration> {
-        self.header("openai-poll-after-ms")?.trim().parse().ok().map(Duration::from_millis)
-    }
-
-    pub(crate) fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-
-    /// The delay that `retry-after-ms` or `retry-after` asks for.
-    pub(crate) fn asked_delay(&self) -> Option<Duration> {
-        retry::asked_delay(
-            self.header("retry-after-ms"),
-            self.header("retry-after"),
-            self.header("date"),
-            SystemTime::now(),
-        )
     }
 }

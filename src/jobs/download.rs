@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::http::request::{Request, ResponseHead};
-use crate::http::retry::Retry;
+use crate::http::request::Request;
+use crate::http::response::ResponseHead;
 use crate::http::{AttemptError, FailedAttempt, Http, Response};
 use crate::jobs::content_range::content_range;
 use crate::jobs::output_file::{Output, Target};
@@ -147,7 +147,7 @@ impl Transfer<'_> {
             headers.extend([("Range", range.as_str()), ("If-Range", validator.as_str())]);
         }
         let request = Request { headers: &headers, ..Request::get(&path) };
-        let miss = |http: &Http, failure| Stop::FailedAttempt(http.missed(&request, failure));
+        let miss = |http: &Http, failure| Stop::FailedAttempt(http.failed(&request, failure));
         let mut opened = self.http.open(&request).map_err(|failure| miss(self.http, failure))?;
         match opened.head.status {
             206 if asked_for_a_part => match self.rest(&opened.head) {
@@ -156,7 +156,7 @@ impl Transfer<'_> {
                     self.takes_ranges = false;
                     let why =
                         "the server sent another part than the one that was asked for".to_owned();
-                    return Err(miss(self.http, AttemptError::Cut(why)));
+                    return Err(miss(self.http, AttemptError::NoResponse(why)));
                 }
             },
             416 if asked_for_a_part => {
@@ -166,14 +166,14 @@ impl Transfer<'_> {
                 }
                 self.takes_ranges = false;
                 let why = "the server has no such part".to_owned();
-                return Err(miss(self.http, AttemptError::Cut(why)));
+                return Err(miss(self.http, AttemptError::NoResponse(why)));
             }
             200 | 203 => {
                 self.start_over(&opened).map_err(|error| Stop::FailedAttempt(error.into()))?
             }
             status @ 200..300 => {
                 let why = format!("HTTP {status} is no answer that brings the whole content");
-                return Err(miss(self.http, AttemptError::Cut(why)));
+                return Err(miss(self.http, AttemptError::NoResponse(why)));
             }
             _ => {
                 let body = self.http.read(&opened.head, &mut opened.body);
@@ -211,7 +211,7 @@ impl Transfer<'_> {
             let count = match body.read(buffer) {
                 Ok(0) => break,
                 Ok(count) => count,
-                Err(error) => return Err(self.http.broken_off(error)),
+                Err(error) => return Err(self.http.read_error(error)),
             };
             if self.position == 0 && looks_like_text(&buffer[..count]) {
                 return Err(not_media(&buffer[..count]));
@@ -222,11 +222,13 @@ impl Transfer<'_> {
             (self.http.report)(&Event::Download { received: self.position, total: self.total });
         }
         match self.total {
-            _ if self.position == 0 => Err(AttemptError::Cut("the content is empty".to_owned())),
+            _ if self.position == 0 => {
+                Err(AttemptError::NoResponse("the content is empty".to_owned()))
+            }
             Some(total) if self.position != total => {
                 // More than there is: whatever that was, it does not belong together.
                 self.takes_ranges &= self.position < total;
-                Err(AttemptError::Cut(format!("{} of {total} bytes came", self.position)))
+                Err(AttemptError::NoResponse(format!("{} of {total} bytes came", self.position)))
             }
             _ => Ok(()),
         }
@@ -265,17 +267,10 @@ impl Transfer<'_> {
             )
         );
         if not_ready {
-            Stop::NotReady { error: miss.error, asked: head.poll_after().or(miss.asked) }
+            Stop::NotReady { error: miss.error, asked: miss.poll_after }
         } else {
             Stop::FailedAttempt(miss)
         }
-    }
-}
-
-impl From<Error> for FailedAttempt {
-    /// A failure that no second attempt mends.
-    fn from(error: Error) -> Self {
-        FailedAttempt { error, retry: Retry::Never, asked: None }
     }
 }
 

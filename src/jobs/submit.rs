@@ -8,7 +8,8 @@ use crate::api::job::Job;
 use crate::api::preview::{FilePart, Preview, PreviewBody};
 use crate::http::Http;
 use crate::http::body::multipart::Form;
-use crate::http::request::{Body, Method, Request, shown};
+use crate::http::headers::shown;
+use crate::http::request::{Body, Request};
 use crate::random;
 use crate::text::shorten;
 
@@ -37,19 +38,15 @@ pub(crate) fn submit_with(http: &Http, extension: &Extension, key: &str) -> Resu
 }
 
 fn post(http: &Http, body: Body<'_>, idempotency_key: &str) -> Result<Job, Error> {
-    let request = Request {
-        method: Method::Post,
-        path: EXTENSIONS,
-        body,
-        headers: &[("Idempotency-Key", idempotency_key)],
-    };
+    let headers = [("Idempotency-Key", idempotency_key)];
+    let request = Request::post(EXTENSIONS, body, &headers);
     let text = http.text(&request)?;
     let poll_after = text.head.poll_after();
     match Job::parse(text.body.as_str()) {
         Some(job) => Ok(job.with_poll_after(poll_after)),
         None => {
             let start = shorten(&http.settings().redact(text.body));
-            Err(http.cut(&request, format!("the answer names no job: '{start}'")))
+            Err(http.no_response(&request, format!("the answer names no job: '{start}'")))
         }
     }
 }
@@ -76,16 +73,12 @@ pub(crate) fn preview(http: &Http, extension: &Extension) -> Result<Preview, Err
             },
         ),
     };
-    let request = Request {
-        method: Method::Post,
-        path: EXTENSIONS,
-        body,
-        headers: &[("Idempotency-Key", key)],
-    };
+    let headers = [("Idempotency-Key", key)];
+    let request = Request::post(EXTENSIONS, body, &headers);
     Ok(Preview {
         method: request.method.name(),
         url: http.url(EXTENSIONS),
-        headers: shown(&request.headers(http.settings(), request.asks_first())),
+        headers: shown(&request.headers(http.settings(), request.expects_continue())),
         body: content,
     })
 }

@@ -20,8 +20,10 @@ use crate::url::segment;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const GROWTH: f64 = 1.5;
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// A server's wish is kept within these.
-const HINTS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(60)];
+/// Bounds of the interval that a response sets; see [`ResponseHead::poll_interval`] for those of each header.
+///
+/// [`ResponseHead::poll_interval`]: crate::http::response::ResponseHead::poll_interval
+const HINTS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(600)];
 /// Up to this share is added to a pause, so that jobs that began together do not ask together.
 const JITTER: f64 = 0.1;
 
@@ -87,10 +89,10 @@ fn poll(
     deadline: Instant,
 ) -> Result<Job, (Option<Duration>, Error)> {
     let request = Request::get(path);
-    http.limit_answers(Some(deadline.max(Instant::now() + FIRST_PAUSE)));
+    http.set_deadline(Some(deadline.max(Instant::now() + FIRST_PAUSE)));
     let answer = http.once(&request);
-    http.limit_answers(None);
-    let text = answer.map_err(|miss| (miss.asked, miss.error))?;
+    http.set_deadline(None);
+    let text = answer.map_err(|miss| (miss.poll_after, miss.error))?;
     let poll_after = text.head.poll_after();
     seen(http, &request, text, job.id()).map_err(|why| (poll_after, why))
 }
@@ -105,7 +107,7 @@ pub(crate) fn seen(
     let poll_after = text.head.poll_after();
     match Job::parse_as(text.body, id) {
         Some(job) => Ok(job.with_poll_after(poll_after)),
-        None => Err(http.cut(request, "the answer is no JSON object".to_owned())),
+        None => Err(http.no_response(request, "the answer is no JSON object".to_owned())),
     }
 }
 
@@ -164,8 +166,8 @@ mod tests {
         let mut millis =
             |asked: Option<u64>| pauses.next(asked.map(Duration::from_millis), 0.0).as_millis();
         assert_eq!(
-            [Some(2000), Some(1), Some(90_000), None].map(&mut millis),
-            [2000, 100, 60_000, 5000]
+            [Some(2000), Some(1), Some(900_000), None].map(&mut millis),
+            [2000, 100, 600_000, 5000]
         );
     }
 

@@ -309,11 +309,7 @@ fn a_cross_origin_redirect_carries_no_credentials() {
 fn more_than_10_redirects_end_with_code_6() {
     let around = || Reply::redirect(302, "/v1/videos/video_1/content");
     let replies = std::iter::repeat_with(around).take(11).collect();
-    is_unchanged(
-        download(replies, &["--max-retries", "0"]),
-        6,
-        "it was redirected more than 10 times",
-    );
+    is_unchanged(download(replies, &["--max-retries", "0"]), 6, "more than 10 redirects");
 }
 
 #[test]

@@ -169,17 +169,19 @@ fn a_redirect_to_the_same_url_over_https_means_that_nothing_was_done() {
 
 #[test]
 fn endless_responses_are_limited_in_size() {
-    against(Reply::endless_json(), &[]).code(7).stderr_contains("the answer is larger than 16 MiB");
+    against(Reply::endless_json(), &[])
+        .code(7)
+        .stderr_contains("the response is larger than 16 MiB");
     against(Reply::endless_head(), &[])
         .code(7)
-        .stderr_contains("the head of the answer is larger than 64 KiB");
+        .stderr_contains("the response head is larger than 64 KiB");
 }
 
 #[test]
 fn a_server_that_never_responds_ends_with_the_timeout() {
     against(Reply::silence(), &["--timeout", "200ms"])
         .code(7)
-        .stderr_contains("no answer came within 200ms");
+        .stderr_contains("no response within 200ms");
 }
 
 #[test]
@@ -187,7 +189,7 @@ fn a_stalled_response_ends_with_the_stall_timeout() {
     let reply = Reply::json(200, JOB).stall(5);
     against(reply, &["--stall-timeout", "200ms"])
         .code(7)
-        .stderr_contains("no byte moved for 200ms");
+        .stderr_contains("no data transferred for 200ms");
 }
 
 #[test]
@@ -195,7 +197,7 @@ fn a_slow_response_ends_with_the_timeout() {
     let reply = Reply::json(200, JOB).drip(1, Duration::from_millis(100));
     against(reply, &["--timeout", "500ms"])
         .code(7)
-        .stderr_contains("the answer was not complete within 500ms");
+        .stderr_contains("the response was not complete within 500ms");
 }
 
 #[test]

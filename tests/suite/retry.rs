@@ -55,7 +55,7 @@ fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
         (Reply::reset(), "Connection reset by peer (os error 104)"),
         (
             Reply::raw("SSH-2.0-OpenSSH_9.9\r\n"),
-            "the answer is not HTTP: http parse fail: invalid HTTP version",
+            "the response is not HTTP: http parse fail: invalid HTTP version",
         ),
         (Reply::json(200, JOB).truncated(5), "the server closed the connection"),
         (Reply::json(200, ""), "the answer names no job: ''"),

@@ -173,7 +173,7 @@ fn an_upload_that_stalls_ends_with_the_stall_timeout() {
         .run()
         .code(7)
         .stdout("")
-        .stderr_contains("no byte moved for 300ms");
+        .stderr_contains("no data transferred for 300ms");
     server.finish();
 }
 
@@ -298,6 +298,6 @@ fn standard_input_that_stalls_ends_with_code_9() {
         .stdin_held_open()
         .server(&server)
         .run()
-        .is(9, "", "openai: cannot read the stream to upload: nothing came for 100ms\n");
+        .is(9, "", "openai: cannot read the stream to upload: no data for 100ms\n");
     server.finish();
 }

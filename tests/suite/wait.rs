@@ -258,11 +258,7 @@ fn a_failed_get_is_retried_and_ends_with_code_5_or_6() {
     openai(&["videos", "retrieve", "video_1", "--timeout", "100ms", "--max-retries", "0"])
         .server(&server)
         .run()
-        .is(
-            6,
-            "",
-            "openai: no readable answer to GET /videos/video_1: no answer came within 100ms\n",
-        );
+        .is(6, "", "openai: no readable answer to GET /videos/video_1: no response within 100ms\n");
     server.finish();
 }
 

@@ -104,7 +104,7 @@ impl<'a> Form<'a> {
             }
             Some(Source::Stream(stream)) => match stream.take() {
                 Some(reader) => Content::Stream(StreamReader::start(reader, stall)?),
-                None => return Err(Error::invalid("the stream to upload was read before")),
+                None => return Err(Error::invalid("the stream to upload was already read")),
             },
         };
         Ok(FormReader { head: &self.head, content, tail: Cursor::new(self.tail()) })
@@ -345,7 +345,7 @@ mod tests {
         let upload = Upload::Stream(Stream::new(reader));
         let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
         let error = form.open(Duration::from_millis(50)).err().unwrap();
-        assert_eq!(error.to_string(), "cannot read the stream to upload: nothing came for 50ms");
+        assert_eq!(error.to_string(), "cannot read the stream to upload: no data for 50ms");
         drop(writer);
     }
 

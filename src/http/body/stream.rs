@@ -52,7 +52,7 @@ impl StreamReader {
             Ok(chunk) => chunk?,
             Err(RecvTimeoutError::Disconnected) => Vec::new(),
             Err(RecvTimeoutError::Timeout) => {
-                let why = format!("nothing came for {:?}", self.stall);
+                let why = format!("no data for {:?}", self.stall);
                 return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
         };

@@ -9,7 +9,7 @@ use crate::net::tracker::Tracker;
 /// Counts it, keeps an error of its own, and stops reading once the answer is in.
 pub(crate) struct UploadMeter<'a> {
     pub(crate) reader: Box<dyn Read + 'a>,
-    pub(crate) wire: &'a Tracker,
+    pub(crate) tracker: &'a Tracker,
     pub(crate) report: &'a Report,
     pub(crate) sent: u64,
     pub(crate) total: Option<u64>,
@@ -18,7 +18,7 @@ pub(crate) struct UploadMeter<'a> {
 
 impl Read for UploadMeter<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.wire.has_early_response() {
+        if self.tracker.has_early_response() {
             // The tap drops what is still "sent"; a body of known length has to be filled up for ureq's sake.
             let left = self.total.map_or(0, |total| total - self.sent);
             let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());

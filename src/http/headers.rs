@@ -1,0 +1,54 @@
+//! Lists of headers, and which of their values may be shown.
+
+/// Header names and values, in order.
+pub(crate) type Headers = Vec<(String, String)>;
+
+/// Headers whose values are shown. Any other may hold a secret, above all those that the user adds.
+const SHOWN: [&str; 27] = [
+    "accept",
+    "accept-encoding",
+    "accept-ranges",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "expect",
+    "host",
+    "idempotency-key",
+    "if-range",
+    "openai-organization",
+    "openai-poll-after-ms",
+    "openai-processing-ms",
+    "openai-project",
+    "openai-version",
+    "range",
+    "retry-after",
+    "retry-after-ms",
+    "server",
+    "transfer-encoding",
+    "user-agent",
+    "x-request-id",
+    "x-should-retry",
+];
+
+/// The headers with `[hidden]` in place of each value that may be secret.
+pub(crate) fn shown(headers: &[(String, String)]) -> Headers {
+    let value = |name: &str, value: &str| {
+        let is_shown = SHOWN.contains(&name.to_ascii_lowercase().as_str());
+        if is_shown { value.to_owned() } else { "[hidden]".to_owned() }
+    };
+    headers.iter().map(|(name, text)| (name.clone(), value(name, text))).collect()
+}
+
+/// The headers of a response. Bytes that are not UTF-8 are replaced.
+pub(crate) fn from_map(headers: &ureq::http::HeaderMap) -> Headers {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect()
+}
