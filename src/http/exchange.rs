@@ -302,3 +302,73 @@ fn build(method: Method, url: &str, headers: &Headers) -> Result<http::Request<(
     let builder = http::Request::builder().method(method.name()).uri(url);
     headers.iter().fold(builder, |builder, (name, value)| builder.header(name, value)).body(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    use super::*;
+    use crate::settings::base_url::BaseUrl;
+    use crate::settings::{ApiKey, Header};
+
+    /// Sends a GET of this target to a client with these settings.
+    fn open(settings: Settings, target: RequestTarget<'_>) -> Result<u16, AttemptError> {
+        let http = Http::new(settings, Arc::new(|_| {}));
+        let request = Request { target, ..Request::get("") };
+        http.open(&request).map(|response| response.head.status)
+    }
+
+    fn settings(base_url: &str) -> Settings {
+        let mut settings = Settings::new(BaseUrl::new(base_url).unwrap());
+        settings.api_key = Some(ApiKey::new("sk-topsecret").unwrap());
+        settings.project = Some("p".to_owned());
+        settings.headers = vec![Header::parse("X-Gateway: topsecret").unwrap()];
+        settings
+    }
+
+    /// Responds to one request with 403 and returns its head, in lower case.
+    fn refuse(listener: TcpListener) -> JoinHandle<String> {
+        thread::spawn(move || {
+            let mut reader = BufReader::new(listener.accept().unwrap().0);
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                assert_ne!(reader.read_line(&mut head).unwrap(), 0);
+            }
+            let response = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
+            reader.get_mut().write_all(response).unwrap();
+            head.to_lowercase()
+        })
+    }
+
+    #[test]
+    fn an_absolute_url_gets_credentials_only_at_the_origin_of_the_base_url() {
+        for is_home in [true, false] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let origin = format!("http://{}", listener.local_addr().unwrap());
+            let base_url = if is_home { &origin } else { "http://127.0.0.1:9" };
+            let server = refuse(listener);
+            let url = format!("{origin}/media?sig=1");
+            let status = open(settings(base_url), RequestTarget::Url(&url)).ok();
+            assert_eq!(status, Some(403));
+            let head = server.join().unwrap();
+            assert!(head.starts_with("get /media?sig=1 http/1.1\r\n"), "{head}");
+            for name in ["authorization:", "openai-project:", "x-gateway:"] {
+                assert_eq!(head.contains(name), is_home, "{name} in {head}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_plain_http_url_from_a_server_of_https_is_refused() {
+        let url = "http://127.0.0.1:9/media?sig=1";
+        let error = open(settings("https://127.0.0.1:9"), RequestTarget::Url(url)).err().unwrap();
+        let AttemptError::Final(error) = error else { panic!("not final") };
+        assert_eq!(
+            error.to_string(),
+            "'http://127.0.0.1:9/media' is not encrypted, and the server that names it is reached \
+             over https"
+        );
+    }
+}

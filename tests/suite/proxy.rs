@@ -32,6 +32,28 @@ fn no_connection(host: &str, proxy: &Proxy, why: &str) -> String {
 }
 
 #[test]
+fn credentials_stay_dropped_after_a_redirect_to_another_origin() {
+    let proxy = Server::script(vec![
+        Reply::redirect(307, "/v1/moved"),
+        Reply::redirect(302, "http://store.invalid/a"),
+        Reply::redirect(302, "http://gateway.invalid:8080/v1/b"),
+        Reply::json(200, JOB),
+    ]);
+    openai(&["videos", "retrieve", "video_1", "--api-key", "sk-topsecret", "--allow-http"])
+        .args(&["--header", "X-Gateway: topsecret", "--organization", "o", "--project", "p"])
+        .env("OPENAI_BASE_URL", "http://gateway.invalid:8080/v1")
+        .env("http_proxy", format!("http://127.0.0.1:{}", proxy.port()))
+        .run()
+        .is(0, PRINTED, "");
+    for (index, request) in proxy.finish().iter().enumerate() {
+        for name in ["authorization", "x-gateway", "openai-organization", "openai-project"] {
+            let is_sent = request.header(name).is_some();
+            assert_eq!(is_sent, index < 2, "{name} to {}", request.target);
+        }
+    }
+}
+
+#[test]
 fn https_uses_a_tunnel_through_http_and_socks_proxies() {
     let authority = Authority::new();
     let server = TlsServer::new(&authority.issue(&["gateway.invalid"]), JOB);

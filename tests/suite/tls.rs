@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use std::thread;
 
 use crate::support::{
-    Authority, DOWNLOAD, EXTEND, Identity, JOB, Openai, Outcome, PRINTED, TempDir, TlsServer,
-    openai,
+    Authority, DOWNLOAD, EXTEND, Identity, JOB, Openai, Outcome, PRINTED, Reply, Server, TempDir,
+    TlsServer, openai,
 };
 
 const CLIENT_HINT: &str =
@@ -196,6 +196,44 @@ fn a_client_certificate_authenticates_the_client() {
         .is(0, PRINTED, "");
     let (requests, _) = server.finish();
     assert_eq!(requests.len(), 2);
+}
+
+#[test]
+fn the_client_certificate_is_not_shown_to_another_origin() {
+    let authority = Authority::new();
+    let (identity, own) = (authority.issue(&["localhost"]), authority.issue(&["client.example"]));
+    let other = TlsServer::requiring_certificate(&identity, &authority, JOB);
+    let server = TlsServer::redirecting(&identity, Some(&authority), &other.url("localhost"));
+    openai(&["videos", "retrieve", "video_1", "--max-retries", "0", "--cacert", "ca.pem"])
+        .file("ca.pem", &authority.pem)
+        .file("own.pem", &own.certificate)
+        .file("own.key", &own.key)
+        .args(&["--mtls-client-cert-file", "own.pem", "--mtls-client-key-file", "own.key"])
+        .env("OPENAI_BASE_URL", server.url("localhost"))
+        .run()
+        .code(6)
+        .stderr_contains("(CertificateRequired)");
+    assert_eq!(server.finish().0.len(), 1);
+    assert_eq!(other.finish().0.len(), 0);
+}
+
+#[test]
+fn a_redirect_from_https_to_http_is_followed_only_with_allow_http() {
+    let authority = Authority::new();
+    let plain = Server::script(vec![Reply::json(200, JOB)]);
+    let target = format!("{}/videos/video_1", plain.base_url());
+    let server = TlsServer::redirecting(&authority.issue(&["localhost"]), None, &target);
+    let call = || {
+        openai(&["videos", "retrieve", "video_1", "--api-key", "sk-topsecret"])
+            .file("ca.pem", &authority.pem)
+            .args(&["--cacert", "ca.pem"])
+            .env("OPENAI_BASE_URL", server.url("localhost"))
+    };
+    call().run().code(3).stdout("").stderr_contains(&format!("(HTTP 302) to '{target}'"));
+    call().arg("--allow-http").run().is(0, PRINTED, "");
+    let requests = plain.finish();
+    assert_eq!((requests.len(), requests[0].header("authorization")), (1, None));
+    server.finish();
 }
 
 #[test]

@@ -132,6 +132,20 @@ impl TlsServer {
         Self::start(config(identity, Some(clients)), &response(json), Manner::SendsCloseNotify)
     }
 
+    /// A server that redirects every request, and requires a client certificate of `clients`, if
+    /// given.
+    pub fn redirecting(
+        identity: &Identity,
+        clients: Option<&Authority>,
+        location: &str,
+    ) -> TlsServer {
+        let response = format!(
+            "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\
+             Connection: close\r\n\r\n"
+        );
+        Self::start(config(identity, clients), &response, Manner::SendsCloseNotify)
+    }
+
     /// A server that requires a client certificate of this authority, and closes the connection
     /// right after the alert.
     pub fn closing_without_certificate(identity: &Identity, clients: &Authority) -> TlsServer {
