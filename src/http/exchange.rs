@@ -310,8 +310,9 @@ mod tests {
     use std::thread::{self, JoinHandle};
 
     use super::*;
+    use crate::settings::ApiKey;
     use crate::settings::base_url::BaseUrl;
-    use crate::settings::{ApiKey, Header};
+    use crate::settings::header::Header;
 
     /// Sends a GET of this target to a client with these settings.
     fn open(settings: Settings, target: RequestTarget<'_>) -> Result<u16, AttemptError> {
