@@ -48,32 +48,60 @@ pub(crate) fn segment(id: &str) -> String {
     })
 }
 
-/// Where a redirect leads: `location` seen from `base`, an absolute URL. `None` if that is no http or https URL.
-pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
-    let location = location.split('#').next().unwrap_or_default().trim();
+/// Resolves a reference, such as the `Location` of a redirect, against an absolute URL (RFC 3986, 5.2). The fragment is
+/// dropped. `None` for an empty reference, for any other scheme than http and https, and for a URL with credentials, which
+/// would be sent.
+pub(crate) fn resolve(base: &str, reference: &str) -> Option<String> {
+    let reference = reference.split('#').next().unwrap_or_default().trim();
     // Some servers send spaces and letters that are not ASCII.
-    let location = &percent_encode(location, |byte| byte.is_ascii_graphic());
-    let (scheme, rest) = base.split_once("://")?;
-    let host = authority_of(rest);
-    let lower = location.to_ascii_lowercase();
-    let found = if lower.starts_with("https://") || lower.starts_with("http://") {
-        let (scheme, rest) = location.split_once(':')?;
-        Some(format!("{}:{rest}", scheme.to_ascii_lowercase()))
-    } else if let Some(rest) = location.strip_prefix("//") {
-        Some(format!("{scheme}://{rest}"))
-    } else if location.starts_with('/') {
-        Some(format!("{scheme}://{host}{location}"))
-    } else if location.starts_with('?') {
-        Some(format!("{}{location}", base.split('?').next()?))
-    } else if location.is_empty() || location.split(['/', '?']).next()?.contains(':') {
-        None
+    let reference = &percent_encode(reference, |byte| byte.is_ascii_graphic());
+    let (base_scheme, base_rest) = base.split_once("://")?;
+    let base_authority = authority_of(base_rest);
+    let base_path = base_rest[base_authority.len()..].split('?').next().unwrap_or_default();
+    // The rest of an absolute reference, after `//`, or a path and a query at the authority of the base.
+    let (scheme, rest) = if let Some(rest) = strip_scheme(reference) {
+        (reference[..reference.len() - rest.len() - 3].to_ascii_lowercase(), rest.to_owned())
+    } else if let Some(rest) = reference.strip_prefix("//") {
+        (base_scheme.to_owned(), rest.to_owned())
     } else {
-        let path = base.split('?').next().unwrap_or_default();
-        let directory = &path[..path.rfind('/').filter(|at| *at > scheme.len() + 2)?];
-        Some(format!("{directory}/{location}"))
+        let directory = &base_path[..base_path.rfind('/').unwrap_or(0)];
+        let path = match reference.split(['/', '?']).next()? {
+            _ if reference.is_empty() => return None,
+            first if first.contains(':') => return None,
+            _ if reference.starts_with('/') => reference.clone(),
+            _ if reference.starts_with('?') => format!("{base_path}{reference}"),
+            _ => format!("{directory}/{reference}"),
+        };
+        (base_scheme.to_owned(), format!("{base_authority}{path}"))
     };
-    // A user and a password would be sent along.
-    found.filter(|url| !authority(url).contains('@'))
+    let authority = authority_of(&rest);
+    let path = remove_dot_segments(&rest[authority.len()..]);
+    (!authority.contains('@')).then(|| format!("{scheme}://{authority}{path}"))
+}
+
+/// What follows on `http://` or `https://`, in any case.
+fn strip_scheme(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)).then_some(rest)
+}
+
+/// A path with its query, without the segments `.` and `..` (RFC 3986, 5.2.4).
+fn remove_dot_segments(path: &str) -> String {
+    let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+    let Some(path) = path.strip_prefix('/') else { return format!("{path}{query}") };
+    let mut output: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "." => {}
+            ".." => drop(output.pop()),
+            segment => output.push(segment),
+        }
+    }
+    // `a/..` and `a/.` name a directory.
+    if path.ends_with("/.") || path.ends_with("/..") || path == "." || path == ".." {
+        output.push("");
+    }
+    format!("/{}{query}", output.join("/"))
 }
 
 /// Whether `location`, seen from `base`, is the same URL at the other of the schemes http and https. The ports may
@@ -180,7 +208,49 @@ mod tests {
         ] {
             assert_eq!(resolve(base, location).as_deref(), url, "{location}");
         }
-        assert_eq!(resolve("https://a.example", "x"), None);
+        assert_eq!(resolve("https://a.example", "x").as_deref(), Some("https://a.example/x"));
+    }
+
+    #[test]
+    fn dot_segments_are_removed_as_in_the_examples_of_rfc_3986() {
+        // Sections 5.4.1 and 5.4.2, but for fragments and other schemes.
+        for (reference, url) in [
+            ("g", "http://a/b/c/g"),
+            ("./g", "http://a/b/c/g"),
+            ("g/", "http://a/b/c/g/"),
+            ("/g", "http://a/g"),
+            ("//g", "http://g"),
+            ("?y", "http://a/b/c/d;p?y"),
+            ("g?y", "http://a/b/c/g?y"),
+            (";x", "http://a/b/c/;x"),
+            ("g;x?y#s", "http://a/b/c/g;x?y"),
+            (".", "http://a/b/c/"),
+            ("./", "http://a/b/c/"),
+            ("..", "http://a/b/"),
+            ("../", "http://a/b/"),
+            ("../g", "http://a/b/g"),
+            ("../..", "http://a/"),
+            ("../../", "http://a/"),
+            ("../../g", "http://a/g"),
+            ("../../../../g", "http://a/g"),
+            ("/./g", "http://a/g"),
+            ("/../g", "http://a/g"),
+            ("g.", "http://a/b/c/g."),
+            ("..g", "http://a/b/c/..g"),
+            ("./../g", "http://a/b/g"),
+            ("./g/.", "http://a/b/c/g/"),
+            ("g/./h", "http://a/b/c/g/h"),
+            ("g/../h", "http://a/b/c/h"),
+            ("g;x=1/../y", "http://a/b/c/y"),
+            ("g?y/../x", "http://a/b/c/g?y/../x"),
+            ("http://g/a/../b", "http://g/b"),
+        ] {
+            assert_eq!(
+                resolve("http://a/b/c/d;p?q", reference).as_deref(),
+                Some(url),
+                "{reference}"
+            );
+        }
     }
 
     #[test]
