@@ -12,7 +12,7 @@ use crate::http::retry::Retry;
 pub(crate) enum Outcome {
     /// 2xx.
     Success,
-    /// A redirect that does not count as an answer: the request was not performed here.
+    /// A redirect that says that the request was not performed here.
     Redirect,
     /// An error. A POST was not performed; a GET or DELETE is safe to retry whether or not it was.
     Error { kind: ApiErrorKind, retry: Retry },
@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
     Unknown { retry: Retry },
 }
 
-/// What the classification looks at.
+/// The input of the classification.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts<'a> {
     pub(crate) method: Method,
@@ -48,7 +48,7 @@ pub(crate) fn classify(facts: &Facts<'_>) -> Outcome {
     let retry = retry(facts);
     match facts.status {
         200..300 => Outcome::Success,
-        // A server that moves to https redirects every request before it looks at it. Any other 301 or 302 of a POST
+        // A server that moves to https redirects every request before it reads it. Any other 301 or 302 of a POST
         // is in practice what 303 is by definition: the result of a request that was performed (RFC 9110, 15.4.4).
         301 | 302 if is_post && facts.location != Location::OtherScheme => {
             Outcome::Unknown { retry: Retry::Never }

@@ -1,16 +1,16 @@
-//! Whether a request may be sent again, and after how long. Pure: what happened, the time and the jitter come in, a
-//! delay or nothing goes out, and the caller sleeps.
+//! Decides whether a request may be sent again, and computes the delay. Pure: the caller passes the time and the jitter,
+//! and sleeps.
 //!
-//! The rule behind the table: a POST that may have reached the application is not repeated, because each one that
-//! is accepted costs money. The delays are those of OpenAI's own clients: half a second, doubling up to 8 s, less
-//! up to a quarter so that many clients do not come back at once.
+//! A POST that may have reached the application is not sent again, as each one that is accepted costs money. The backoff
+//! is that of OpenAI's own clients: half a second, doubling up to 8 s, less up to a quarter so that many clients do not
+//! retry at the same moment.
 
 use std::time::{Duration, SystemTime};
 
 const FIRST_DELAY: Duration = Duration::from_millis(500);
-const LONGEST_DELAY: Duration = Duration::from_secs(8);
+const MAX_DELAY: Duration = Duration::from_secs(8);
 const JITTER: f64 = 0.25;
-/// A server that asks for more is not waited for: the caller's scheduler knows better what to do with the time.
+/// The longest delay that a server may ask for. Beyond it the request fails, so that a scheduler can use the time.
 pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(120);
 
 /// Whether the request of a failed attempt may be sent again.
@@ -31,12 +31,12 @@ pub(crate) struct Policy {
     pub(crate) retry_unsafe: bool,
 }
 
-/// The delay before the next attempt, or `None` to stop. `is_safe`: a GET or DELETE, which is safe to retry; `done`:
-/// the number of retries so far; `asked`: the delay that the response asks for; `jitter` lies in `0.0..1.0`.
+/// The delay before the next attempt, or `None` to stop. `is_safe`: a GET or DELETE, which is safe to retry;
+/// `retries`: their number so far; `asked`: the delay that the response asks for; `jitter` lies in `0.0..1.0`.
 pub(crate) fn delay(
     policy: Policy,
     is_safe: bool,
-    done: u32,
+    retries: u32,
     retry: Retry,
     asked: Option<Duration>,
     jitter: f64,
@@ -46,20 +46,20 @@ pub(crate) fn delay(
         Retry::IfSafe => is_safe || policy.retry_unsafe,
         Retry::Never => false,
     };
-    if !is_allowed || done >= policy.max_retries {
+    if !is_allowed || retries >= policy.max_retries {
         return None;
     }
     if let Some(asked) = asked {
         return (asked <= LONGEST_ASKED).then_some(asked);
     }
-    let factor = 1u32.checked_shl(done).unwrap_or(u32::MAX);
-    let delay = FIRST_DELAY.saturating_mul(factor).min(LONGEST_DELAY);
+    let factor = 1u32.checked_shl(retries).unwrap_or(u32::MAX);
+    let delay = FIRST_DELAY.saturating_mul(factor).min(MAX_DELAY);
     Some(delay.mul_f64(1.0 - JITTER * jitter.clamp(0.0, 1.0)))
 }
 
-/// The wait that a server asks for: `retry-after-ms`, else `retry-after` in seconds, fractions too, or as an HTTP
-/// date. A date is counted from the server's own `Date` where it sent one, as a device's clock may be years off.
-/// What cannot be read counts as not sent; a date that has passed asks for no wait.
+/// The delay that a response asks for: `retry-after-ms`, else `retry-after` in seconds, with fractions, or as an HTTP date.
+/// A date is relative to the response's `Date` header, if there is one, as the clock of a device may be wrong by years.
+/// A value that cannot be parsed is ignored; a date in the past is a delay of zero.
 pub(crate) fn asked_delay(
     retry_after_ms: Option<&str>,
     retry_after: Option<&str>,
@@ -68,7 +68,7 @@ pub(crate) fn asked_delay(
 ) -> Option<Duration> {
     let number = |text: &str, unit: f64| {
         let value: f64 = text.trim().parse().ok()?;
-        // An f64 parses "inf" and "nan" too; what is longer than any duration is as good as for ever.
+        // `inf` and numbers beyond any Duration are a delay that never ends; `nan` fails the comparison.
         (value >= 0.0).then(|| Duration::try_from_secs_f64(value * unit).unwrap_or(Duration::MAX))
     };
     if let Some(delay) = retry_after_ms.and_then(|text| number(text, 0.001)) {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_double_up_to_eight_seconds_less_the_jitter() {
+    fn delays_double_up_to_8_seconds_less_the_jitter() {
         let policy = Policy { max_retries: 100, ..POLICY };
         let millis = |done, jitter| {
             delay(policy, false, done, Retry::Always, None, jitter).unwrap().as_millis()
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_retries_is_a_bound() {
+    fn max_retries_limits_the_number_of_retries() {
         let none = Policy { max_retries: 0, ..POLICY };
         for (policy, done, is_retried) in [(POLICY, 1, true), (POLICY, 2, false), (none, 0, false)]
         {
@@ -130,16 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_waited_for_up_to_two_minutes() {
-        for (seconds, waits) in [(0, true), (120, true), (121, false)] {
+    fn a_delay_that_the_server_asks_for_is_kept_up_to_two_minutes() {
+        for (seconds, is_kept) in [(0, true), (120, true), (121, false)] {
             let asked = Some(Duration::from_secs(seconds));
-            let expected = asked.filter(|_| waits);
+            let expected = asked.filter(|_| is_kept);
             assert_eq!(delay(POLICY, false, 0, Retry::Always, asked, 0.9), expected);
         }
     }
 
     #[test]
-    fn retry_after_is_read_in_all_its_forms() {
+    fn retry_after_is_read_in_every_form() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777); // Sun, 06 Nov 1994 08:49:37 GMT
         let read = |ms, after, date| asked_delay(ms, after, date, now);
         let ms = |millis| Some(Duration::from_millis(millis));

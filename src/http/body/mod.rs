@@ -1,4 +1,4 @@
-//! Request bodies.
+//! Request bodies: multipart forms, streams, and the count of the bytes sent.
 
 pub(crate) mod multipart;
 pub(crate) mod stream;

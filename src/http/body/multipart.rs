@@ -1,6 +1,6 @@
-//! A `multipart/form-data` body (RFC 7578) that streams: text parts first, the file last, an exact length for a
-//! file, constant memory. The file is opened afresh for each attempt and held to the size it had at first: a body
-//! that got shorter or longer under way must not look complete to the server.
+//! `multipart/form-data` bodies (RFC 7578) that are streamed in constant memory: text parts first, the file last, with an
+//! exact length for a regular file. Each attempt opens the file again and checks that it still has its first size: the
+//! body of a file that changes during the upload must not look complete to the server.
 
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
@@ -11,10 +11,10 @@ use crate::api::error::Error;
 use crate::api::extension::{Stream, Upload};
 use crate::http::body::stream::StreamReader;
 
-/// A form, ready to be opened as often as its file can be.
+/// A form. It can be opened for several attempts, unless its file is a stream.
 pub(crate) struct Form<'a> {
     boundary: String,
-    /// All that comes before the file's bytes.
+    /// Everything before the bytes of the file.
     head: Vec<u8>,
     file: Option<Source<'a>>,
 }
@@ -24,17 +24,17 @@ enum Source<'a> {
         path: &'a Path,
         size: u64,
     },
-    /// A pipe or a device under a name: read once, length unknown.
+    /// A named pipe or a device: read once, of unknown length.
     Pipe(&'a Path),
     Stream(&'a Stream),
 }
 
 impl<'a> Form<'a> {
-    /// Writes the text parts and looks at the file. `boundary` must not occur in the content: 128 random bits do.
+    /// Formats the text parts and checks the file. `boundary` must not occur in the content; 128 random bits are enough.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a file that is missing, empty or a directory, [`Error::File`] for one that cannot be
-    /// looked at.
+    /// [`Error::Invalid`] for a file that is missing, empty or a directory, [`Error::File`] for one whose
+    /// metadata cannot be read.
     pub(crate) fn new(
         parts: &[(String, String)],
         upload: Option<&'a Upload>,
@@ -47,7 +47,7 @@ impl<'a> Form<'a> {
                 escape(name)
             );
         }
-        let file = upload.map(Source::look_at).transpose()?;
+        let file = upload.map(Source::of).transpose()?;
         if let Some(source) = &file {
             head += &format!(
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"video\"; filename=\"{}\"\r\n\
@@ -63,7 +63,7 @@ impl<'a> Form<'a> {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// The exact length in bytes, or `None` for a stream.
+    /// The exact length of the body in bytes, or `None` for a stream.
     pub(crate) fn len(&self) -> Option<u64> {
         let file = match self.file {
             None => 0,
@@ -73,7 +73,7 @@ impl<'a> Form<'a> {
         Some(self.head.len() as u64 + file + self.tail().len() as u64)
     }
 
-    /// The size of the file part in bytes, its name and type, for a preview.
+    /// Name, content type and size in bytes of the file part, for a preview.
     pub(crate) fn file_part(&self) -> Option<(String, &'static str, Option<u64>)> {
         self.file.as_ref().map(|source| {
             let size = if let Source::File { size, .. } = source { Some(*size) } else { None };
@@ -86,11 +86,11 @@ impl<'a> Form<'a> {
         format!("{line_end}--{}--\r\n", self.boundary).into_bytes()
     }
 
-    /// The body from its first byte. `stall`: the longest silence of a stream.
+    /// Opens the body from its first byte. `stall` is the stall timeout of a stream.
     ///
     /// # Errors
     /// [`Error::FileChanged`] if the file has another size now, [`Error::File`] if it cannot be opened,
-    /// [`Error::Invalid`] for a stream that is empty or was taken before.
+    /// [`Error::Invalid`] for a stream that is empty or was already read.
     pub(crate) fn open(&self, stall: Duration) -> Result<FormReader<'_>, Error> {
         let content = match &self.file {
             None => Content::None,
@@ -112,7 +112,7 @@ impl<'a> Form<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn look_at(upload: &'a Upload) -> Result<Self, Error> {
+    fn of(upload: &'a Upload) -> Result<Self, Error> {
         let path = match upload {
             Upload::Stream(stream) => return Ok(Source::Stream(stream)),
             Upload::File(path) => path,
@@ -135,8 +135,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A stream is named like the one kind of file that the API takes: some servers refuse a part without a name,
-    /// or one whose extension they do not know.
+    /// The name that the part has. Streams get one too, with the extension of the one type that the API documents: some
+    /// servers refuse a part without a name or with an unknown extension.
     fn file_name(&self) -> String {
         match self {
             Source::File { path, .. } => {
@@ -173,12 +173,12 @@ fn check_size(file: &File, path: &Path, expected: u64) -> Result<(), Error> {
     }
 }
 
-/// Names in quotes, as browsers write them (WHATWG HTML, "multipart/form-data encoding algorithm").
+/// Escapes a name for a quoted string, as browsers do (WHATWG HTML, "multipart/form-data encoding algorithm").
 fn escape(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// The bytes of a form. An error of its own comes as an [`io::Error`] that holds an [`Error`].
+/// Reads a form. Its errors are an [`io::Error`] that holds an [`Error`].
 pub(crate) struct FormReader<'a> {
     head: &'a [u8],
     content: Content<'a>,
@@ -192,17 +192,17 @@ enum Content<'a> {
 }
 
 impl Content<'_> {
-    /// Like [`Read::read`]; 0 only where the content ended as it should.
+    /// Like [`Read::read`]: 0 at the end of the content, after the file's size was checked again.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         match self {
             Content::None => Ok(0),
-            Content::Stream(pump) => pump.read(buffer),
+            Content::Stream(stream) => stream.read(buffer),
             Content::File { file, path, size, left: 0 } => {
                 check_size(file, path, *size).map(|()| 0)
             }
             Content::File { file, path, size, left } => {
-                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
-                let count = file.read(&mut buffer[..most]).map_err(|error| {
+                let max = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
+                let count = file.read(&mut buffer[..max]).map_err(|error| {
                     Error::file(format!("cannot read '{}'", path.display()), error)
                 })?;
                 if count == 0 {
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn text_parts_alone() {
+    fn a_form_can_have_text_parts_only() {
         let form =
             Form::new(&parts(&[("prompt", "a\r\nb"), ("video[id]", "v")]), None, "B".to_owned())
                 .unwrap();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_comes_last_with_name_and_type_and_can_be_opened_again() {
+    fn the_file_is_the_last_part_and_can_be_opened_again() {
         let file = Scratch::new("clip.MP4", b"bytes");
         let upload = Upload::File(file.0.clone());
         let form = Form::new(&parts(&[("seconds", "4")]), Some(&upload), "B".to_owned()).unwrap();
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn file_names_cannot_break_out_of_their_header() {
+    fn file_names_are_escaped() {
         let file = Scratch::new("a\"b\r\nX-Evil: 1\\.mp4", b"x");
         let upload = Upload::File(file.0.clone());
         let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn types_follow_the_extension() {
+    fn the_content_type_follows_the_extension() {
         for (name, kind) in [
             ("a.mov", "video/quicktime"),
             ("a.webm", "video/webm"),
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_has_no_length_and_is_read_once() {
+    fn a_stream_has_no_length_and_is_read_only_once() {
         let upload = Upload::Stream(Stream::new(&b"bytes"[..]));
         let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
         assert_eq!(form.len(), None);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_stream_is_no_upload_and_a_silent_one_has_an_end() {
+    fn an_empty_or_stalled_stream_is_an_error() {
         let upload = Upload::Stream(Stream::new(io::empty()));
         let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
         assert_eq!(form.open(STALL).err().unwrap().to_string(), "the stream to upload is empty");
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changes_its_size_breaks_the_body_off_before_its_end() {
+    fn a_file_that_changes_its_size_aborts_the_body_before_its_end() {
         for grows in [false, true] {
             let file = Scratch::new("clip.mp4", &[7; 100]);
             let upload = Upload::File(file.0.clone());
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_uploaded_is_named() {
+    fn a_file_that_cannot_be_uploaded_is_named_in_the_error() {
         let empty = Scratch::new("empty.mp4", b"");
         let missing = empty.0.with_file_name("none.mp4");
         let directory = empty.0.parent().unwrap().to_owned();

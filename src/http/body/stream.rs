@@ -1,4 +1,4 @@
-//! A stream that is uploaded: read ahead, so that one that falls silent can be told from one that is slow.
+//! Streams to upload, such as standard input, read by a thread so that the stall timeout applies to them.
 
 use std::io::{self, Cursor, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::api::error::Error;
 
-/// How much of a stream is read at once, in bytes. Three such pieces are in memory at most.
+/// How much of a stream is read at once, in bytes. At most three chunks are in memory.
 const CHUNK: usize = 64 * 1024;
 
-/// A stream that is read ahead by a thread. Should it never end, the thread ends with the process.
+/// A stream that a thread reads ahead. If the stream never ends, the thread runs until the process exits.
 pub(crate) struct StreamReader {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Cursor<Vec<u8>>,
@@ -18,13 +18,14 @@ pub(crate) struct StreamReader {
 }
 
 impl StreamReader {
-    /// Waits for the first bytes: an empty upload is a mistake, and would be paid for. `stall`: the longest silence.
+    /// Starts the thread and waits for the first bytes, as an empty upload is a mistake that would be paid for. `stall` is
+    /// the stall timeout.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an empty stream, [`Error::File`] as [`StreamReader::read`].
     pub(crate) fn start(mut reader: Box<dyn Read + Send>, stall: Duration) -> Result<Self, Error> {
         let (sender, chunks) = mpsc::sync_channel(1);
-        let pump = move || {
+        let read_ahead = move || {
             loop {
                 let mut chunk = vec![0; CHUNK];
                 let read = reader.read(&mut chunk);
@@ -38,13 +39,13 @@ impl StreamReader {
                 }
             }
         };
-        thread::Builder::new().spawn(pump).map_err(unreadable)?;
-        let mut pump = Self { chunks, chunk: Cursor::default(), stall };
-        pump.refill().map_err(unreadable)?;
-        match pump.chunk.get_ref().is_empty() {
-            true => Err(Error::invalid("the stream to upload is empty")),
-            false => Ok(pump),
+        thread::Builder::new().spawn(read_ahead).map_err(read_error)?;
+        let mut stream = Self { chunks, chunk: Cursor::default(), stall };
+        stream.refill().map_err(read_error)?;
+        if stream.chunk.get_ref().is_empty() {
+            return Err(Error::invalid("the stream to upload is empty"));
         }
+        Ok(stream)
     }
 
     fn refill(&mut self) -> io::Result<()> {
@@ -52,26 +53,26 @@ impl StreamReader {
             Ok(chunk) => chunk?,
             Err(RecvTimeoutError::Disconnected) => Vec::new(),
             Err(RecvTimeoutError::Timeout) => {
-                let why = format!("no data for {:?}", self.stall);
-                return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+                let reason = format!("no data for {:?}", self.stall);
+                return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
             }
         };
         self.chunk = Cursor::new(chunk);
         Ok(())
     }
 
-    /// 0 at the end of the stream.
+    /// Like [`Read::read`]: 0 at the end of the stream.
     ///
     /// # Errors
-    /// [`Error::File`] if it breaks, or brings nothing for too long.
+    /// [`Error::File`] if reading fails or the stall timeout passes.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         if self.chunk.position() == self.chunk.get_ref().len() as u64 {
-            self.refill().map_err(unreadable)?;
+            self.refill().map_err(read_error)?;
         }
-        self.chunk.read(buffer).map_err(unreadable)
+        self.chunk.read(buffer).map_err(read_error)
     }
 }
 
-fn unreadable(error: io::Error) -> Error {
+fn read_error(error: io::Error) -> Error {
     Error::file("cannot read the stream to upload", error)
 }

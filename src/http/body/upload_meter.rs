@@ -1,4 +1,4 @@
-//! The request's body on its way out.
+//! Counts the bytes of a request body while it is uploaded.
 
 use std::io::{self, Read};
 
@@ -6,7 +6,8 @@ use crate::api::error::Error;
 use crate::api::event::{Event, Report};
 use crate::net::tracker::Tracker;
 
-/// Counts it, keeps an error of its own, and stops reading once the answer is in.
+/// Reads a request body for ureq. It reports the progress, keeps the error of the body's own reader, which ureq would turn
+/// into text, and stops reading once the server has responded early.
 pub(crate) struct UploadMeter<'a> {
     pub(crate) reader: Box<dyn Read + 'a>,
     pub(crate) tracker: &'a Tracker,
@@ -19,7 +20,7 @@ pub(crate) struct UploadMeter<'a> {
 impl Read for UploadMeter<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.tracker.has_early_response() {
-            // The tap drops what is still "sent"; a body of known length has to be filled up for ureq's sake.
+            // The tracker drops these bytes: ureq insists on a body of the announced length.
             let left = self.total.map_or(0, |total| total - self.sent);
             let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
             self.sent += count as u64;
