@@ -32,7 +32,7 @@ impl Secrets {
     pub(crate) fn redact(&self, text: String) -> String {
         let long = self.0.partition_point(|secret| secret.len() >= MIN_LEN);
         let (long, short) = self.0.split_at(long);
-        if short.iter().any(|secret| *secret == text) {
+        if short.contains(&text) {
             return MARK.to_owned();
         }
         let forms: Vec<Form> = long.iter().flat_map(|secret| Form::all(secret)).collect();
