@@ -11,8 +11,9 @@ use crate::cli::args::flags::{Args, FLAGS, Flag, Set};
 use crate::cli::args::{help, parse};
 use crate::cli::env::Env;
 use crate::cli::exit;
+use crate::cli::plan::view::View;
 use crate::cli::plan::{Action, Plan, resolve};
-use crate::cli::show::format::View;
+use crate::cli::stdio::Terminals;
 
 /// A piece of every secret. It never shows.
 const SECRET: &str = "hUnTeR2";
@@ -61,8 +62,8 @@ fn plan(argv: &[OsString], env: Env<'_>) -> Result<Result<Plan, String>, Error> 
     if let Some(text) = help::asked(&args)? {
         return Ok(Err(text));
     }
-    View::of_errors(&args, env)?;
-    resolve(args, env).map(Ok)
+    View::of_errors(&args, env, Terminals::default())?;
+    resolve(args, env, Terminals::default()).map(Ok)
 }
 
 /// What is shown of it, and the part of a plan that is not.
@@ -316,7 +317,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::cli::args::flags::Command;
+    use crate::cli::args::command::{COMMANDS, Command};
     use crate::properties::suite::{Random, cases, corpus};
 
     const WORDS: [&str; 24] = [
@@ -355,20 +356,20 @@ mod tests {
     fn every_flag_means_the_same_in_every_spelling_and_place() {
         let accepted = Cell::new(0);
         cases(1000, |random| {
-            let (command, name, ..) = Command::ALL[random.below(4)];
-            let mut lines = match command {
+            let row = &COMMANDS[random.below(COMMANDS.len())];
+            let mut lines = match row.command {
                 Command::Extend => {
                     vec!["--prompt=p".to_owned(), "--seconds=4".to_owned(), "--video=v".to_owned()]
                 }
                 _ => vec!["--video-id=v".to_owned()],
             };
             let fitting: Vec<&Flag> =
-                FLAGS.iter().filter(|flag| flag.is_for(Some(command))).collect();
+                FLAGS.iter().filter(|flag| flag.is_for(Some(row.command))).collect();
             for _ in 0..random.below(5) {
                 lines.push(option(fitting[random.below(fitting.len())], random));
             }
             let mut at = lines.len();
-            for word in [name, "videos"] {
+            for word in [row.name, "videos"] {
                 at = random.below(at + 1);
                 lines.insert(at, word.to_owned());
             }

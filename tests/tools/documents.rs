@@ -12,14 +12,19 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 // The program's own modules.
-#[expect(dead_code, reason = "only the table of exit codes is used")]
-#[path = "../../src/cli/exit.rs"]
-mod exit;
-#[expect(dead_code, reason = "only the tables of flags and commands are used")]
-#[path = "../../src/cli/args/flags.rs"]
-mod flags;
+#[expect(dead_code, reason = "only the tables are used")]
+#[path = "../../src/cli"]
+mod cli {
+    pub(crate) mod exit;
+    pub(crate) mod args {
+        pub(crate) mod command;
+        pub(crate) mod flags;
+    }
+}
 
-use flags::{Command, EXAMPLES, FLAGS, Flag, Group, PROXIES};
+use cli::args::command::{COMMANDS, Command};
+use cli::args::flags::{EXAMPLES, FLAGS, Flag, Group, PROXIES};
+use cli::exit;
 
 /// The date in the man page. Change it with the page.
 const DATE: &str = "November 23, 2026";
@@ -66,8 +71,8 @@ fn of(command: Option<Command>) -> impl Iterator<Item = &'static Flag> {
     })
 }
 
-fn names() -> [&'static str; 4] {
-    Command::ALL.map(|(_, name, ..)| name)
+fn names() -> Vec<&'static str> {
+    COMMANDS.iter().map(|row| row.name).collect()
 }
 
 /// The value of a flag.
@@ -97,18 +102,21 @@ fn man() -> String {
         ".Dd {DATE}\n.Dt OPENAI-VIDEOS-EXTEND 1\n.Os\n.Sh NAME\n.Nm openai-videos-extend\n\
          .Nd extend a video through the OpenAI Videos API\n.Sh SYNOPSIS\n"
     );
-    for (command, name, arguments, _) in Command::ALL {
-        let arguments = match command {
-            Command::Extend => {
-                ".Fl Fl prompt Ar TEXT\n.Fl Fl seconds Ar N\n.Fl Fl video Ar REF\n".to_owned()
-            }
-            _ => format!(".Ar {arguments}\n"),
-        };
-        let _ = write!(page, ".Nm openai\n.Cm videos {name}\n{arguments}.Op Ar options\n");
+    for row in COMMANDS {
+        let _ = write!(page, ".Nm openai\n.Cm videos {}\n", row.name);
+        for argument in row.arguments {
+            let _ = writeln!(page, ".Ar {argument}");
+        }
+        for option in row.required.split("--").filter(|option| !option.is_empty()) {
+            let (name, value) = option.trim().split_once(' ').unwrap_or((option, ""));
+            let _ = writeln!(page, ".Fl Fl {name} Ar {value}");
+        }
+        page += ".Op Ar options\n";
     }
     page += ".Sh DESCRIPTION\n";
-    for (_, name, _, about) in Command::ALL {
-        let _ = write!(page, ".Ss openai videos {name}\n{}", prose(&format!("{about}.")));
+    for row in COMMANDS {
+        let _ =
+            write!(page, ".Ss openai videos {}\n{}", row.name, prose(&format!("{}.", row.about)));
     }
     page += ".Sh OPTIONS\nOptions stand before or after the command, as\n.Fl Fl flag Ar value\nor\n\
              .Fl Fl flag Ns = Ns Ar value .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n";
@@ -200,9 +208,13 @@ fn bash() -> String {
         let _ = writeln!(after, "        {short}--{}) {reply}; return 0 ;;", flag.long);
     }
     let mut by_command = String::new();
-    for (command, name, ..) in Command::ALL {
-        let _ =
-            writeln!(by_command, "            {name}) _openai_words '{}' ;;", flags(Some(command)));
+    for row in COMMANDS {
+        let _ = writeln!(
+            by_command,
+            "            {}) _openai_words '{}' ;;",
+            row.name,
+            flags(Some(row.command))
+        );
     }
     let all = flags(None);
     let names = names();
@@ -256,18 +268,19 @@ complete -F _openai openai
 
 fn zsh() -> String {
     let mut commands = String::new();
-    for (_, name, _, about) in Command::ALL {
-        let _ = writeln!(commands, "        {}", quoted(&format!("{name}:{about}")));
+    for row in COMMANDS {
+        let spec = quoted(&format!("{}:{}", row.name, row.about));
+        let _ = writeln!(commands, "        {spec}");
     }
     let specs = |flags: &mut dyn Iterator<Item = &'static Flag>, indent: &str| {
         flags.map(|flag| format!("{indent}{}\n", spec(flag))).collect::<String>()
     };
     let everywhere = specs(&mut of(None), "        ");
     let mut by_command = String::new();
-    for (command, name, ..) in Command::ALL {
-        let mut own = of(Some(command)).filter(|flag| !flag.on.is_empty());
+    for row in COMMANDS {
+        let mut own = of(Some(row.command)).filter(|flag| !flag.on.is_empty());
         let own = specs(&mut own, "            ");
-        let _ = write!(by_command, "        {name}) specs+=(\n{own}        ) ;;\n");
+        let _ = write!(by_command, "        {}) specs+=(\n{own}        ) ;;\n", row.name);
     }
     format!(
         r#"#compdef openai
@@ -328,14 +341,19 @@ fn fish() -> String {
          complete -c openai -n 'not __fish_seen_subcommand_from videos' -a videos -d 'The Videos API'\n\
          set -l none '__fish_seen_subcommand_from videos; and not __fish_seen_subcommand_from {names}'\n"
     );
-    for (_, name, _, about) in Command::ALL {
-        let _ = writeln!(text, "complete -c openai -n \"$none\" -a {name} -d {}", quoted(about));
+    for row in COMMANDS {
+        let _ = writeln!(
+            text,
+            "complete -c openai -n \"$none\" -a {} -d {}",
+            row.name,
+            quoted(row.about)
+        );
     }
     for flag in shown() {
         text += "complete -c openai";
         if !flag.on.is_empty() {
-            let on = Command::ALL.iter().filter(|(command, ..)| flag.on.contains(command));
-            let on: Vec<&str> = on.map(|(_, name, ..)| *name).collect();
+            let on = COMMANDS.iter().filter(|row| flag.on.contains(&row.command));
+            let on: Vec<&str> = on.map(|row| row.name).collect();
             let _ = write!(text, " -n '__fish_seen_subcommand_from {}'", on.join(" "));
         }
         if let Some(short) = flag.short {

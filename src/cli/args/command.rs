@@ -1,45 +1,98 @@
-//! The words of the command line -> the command that they name.
+//! The one table of commands. The parser, the helps, the man page and the completions are made from it.
 
-use std::ffi::OsString;
+/// A command, `openai videos NAME`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    Extend,
+    Retrieve,
+    DownloadContent,
+    Delete,
+}
 
-use openai_videos::Error;
+/// One command.
+pub(crate) struct CommandRow {
+    pub(crate) command: Command,
+    pub(crate) name: &'static str,
+    /// The positional arguments by the names that the help gives them. An `ID` may come as `--video-id` instead.
+    pub(crate) arguments: &'static [&'static str],
+    /// The options that a call cannot do without, for the usage line.
+    pub(crate) required: &'static str,
+    /// One line, without a full stop.
+    pub(crate) about: &'static str,
+    /// Whether it creates a job, which costs money.
+    pub(crate) creates_job: bool,
+}
 
-use crate::cli::args::flags::Command;
-use crate::cli::args::parse::nearest;
+/// Every command, in the order of the help.
+pub(crate) const COMMANDS: &[CommandRow] = &[
+    CommandRow {
+        command: Command::Extend,
+        name: "extend",
+        arguments: &[],
+        required: "--prompt TEXT --seconds N --video REF",
+        about: "Create an extension of a completed video",
+        creates_job: true,
+    },
+    CommandRow {
+        command: Command::Retrieve,
+        name: "retrieve",
+        arguments: &["ID"],
+        required: "",
+        about: "Show a job, or wait for it",
+        creates_job: false,
+    },
+    CommandRow {
+        command: Command::DownloadContent,
+        name: "download-content",
+        arguments: &["ID"],
+        required: "",
+        about: "Download the media of a completed job",
+        creates_job: false,
+    },
+    CommandRow {
+        command: Command::Delete,
+        name: "delete",
+        arguments: &["ID"],
+        required: "",
+        about: "Delete a job and its media",
+        creates_job: false,
+    },
+];
 
-/// Finds the command that the words name.
-pub(crate) fn command(words: &[OsString]) -> Result<(Command, &'static str), Error> {
-    let hint = || {
-        "openai videos extend --prompt TEXT --seconds N --video REF; openai --help tells more"
-            .to_owned()
-    };
-    let did_you_mean =
-        |near: Option<&str>| near.map_or_else(hint, |near| format!("did you mean '{near}'?"));
-    let mut words = words.iter().map(|word| word.to_string_lossy());
-    match words.next().as_deref() {
-        Some("videos") => {}
-        None => return Err(Error::invalid_with("no command", hint())),
-        Some(word) => {
-            let what = format!("unknown command '{word}'");
-            return Err(Error::invalid_with(
-                what,
-                did_you_mean(nearest(word, &mut ["videos"].into_iter())),
-            ));
-        }
+/// The commands that take the options of a request; those that create a job.
+pub(crate) const CREATING: &[Command] = &[Command::Extend];
+/// The commands that can wait for a job.
+pub(crate) const WAITING: &[Command] = &[Command::Extend, Command::Retrieve];
+/// The commands that can store media.
+pub(crate) const FETCHING: &[Command] =
+    &[Command::Extend, Command::Retrieve, Command::DownloadContent];
+/// The commands whose argument is a job's id.
+pub(crate) const BY_ID: &[Command] =
+    &[Command::Retrieve, Command::DownloadContent, Command::Delete];
+
+impl CommandRow {
+    /// What follows the name in the usage line: `ID`, or `--prompt TEXT ...`.
+    pub(crate) fn usage(&self) -> String {
+        let required = (!self.required.is_empty()).then_some(self.required);
+        self.arguments.iter().copied().chain(required).collect::<Vec<_>>().join(" ")
     }
-    let word =
-        words.next().ok_or_else(|| Error::invalid_with("no command after 'videos'", hint()))?;
-    let known = Command::ALL.iter().find(|(_, name, ..)| *name == word);
-    let (command, name, ..) = *known.ok_or_else(|| {
-        let near = nearest(&word, &mut Command::ALL.iter().map(|(_, name, ..)| *name));
-        Error::invalid_with(format!("unknown command 'videos {word}'"), did_you_mean(near))
-    })?;
-    let arguments = usize::from(command != Command::Extend);
-    match words.nth(arguments) {
-        None => Ok((command, name)),
-        Some(word) => {
-            let hint = "put a text with spaces in quotation marks";
-            Err(Error::invalid_with(format!("unexpected argument '{word}'"), hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_command_once_in_the_order_of_the_enum() {
+        let places: Vec<usize> = COMMANDS.iter().map(|row| row.command as usize).collect();
+        assert_eq!(places, (0..=Command::Delete as usize).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_sets_agree_with_the_table() {
+        for row in COMMANDS {
+            assert_eq!(CREATING.contains(&row.command), row.creates_job, "{}", row.name);
+            assert_eq!(BY_ID.contains(&row.command), row.arguments == ["ID"], "{}", row.name);
         }
     }
 }

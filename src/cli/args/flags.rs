@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use openai_videos::Family;
 
+use crate::cli::args::command::{BY_ID, CREATING, Command, FETCHING, WAITING};
+
 /// What stands on the command line, as it stands there: nothing is checked against anything else yet.
 #[derive(Default)]
 pub(crate) struct Args {
@@ -62,30 +64,6 @@ impl std::fmt::Debug for Args {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Args({:?} {:?})", self.words, self.given)
     }
-}
-
-/// A command, `openai videos NAME`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Command {
-    Extend,
-    Retrieve,
-    DownloadContent,
-    Delete,
-}
-
-impl Command {
-    /// Their names, arguments, and what they are for.
-    pub(crate) const ALL: [(Command, &'static str, &'static str, &'static str); 4] = [
-        (
-            Command::Extend,
-            "extend",
-            "--prompt TEXT --seconds N --video REF",
-            "Create an extension of a completed video",
-        ),
-        (Command::Retrieve, "retrieve", "ID", "Look at a job, or wait for it"),
-        (Command::DownloadContent, "download-content", "ID", "Fetch a completed job's media"),
-        (Command::Delete, "delete", "ID", "Delete a job and its media"),
-    ];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,9 +171,7 @@ pub(crate) const EXAMPLES: [&str; 8] = [
     "openai videos delete video_456",
 ];
 
-const WAITING: &[Command] = &[Command::Extend, Command::Retrieve];
 const FORMATS: &[&str] = &["auto", "json", "jsonl", "raw", "pretty", "yaml", "explore"];
-const FETCHING: &[Command] = &[Command::Extend, Command::Retrieve, Command::DownloadContent];
 
 /// Every flag, in the order of the help.
 pub(crate) const FLAGS: &[Flag] = &[
@@ -203,7 +179,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "prompt",
         value: "TEXT",
         group: Group::Extend,
-        on: &[Command::Extend],
+        on: CREATING,
         common: true,
         help: "What happens in the new segment; @FILE reads it",
         more: "1 to 32,000 characters. @FILE drops one line break at the end of the file; @- reads standard input. \
@@ -216,7 +192,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "N",
         values: &["4", "8", "12", "16", "20"],
         group: Group::Extend,
-        on: &[Command::Extend],
+        on: CREATING,
         common: true,
         help: "Length of the new segment: 4, 8, 12, 16 or 20",
         more: "For a server that takes other lengths, use --field seconds=N instead.",
@@ -227,7 +203,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "video",
         value: "REF",
         group: Group::Extend,
-        on: &[Command::Extend],
+        on: CREATING,
         common: true,
         help: "The video: its id, @FILE to upload one, or {id: ID}",
         more: "It has to be completed. @- uploads standard input, once and without retries; it may pause for the \
@@ -239,7 +215,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "body",
         value: "FILE",
         group: Group::Extend,
-        on: &[Command::Extend],
+        on: CREATING,
         help: "Take the request's fields from a JSON object; flags win over it",
         more: "'-' reads standard input. '@' inside it has no meaning.",
         set: Set::Os(|args, value| args.body = Some(value)),
@@ -249,7 +225,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "field",
         value: "NAME=TEXT",
         group: Group::Extend,
-        on: &[Command::Extend],
+        on: CREATING,
         common: true,
         help: "Another request field; NAME:=JSON if it is no text",
         more: "Repeatable, and wins over --body: model=sora-2, duration:=6, seconds=5. duration stands in for \
@@ -263,7 +239,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         default: "auto",
         values: &["auto", "json", "multipart"],
         group: Group::Extend,
-        on: &[Command::Extend],
+        on: CREATING,
         help: "auto, json or multipart",
         more: "auto sends JSON for a reference and multipart for an upload, and falls back to the form field \
                video[id] where a server takes no JSON (415).",
@@ -273,7 +249,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "dry-run",
         group: Group::Extend,
-        on: &[Command::Extend],
+        on: CREATING,
         common: true,
         help: "Print the request, the key hidden, and send nothing",
         set: Set::Switch(|args| args.dry_run = true),
@@ -337,7 +313,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "state",
         value: "FILE",
         group: Group::Result,
-        on: &[Command::Extend],
+        on: CREATING,
         common: true,
         help: "One job, however often the run is cut; kept in FILE",
         more: "A run that finds a job there does not ask for another one: it waits and downloads. FILE is emptied \
@@ -349,7 +325,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "video-id",
         value: "ID",
         group: Group::Result,
-        on: &[Command::Retrieve, Command::DownloadContent, Command::Delete],
+        on: BY_ID,
         help: "The job to retrieve, download or delete",
         set: Set::Text(|args, value| args.video_id = Some(value)),
         ..NONE
@@ -600,7 +576,6 @@ pub(crate) const FLAGS: &[Flag] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use openai_videos::{DEFAULT_BASE_URL, Settings, Wait};
 
     #[test]
     fn names_are_unique_and_well_formed() {
@@ -631,25 +606,5 @@ mod tests {
             );
             assert!(flag.more.is_empty() || flag.more.ends_with('.'), "{}", flag.long);
         }
-    }
-
-    #[test]
-    fn the_defaults_in_the_help_are_the_librarys() {
-        let default = |long: &str| FLAGS.iter().find(|flag| flag.long == long).unwrap().default;
-        let duration = |long: &str| crate::cli::args::parse::duration(default(long)).unwrap();
-        assert_eq!(default("base-url"), DEFAULT_BASE_URL);
-        assert_eq!(duration("connect-timeout"), Settings::CONNECT_TIMEOUT);
-        assert_eq!(duration("timeout"), Settings::TIMEOUT);
-        assert_eq!(duration("stall-timeout"), Settings::STALL_TIMEOUT);
-        assert_eq!(duration("wait-timeout"), Wait::TIMEOUT);
-        assert_eq!(default("max-retries"), Settings::MAX_RETRIES.to_string());
-    }
-
-    #[test]
-    fn the_values_in_the_table_are_the_librarys() {
-        let values = |long: &str| FLAGS.iter().find(|flag| flag.long == long).unwrap().values;
-        assert_eq!(values("seconds"), openai_videos::SECONDS);
-        let variants = openai_videos::Variant::NAMES.map(|(name, _)| name);
-        assert_eq!(values("variant"), variants);
     }
 }

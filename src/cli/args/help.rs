@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 use openai_videos::Error;
 
-use crate::cli::args::command::command;
-use crate::cli::args::flags::{Args, Command, EXAMPLES, FLAGS, Flag, Group, Help, PROXIES};
+use crate::cli::args::command::{COMMANDS, Command, CommandRow};
+use crate::cli::args::flags::{Args, EXAMPLES, FLAGS, Flag, Group, Help, PROXIES};
+use crate::cli::args::parse::command;
 use crate::cli::exit;
 
 const WIDTH: usize = 100;
@@ -32,7 +33,7 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
     let command = match &words[..] {
         [] => None,
         [word] if word == "videos" => None,
-        words => Some(command(words)?.0),
+        words => Some(command(words)?.command),
     };
     Ok(Some(match help {
         Help::Short => short(command),
@@ -72,26 +73,24 @@ fn whole(of: Option<Command>) -> String {
     text += "\nExamples:\n";
     for example in EXAMPLES {
         let name = example.split(' ').nth(2);
-        if commands(of).any(|row| Some(row.1) == name) {
+        if commands(of).any(|row| Some(row.name) == name) {
             text += &format!("  {example}\n");
         }
     }
     text
 }
 
-type Row = (Command, &'static str, &'static str, &'static str);
-
-fn commands(of: Option<Command>) -> impl Iterator<Item = Row> {
-    Command::ALL.into_iter().filter(move |row| of.is_none_or(|command| command == row.0))
+fn commands(of: Option<Command>) -> impl Iterator<Item = &'static CommandRow> {
+    COMMANDS.iter().filter(move |row| of.is_none_or(|command| command == row.command))
 }
 
 fn usage_lines(of: Option<Command>, with_purpose: bool) -> String {
     let mut text = String::new();
-    for (_, name, arguments, about) in commands(of) {
+    for row in commands(of) {
         let lead = if text.is_empty() { "Usage:" } else { "" };
-        text += &format!("{lead:<6} openai videos {name} {arguments}\n");
+        text += &format!("{lead:<6} openai videos {} {}\n", row.name, row.usage());
         if with_purpose {
-            text += &format!("          {about}.\n");
+            text += &format!("          {}.\n", row.about);
         }
     }
     text

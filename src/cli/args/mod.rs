@@ -4,3 +4,5 @@ pub(crate) mod command;
 pub(crate) mod flags;
 pub(crate) mod help;
 pub(crate) mod parse;
+pub(crate) mod suggest;
+pub(crate) mod value;

@@ -1,12 +1,14 @@
 //! argv -> [`Args`]: one loop over the table of flags.
 
-use std::ffi::{OsStr, OsString};
-use std::time::Duration;
+use std::ffi::OsString;
 
 use lexopt::Arg;
-use openai_videos::{Error, Settings};
+use openai_videos::Error;
 
+use crate::cli::args::command::{COMMANDS, CommandRow};
 use crate::cli::args::flags::{Args, FLAGS, Flag, Group, Help, Set};
+use crate::cli::args::suggest::{did_you_mean, nearest};
+use crate::cli::args::value::{duration, invalid, text};
 
 /// Reads the command line. Options may stand before, between and after the words. The first fault counts; what follows
 /// it may still say how errors are to be shown.
@@ -56,52 +58,20 @@ fn set(
         Set::Switch(set) => set(args),
         Set::Os(set) => set(args, parser.value().map_err(usage)?),
         Set::Text(set) => set(args, text(parser)?),
-        Set::Duration(set) => set(args, duration(&text(parser)?).map_err(|why| bad(shown, why))?),
+        Set::Duration(set) => {
+            set(args, duration(&text(parser)?).map_err(|why| invalid(shown, why))?)
+        }
         Set::Number(set) => {
             let text = text(parser)?;
             set(
                 args,
                 text.parse().map_err(|_| {
-                    bad(shown, format!("'{text}' is no whole number from 0 to 4294967295"))
+                    invalid(shown, format!("'{text}' is no whole number from 0 to 4294967295"))
                 })?,
             );
         }
     }
     Ok(())
-}
-
-/// `90`, `90s`, `1.5m`, `2h` or `250ms`. The error quotes the text.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let refuse = |why: &str| Err(format!("'{text}' {why}"));
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let unit = match unit {
-        "" | "s" => 1.0,
-        "ms" => 0.001,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms"),
-    };
-    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms");
-    }
-    match number.parse::<f64>().ok().map(|number| Duration::try_from_secs_f64(number * unit)) {
-        None => refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms"),
-        Some(Ok(Duration::ZERO)) => refuse("is no time at all"),
-        Some(Ok(duration)) if duration <= Settings::LONGEST => Ok(duration),
-        Some(_) => refuse("is more than a year"),
-    }
-}
-
-/// An argument as text.
-pub(crate) fn text(value: &OsStr, what: &str) -> Result<String, Error> {
-    // Not quoted: it could be a key, and could not be shown as it is anyway.
-    value.to_str().map(str::to_owned).ok_or_else(|| bad(what, "the value is not UTF-8"))
-}
-
-/// A usage error: what is wrong with the value of which flag or variable.
-pub(crate) fn bad(what: &str, why: impl std::fmt::Display) -> Error {
-    Error::invalid(format!("{what}: {why}"))
 }
 
 fn usage(error: lexopt::Error) -> Error {
@@ -123,65 +93,44 @@ fn unknown_flag(shown: &str) -> Error {
     Error::invalid_with(format!("unknown option '{shown}'"), hint)
 }
 
-/// The place of `text`, whatever its case, among the values of a flag.
-pub(crate) fn choice(long: &str, text: &str) -> Result<usize, Error> {
-    let flag = FLAGS.iter().find(|flag| flag.long == long);
-    let values = flag.map_or(&[][..], |flag| flag.values);
-    let place = values.iter().position(|value| value.eq_ignore_ascii_case(text));
-    place.ok_or_else(|| Error::Invalid {
-        what: format!("--{long}: '{text}' is none of {}", values.join(", ")),
-        hint: nearest(text, &mut values.iter().copied())
-            .map(|near| format!("did you mean '{near}'?")),
-    })
-}
-
-/// The known word that `word` was probably meant to be: a prefix of one, but for its last letter, or a slip or two away.
-pub(crate) fn nearest<'a>(word: &str, known: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
-    if word.len() < 2 {
-        return None;
-    }
-    let mut stem = word.chars();
-    stem.next_back();
-    let stem = stem.as_str();
-    let score = |name: &str| {
-        if name.starts_with(word) {
-            0
-        } else if stem.len() > 3 && name.starts_with(stem) {
-            1
-        } else {
-            distance(word, name)
-        }
-    };
-    known
-        .map(|name| (score(name), name))
-        .min()
-        .filter(|(score, _)| *score <= 1 + word.len() / 5)
-        .map(|(_, name)| name)
-}
-
-/// Levenshtein's distance, with two neighbours swapped counting as one slip.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            rows[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let mut least = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                least = least.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-                if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                    least = least.min(rows[i - 2][j - 2] + 1);
-                }
-                least
-            };
+/// The command that the words name.
+pub(crate) fn command(words: &[OsString]) -> Result<&'static CommandRow, Error> {
+    const USAGE: &str =
+        "openai videos extend --prompt TEXT --seconds N --video REF; openai --help tells more";
+    let mut words = words.iter().map(|word| word.to_string_lossy());
+    match words.next().as_deref() {
+        Some("videos") => {}
+        None => return Err(Error::invalid_with("no command", USAGE)),
+        Some(word) => {
+            let hint = did_you_mean(word, ["videos"].into_iter());
+            return Err(Error::invalid_with(
+                format!("unknown command '{word}'"),
+                hint.unwrap_or_else(|| USAGE.to_owned()),
+            ));
         }
     }
-    rows[a.len()][b.len()]
+    let name =
+        words.next().ok_or_else(|| Error::invalid_with("no command after 'videos'", USAGE))?;
+    let row = COMMANDS.iter().find(|row| row.name == name).ok_or_else(|| {
+        let hint = did_you_mean(&name, COMMANDS.iter().map(|row| row.name));
+        Error::invalid_with(
+            format!("unknown command 'videos {name}'"),
+            hint.unwrap_or_else(|| USAGE.to_owned()),
+        )
+    })?;
+    match words.nth(row.arguments.len()) {
+        None => Ok(row),
+        Some(word) => {
+            let hint = "put a text with spaces in quotation marks";
+            Err(Error::invalid_with(format!("unexpected argument '{word}'"), hint))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
 
     fn read(argv: &[&str]) -> Result<Args, String> {
@@ -240,37 +189,24 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_a_unit_or_are_seconds() {
-        let millis = |text| duration(text).map(|duration| duration.as_millis());
-        for (text, expected) in
-            [("90", 90_000), ("90s", 90_000), ("1.5m", 90_000), ("2h", 7_200_000), ("250ms", 250)]
-        {
-            assert_eq!(millis(text), Ok(expected), "{text}");
-        }
-        for text in
-            ["", "s", "1d", "-1", "1 s", "1.2.3", "inf", "nan", "1e9", "0", "0ms", "9000000h", "."]
-        {
-            assert!(millis(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn slips_find_the_word_that_was_meant() {
-        let known = || FLAGS.iter().map(|flag| flag.long);
-        for (word, near) in [
-            ("promt", Some("prompt")),
-            ("secnods", Some("seconds")),
-            ("vidoe", Some("video")),
-            ("dryrun", Some("dry-run")),
-            ("max-retrys", Some("max-retries")),
-            ("max-retry", Some("max-retries")),
-            ("videos", Some("video")),
-            ("model", None),
-            ("base", Some("base-url")),
-            ("colour", None),
-            ("x", None),
-        ] {
-            assert_eq!(nearest(word, &mut known()), near, "{word}");
-        }
+    fn commands_are_found_or_suggested() {
+        let what = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            match command(&words) {
+                Err(Error::Invalid { what, hint }) => (what, hint.unwrap_or_default()),
+                other => panic!("{:?}", other.map(|row| row.name)),
+            }
+        };
+        assert_eq!(
+            what(&["video", "extend"]),
+            ("unknown command 'video'".into(), "did you mean 'videos'?".into())
+        );
+        assert_eq!(
+            what(&["videos", "extnd"]),
+            ("unknown command 'videos extnd'".into(), "did you mean 'extend'?".into())
+        );
+        assert_eq!(what(&["videos", "extend", "zoom"]).0, "unexpected argument 'zoom'");
+        assert_eq!(what(&[]).0, "no command");
+        assert_eq!(what(&["videos"]).0, "no command after 'videos'");
     }
 }

@@ -5,17 +5,15 @@ use std::ffi::{OsStr, OsString};
 use openai_videos::{ClientCertificate, Error, Roots, Settings};
 
 use crate::cli::args::flags::Args;
-use crate::cli::args::parse::bad;
-use crate::cli::env::Env;
-use crate::cli::env::env_value;
+use crate::cli::args::value::{invalid, with_name};
+use crate::cli::env::{Env, env_value};
 use crate::cli::plan::input;
-use crate::cli::plan::settings::named;
 
 /// Reads what `--cacert` and the two options for a client certificate name, or their variables.
 pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result<(), Error> {
     if let Some(file) = named_file(&args.cacert, "--cacert", "SSL_CERT_FILE", env) {
         let (pem, shown) = file.read()?;
-        let roots = Roots::from_pem(&pem).map_err(|error| named(&shown, error))?;
+        let roots = Roots::from_pem(&pem).map_err(|error| with_name(&shown, error))?;
         settings.roots = Some(roots);
     }
     let certificate = named_file(
@@ -28,15 +26,15 @@ pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result
         named_file(&args.client_key, "--mtls-client-key-file", "OPENAI_MTLS_CLIENT_KEY_FILE", env);
     settings.client_certificate = match (certificate, key) {
         (None, None) => None,
-        (Some(one), None) => return Err(bad(one.from, "--mtls-client-key-file is missing")),
-        (None, Some(one)) => return Err(bad(one.from, "--mtls-client-cert-file is missing")),
+        (Some(one), None) => return Err(invalid(one.from, "--mtls-client-key-file is missing")),
+        (None, Some(one)) => return Err(invalid(one.from, "--mtls-client-cert-file is missing")),
         (Some(certificate), Some(key)) => {
             let (certificate_pem, certificate_shown) = certificate.read()?;
             let (key_pem, key_shown) = key.read()?;
             let both = ClientCertificate::from_pem(&certificate_pem, &key_pem);
             Some(both.map_err(|error| {
                 let files = format!("{certificate_shown} and {key_shown}");
-                named(&files, error)
+                with_name(&files, error)
             })?)
         }
     };
@@ -53,7 +51,7 @@ impl NamedFile {
     /// Its contents, and what errors call it.
     fn read(&self) -> Result<(Vec<u8>, String), Error> {
         if self.path == "-" {
-            return Err(bad(self.from, "it is not read from standard input"));
+            return Err(invalid(self.from, "it is not read from standard input"));
         }
         let shown = format!("{} '{}'", self.from, self.path.display());
         Ok((input::bytes(&self.path, self.from)?, shown))

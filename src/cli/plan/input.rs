@@ -8,7 +8,7 @@ use std::path::Path;
 
 use openai_videos::Error;
 
-use crate::cli::args::parse::{bad, text};
+use crate::cli::args::value::{invalid, text};
 
 /// The most that is read into memory, in bytes: a prompt has 128 KB at most, a request body hardly more.
 const LIMIT: u64 = 4 * 1024 * 1024;
@@ -18,8 +18,8 @@ const LIMIT: u64 = 4 * 1024 * 1024;
 /// A file that is not there is a fault of the call; one that cannot be read is a fault of the machine.
 pub(crate) fn read(path: &OsStr, what: &str) -> Result<String, Error> {
     let bytes = bytes(path, what)?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| bad(what, format!("{} is not UTF-8", shown(path))))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| invalid(what, format!("{} is not UTF-8", shown(path))))?;
     // Some editors put a byte order mark in front; it is no part of the text.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
@@ -29,9 +29,9 @@ pub(crate) fn bytes(path: &OsStr, what: &str) -> Result<Vec<u8>, Error> {
     let shown = shown(path);
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            bad(what, format!("there is no file {shown}"))
+            invalid(what, format!("there is no file {shown}"))
         }
-        io::ErrorKind::IsADirectory => bad(what, format!("{shown} is a directory")),
+        io::ErrorKind::IsADirectory => invalid(what, format!("{shown} is a directory")),
         _ => Error::file(format!("{what}: cannot read {shown}"), error),
     };
     let mut bytes = Vec::new();
@@ -41,7 +41,7 @@ pub(crate) fn bytes(path: &OsStr, what: &str) -> Result<Vec<u8>, Error> {
     }
     .map_err(failed)?;
     if bytes.len() as u64 > LIMIT {
-        return Err(bad(what, format!("{shown} is larger than {} MiB", LIMIT >> 20)));
+        return Err(invalid(what, format!("{shown} is larger than {} MiB", LIMIT >> 20)));
     }
     Ok(bytes)
 }

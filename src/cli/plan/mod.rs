@@ -6,22 +6,22 @@ mod input;
 mod proxies;
 mod request;
 mod settings;
+pub(crate) mod view;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use openai_videos::{Download, Error, Extension, Settings, Variant, Wait, check_output};
 
-use crate::cli::args::command::command;
-use crate::cli::args::flags::{Args, Command};
-use crate::cli::args::parse::{bad, choice, text};
-use crate::cli::env::Env;
-use crate::cli::env::env_value;
+use crate::cli::args::command::{Command, CommandRow};
+use crate::cli::args::flags::Args;
+use crate::cli::args::parse::command;
+use crate::cli::args::value::{choice, invalid, text};
+use crate::cli::env::{Env, env_value};
 use crate::cli::plan::request::extension;
 use crate::cli::plan::settings::settings;
-use crate::cli::show;
-use crate::cli::show::format::View;
-use crate::cli::show::progress::Verbosity;
+use crate::cli::plan::view::{Verbosity, View};
+use crate::cli::stdio::Terminals;
 
 /// What to do, with nothing left to look up.
 #[derive(Debug)]
@@ -56,81 +56,67 @@ pub(crate) enum Output {
     File(PathBuf),
 }
 
-pub(crate) fn resolve(args: Args, env: Env<'_>) -> Result<Plan, Error> {
-    let (command, name) = command(&args.words)?;
-    check_flags(&args, command, name)?;
+pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<Plan, Error> {
+    let row = command(&args.words)?;
+    check_flags(&args, row)?;
     check_standard_input(&args, env)?;
-    let task = match command {
-        Command::Extend if args.dry_run => Action::Preview(extension(&args)?),
-        Command::Extend => Action::Extend(extension(&args)?),
-        Command::Retrieve => Action::Retrieve(id(&args, name)?),
-        Command::DownloadContent => Action::Download(id(&args, name)?),
-        Command::Delete => Action::Delete(id(&args, name)?),
-    };
+    let task = action(&args, row)?;
     let settings = settings(&args, env)?;
-    let output = output(&args, command)?;
-    let state = match args.state.as_deref() {
-        Some(path) if path.is_empty() => return Err(bad("--state", "the file name is empty")),
-        path => path.map(PathBuf::from),
-    };
-    if let (Some(Output::File(output)), Some(state)) = (&output, &state) {
-        let place =
-            |path: &PathBuf| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
-        if place(output) == place(state) {
-            return Err(bad("--state", "the output cannot be the state file"));
-        }
-    }
-    let mut download = Download::default();
-    download.variant = args.variant.as_deref().map(variant).transpose()?;
-    download.ready_within = args.wait_timeout;
-    download.poll_interval = args.poll_interval;
-    let show = Verbosity {
-        debug: args.debug,
-        id: args.state.is_none() && command == Command::Extend,
-        remarks: !args.quiet,
-        progress: !args.quiet && !args.debug && shows_progress(env),
-    };
+    let output = output(&args, row.command, terminals)?;
+    let state = state(&args, output.as_ref())?;
     let wait = (args.wait || output.is_some()).then(|| wait(&args));
+    let id = row.creates_job && state.is_none();
     Ok(Plan {
         settings,
         task,
         wait,
         output,
         state,
-        download,
-        show,
-        view: View::of_results(&args, env)?,
+        download: download(&args)?,
+        show: Verbosity::new(&args, env, terminals, id),
+        view: View::of_results(&args, env, terminals)?,
     })
 }
 
-/// A flag that a command has no use for is a mistake, not something to pass over.
-fn check_flags(args: &Args, command: Command, name: &str) -> Result<(), Error> {
-    match args.given.iter().find(|flag| !flag.is_for(Some(command))) {
+fn action(args: &Args, row: &CommandRow) -> Result<Action, Error> {
+    Ok(match row.command {
+        Command::Extend if args.dry_run => Action::Preview(extension(args)?),
+        Command::Extend => Action::Extend(extension(args)?),
+        Command::Retrieve => Action::Retrieve(id(args, row)?),
+        Command::DownloadContent => Action::Download(id(args, row)?),
+        Command::Delete => Action::Delete(id(args, row)?),
+    })
+}
+
+/// An option that a command has no use for is a mistake and not passed over.
+fn check_flags(args: &Args, row: &CommandRow) -> Result<(), Error> {
+    match args.given.iter().find(|flag| !flag.is_for(Some(row.command))) {
         Some(flag) => {
-            Err(Error::invalid(format!("--{} means nothing to 'videos {name}'", flag.long)))
+            Err(Error::invalid(format!("--{} means nothing to 'videos {}'", flag.long, row.name)))
         }
         None => Ok(()),
     }
 }
 
 /// The job's id, as an argument or a flag.
-fn id(args: &Args, name: &str) -> Result<String, Error> {
+fn id(args: &Args, row: &CommandRow) -> Result<String, Error> {
     let word = args.words.get(2).map(|word| text(word, "the id")).transpose()?;
     match (word, &args.video_id) {
         (Some(_), Some(_)) => {
             Err(Error::invalid("the id is given both as an argument and by --video-id"))
         }
-        (None, None) => {
-            Err(Error::invalid_with("the id is missing", format!("openai videos {name} video_123")))
-        }
+        (None, None) => Err(Error::invalid_with(
+            "the id is missing",
+            format!("openai videos {} video_123", row.name),
+        )),
         (Some(id), None) if !id.is_empty() => Ok(id),
         (None, Some(id)) if !id.is_empty() => Ok(id.clone()),
         _ => Err(Error::invalid("the id is empty")),
     }
 }
 
-/// Where media goes, made sure that it can: nobody pays for a file that cannot be stored.
-fn output(args: &Args, command: Command) -> Result<Option<Output>, Error> {
+/// Where the media go. That they can be stored there is checked before anything is paid for.
+fn output(args: &Args, command: Command, terminals: Terminals) -> Result<Option<Output>, Error> {
     let needs = |flag: &str, other: &str| Err(Error::invalid(format!("--{flag} needs {other}")));
     match args.output.as_deref() {
         Some(path) if path == "-" => Ok(Some(Output::Stdout)),
@@ -142,13 +128,13 @@ fn output(args: &Args, command: Command) -> Result<Option<Output>, Error> {
             }
             Ok(Some(Output::File(path)))
         }
-        None if command == Command::DownloadContent => match show::stdout_is_terminal() {
-            true => Err(Error::invalid_with(
+        None if command == Command::DownloadContent && terminals.stdout => {
+            Err(Error::invalid_with(
                 "a video is nothing for a terminal",
                 "name a file with --output FILE",
-            )),
-            false => Ok(Some(Output::Stdout)),
-        },
+            ))
+        }
+        None if command == Command::DownloadContent => Ok(Some(Output::Stdout)),
         None if args.variant.is_some() => needs("variant", "--output"),
         None if !args.wait && args.wait_timeout.is_some() => {
             needs("wait-timeout", "--wait or --output")
@@ -160,6 +146,30 @@ fn output(args: &Args, command: Command) -> Result<Option<Output>, Error> {
     }
 }
 
+fn state(args: &Args, output: Option<&Output>) -> Result<Option<PathBuf>, Error> {
+    let Some(state) = args.state.as_deref().map(PathBuf::from) else {
+        return Ok(None);
+    };
+    if state.as_os_str().is_empty() {
+        return Err(invalid("--state", "the file name is empty"));
+    }
+    let place = |path: &PathBuf| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    match output {
+        Some(Output::File(output)) if place(output) == place(&state) => {
+            Err(invalid("--state", "the output cannot be the state file"))
+        }
+        _ => Ok(Some(state)),
+    }
+}
+
+fn download(args: &Args) -> Result<Download, Error> {
+    let mut download = Download::default();
+    download.variant = args.variant.as_deref().map(variant).transpose()?;
+    download.ready_within = args.wait_timeout;
+    download.poll_interval = args.poll_interval;
+    Ok(download)
+}
+
 fn variant(name: &str) -> Result<Variant, Error> {
     choice("variant", name).map(|place| Variant::NAMES[place].1)
 }
@@ -169,11 +179,6 @@ fn wait(args: &Args) -> Wait {
     rules.timeout = args.wait_timeout.unwrap_or(rules.timeout);
     rules.poll_interval = args.poll_interval;
     rules
-}
-
-/// A line that is redrawn needs a terminal that can do that.
-fn shows_progress(env: Env<'_>) -> bool {
-    show::stderr_is_terminal() && env("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Standard input can be read once.
@@ -213,10 +218,10 @@ mod tests {
     fn plan(argv: &[&str], env: &[(&str, &str)]) -> Result<Plan, String> {
         let (args, read) = parse(argv.iter().map(OsString::from));
         read.unwrap();
-        resolve(args, &|name| {
+        let env = |name: &str| {
             env.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
-        })
-        .map_err(|error| error.to_string())
+        };
+        resolve(args, &env, Terminals::default()).map_err(|error| error.to_string())
     }
 
     fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -292,28 +297,6 @@ mod tests {
         for field in ["a=", "a=b=c", "a:=null", "a:={\"b\": 1}"] {
             assert!(plan(&with(&["--field", field]), &[]).is_ok(), "{field}");
         }
-    }
-
-    #[test]
-    fn commands_are_found_or_suggested() {
-        let what = |words: &[&str]| {
-            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            match command(&words) {
-                Err(Error::Invalid { what, hint }) => (what, hint.unwrap_or_default()),
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(
-            what(&["video", "extend"]),
-            ("unknown command 'video'".into(), "did you mean 'videos'?".into())
-        );
-        assert_eq!(
-            what(&["videos", "extnd"]),
-            ("unknown command 'videos extnd'".into(), "did you mean 'extend'?".into())
-        );
-        assert_eq!(what(&["videos", "extend", "zoom"]).0, "unexpected argument 'zoom'");
-        assert_eq!(what(&[]).0, "no command");
-        assert_eq!(what(&["videos"]).0, "no command after 'videos'");
     }
 
     #[test]

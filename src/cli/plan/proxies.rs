@@ -2,10 +2,8 @@
 
 use openai_videos::{Error, NoProxy, Proxies, Proxy};
 
-use crate::cli::args::parse::text;
-use crate::cli::env::Env;
-use crate::cli::env::env_value;
-use crate::cli::plan::settings::named;
+use crate::cli::args::value::{text, with_name};
+use crate::cli::env::{Env, env_value};
 
 /// For a server that is spoken to over `https` or not: what a redirect may lead to counts too.
 pub(crate) fn read(env: Env<'_>, https: bool) -> Result<Proxies, Error> {
@@ -19,7 +17,7 @@ pub(crate) fn read(env: Env<'_>, https: bool) -> Result<Proxies, Error> {
         Some((name, url)) => {
             // Not quoted if it is no UTF-8: it may hold a password.
             let proxy = Proxy::new(&text(&url, name)?);
-            proxy.map(Some).map_err(|error| named(name, error))
+            proxy.map(Some).map_err(|error| with_name(name, error))
         }
         None => Ok(None),
     };

@@ -9,13 +9,13 @@ use openai_videos::{
 };
 
 use crate::cli::args::flags::Args;
-use crate::cli::args::parse::{bad, choice, text};
+use crate::cli::args::value::{choice, invalid, text};
 use crate::cli::plan::input;
 
 pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
     let mut fields = match &args.body {
         Some(path) => Fields::from_json(&input::read(path, "--body")?)
-            .map_err(|error| bad("--body", error))?,
+            .map_err(|error| invalid("--body", error))?,
         None => Fields::default(),
     };
     let mut seconds = args.seconds.as_deref();
@@ -26,10 +26,10 @@ pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
         let (name, value) = field_value(field)?;
         match name {
             "prompt" if args.prompt.is_some() => {
-                return Err(bad("--field", "the prompt is given by --prompt already"));
+                return Err(invalid("--field", "the prompt is given by --prompt already"));
             }
             "video" if args.video.is_some() => {
-                return Err(bad("--field", "the video is given by --video already"));
+                return Err(invalid("--field", "the video is given by --video already"));
             }
             "seconds" => seconds = None,
             _ => {}
@@ -63,16 +63,17 @@ fn missing(error: Error) -> Error {
 /// `NAME=TEXT` or `NAME:=JSON`.
 fn field_value(field: &str) -> Result<(&str, Value), Error> {
     let Some((name, text)) = field.split_once('=') else {
-        return Err(bad("--field", format!("'{field}' is neither NAME=TEXT nor NAME:=JSON")));
+        return Err(invalid("--field", format!("'{field}' is neither NAME=TEXT nor NAME:=JSON")));
     };
     let (name, value) = match name.strip_suffix(':') {
-        Some(name) => {
-            (name, Value::json(text).map_err(|error| bad("--field", format!("{name}: {error}")))?)
-        }
+        Some(name) => (
+            name,
+            Value::json(text).map_err(|error| invalid("--field", format!("{name}: {error}")))?,
+        ),
         None => (name, Value::Text(text.to_owned())),
     };
     match name.is_empty() {
-        true => Err(bad("--field", format!("'{field}' has no name"))),
+        true => Err(invalid("--field", format!("'{field}' has no name"))),
         false => Ok((name, value)),
     }
 }
@@ -80,7 +81,7 @@ fn field_value(field: &str) -> Result<(&str, Value), Error> {
 fn video(value: &OsStr) -> Result<VideoReference, Error> {
     if let Some(path) = input::after_at(value) {
         return match path.to_str() {
-            Some("") => Err(bad("--video", "no file name follows the @")),
+            Some("") => Err(invalid("--video", "no file name follows the @")),
             Some("-") => Ok(VideoReference::Upload(Upload::Stream(Stream::new(io::stdin())))),
             _ => Ok(VideoReference::file(path)),
         };

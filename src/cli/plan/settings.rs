@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use openai_videos::{ApiKey, BaseUrl, DEFAULT_BASE_URL, Error, Header, Settings};
 
 use crate::cli::args::flags::Args;
-use crate::cli::args::parse::{bad, text};
+use crate::cli::args::value::{invalid, text, with_name};
 use crate::cli::env::{Env, env_value};
 use crate::cli::plan::certificates;
 use crate::cli::plan::input;
@@ -44,7 +44,7 @@ fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
     let file = env_value(env, "OPENAI_API_KEY_FILE");
     let key = |text: &str, from: &str| {
         let text = text.trim_matches(' ');
-        ApiKey::new(text).map(Some).map_err(|error| named(from, error))
+        ApiKey::new(text).map(Some).map_err(|error| with_name(from, error))
     };
     let from_file = |path: &OsStr, from: &str| key(input::read(path, from)?.trim(), from);
     match (&args.api_key, &args.api_key_file, &direct, &file) {
@@ -59,18 +59,10 @@ fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
         (.., Some(value), None) => match value.to_str() {
             Some(text) => key(text, "OPENAI_API_KEY"),
             // Not quoted: it is a secret.
-            None => Err(bad("OPENAI_API_KEY", "the key is not UTF-8")),
+            None => Err(invalid("OPENAI_API_KEY", "the key is not UTF-8")),
         },
         (.., None, Some(path)) => from_file(path, "OPENAI_API_KEY_FILE"),
         _ => Ok(None),
-    }
-}
-
-/// The same error, with the flag or variable that it is about.
-pub(crate) fn named(from: &str, error: Error) -> Error {
-    match error {
-        Error::Invalid { what, hint } => Error::Invalid { what: format!("{from}: {what}"), hint },
-        other => other,
     }
 }
 
@@ -78,6 +70,6 @@ fn env_switch(env: Env<'_>, name: &str) -> Result<bool, Error> {
     match env_value(env, name).as_deref().map(OsStr::to_string_lossy).as_deref() {
         None | Some("0" | "false") => Ok(false),
         Some("1" | "true") => Ok(true),
-        Some(other) => Err(bad(name, format!("'{other}' is neither 1 nor 0"))),
+        Some(other) => Err(invalid(name, format!("'{other}' is neither 1 nor 0"))),
     }
 }

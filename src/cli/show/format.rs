@@ -4,11 +4,9 @@
 //! command line, so that scripts written for it go on working.
 
 use gjson::Kind;
-use openai_videos::{Error, Job, Status, is_json, unquoted};
+use openai_videos::{Job, Status, is_json, unquoted};
 
-use crate::cli::args::flags::Args;
-use crate::cli::args::parse::choice;
-use crate::cli::env::Env;
+use crate::cli::plan::view::{Format, View};
 use crate::cli::show;
 use crate::cli::show::json::{compact, depth, indented};
 use crate::cli::show::table::table;
@@ -17,40 +15,6 @@ use crate::cli::show::yaml::yaml;
 /// Deeper answers have no paths and no YAML: both are read by functions that call themselves for each level, and the
 /// stack is not the server's to use up.
 const DEEPEST: usize = 100;
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Format {
-    #[default]
-    Auto,
-    Json,
-    Jsonl,
-    Raw,
-    Pretty,
-    Yaml,
-    Explore,
-}
-
-/// In the order of the table of flags.
-const FORMATS: [Format; 7] = [
-    Format::Auto,
-    Format::Json,
-    Format::Jsonl,
-    Format::Raw,
-    Format::Pretty,
-    Format::Yaml,
-    Format::Explore,
-];
-
-/// How to show results, or errors.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct View {
-    format: Format,
-    transform: Option<String>,
-    raw_output: bool,
-    colour: bool,
-    quiet: bool,
-    of_errors: bool,
-}
 
 /// A text, and what is to be known about it.
 pub(crate) struct Shown {
@@ -63,35 +27,6 @@ pub(crate) struct Shown {
 }
 
 impl View {
-    /// How `--format` and `--transform` want results.
-    pub(crate) fn of_results(args: &Args, env: Env<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            format: format("format", args.format.as_deref())?,
-            transform: given(&args.transform),
-            raw_output: args.raw_output,
-            colour: colours(env, show::stdout_is_terminal),
-            quiet: args.quiet,
-            of_errors: false,
-        })
-    }
-
-    /// How `--format-error` and `--transform-error` want errors.
-    pub(crate) fn of_errors(args: &Args, env: Env<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            format: format("format-error", args.format_error.as_deref())?,
-            transform: given(&args.transform_error),
-            raw_output: args.raw_output,
-            colour: colours(env, show::stderr_is_terminal),
-            quiet: args.quiet,
-            of_errors: true,
-        })
-    }
-
-    /// Whether nothing was asked for.
-    pub(crate) fn is_default(&self) -> bool {
-        self.format == Format::Auto && self.transform.is_none()
-    }
-
     /// JSON in this format; of an error the object inside `{"error": ...}`, as in the official command line. What is no
     /// JSON stays as it is.
     pub(crate) fn show(&self, json: &str) -> Shown {
@@ -165,18 +100,6 @@ impl View {
     }
 }
 
-fn format(flag: &'static str, name: Option<&str>) -> Result<Format, Error> {
-    Ok(match name {
-        None => Format::Auto,
-        Some(name) => FORMATS[choice(flag, name)?],
-    })
-}
-
-/// A path that is not empty, which is what a script passes for one that it has not.
-fn given(path: &Option<String>) -> Option<String> {
-    path.clone().filter(|path| !path.is_empty())
-}
-
 /// What the path finds in the first of these that has it, or why there is nothing. The last has all of the others.
 fn found<'a>(places: [&'a str; 2], path: &'a str) -> Result<gjson::Value<'a>, String> {
     if depth(places[1]) > DEEPEST {
@@ -188,16 +111,6 @@ fn found<'a>(places: [&'a str; 2], path: &'a str) -> Result<gjson::Value<'a>, St
 
 fn too_deep() -> String {
     format!("the answer is nested deeper than {DEEPEST} levels")
-}
-
-/// `FORCE_COLOR` wins over `NO_COLOR`, as in the official command line; without either, a terminal has colours.
-fn colours(env: Env<'_>, is_terminal: fn() -> bool) -> bool {
-    let set = |name: &str| env(name).filter(|value| !value.is_empty());
-    match (set("FORCE_COLOR"), set("NO_COLOR")) {
-        (Some(force), _) => force != "0" && force != "false",
-        (None, Some(_)) => false,
-        (None, None) => is_terminal() && env("TERM").is_none_or(|term| term != "dumb"),
-    }
 }
 
 #[cfg(test)]
@@ -254,31 +167,9 @@ mod tests {
 
     #[test]
     fn what_is_no_json_stays_as_it_is() {
-        for format in FORMATS {
+        for format in Format::ALL {
             let shown = view(format, Some("a"), true).show("<html>");
             assert_eq!((shown.text.as_str(), shown.colour), ("<html>\n", false));
-        }
-    }
-
-    #[test]
-    fn colours_are_for_terminals_and_those_who_ask() {
-        let with = |set: &[(&str, &str)], terminal: bool| {
-            let is_terminal = if terminal { || true } else { || false };
-            colours(
-                &|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()),
-                is_terminal,
-            )
-        };
-        for (set, on_terminal, elsewhere) in [
-            (&[][..], true, false),
-            (&[("NO_COLOR", "1")], false, false),
-            (&[("NO_COLOR", "")], true, false),
-            (&[("FORCE_COLOR", "1")], true, true),
-            (&[("FORCE_COLOR", "0")], false, false),
-            (&[("FORCE_COLOR", "1"), ("NO_COLOR", "1")], true, true),
-            (&[("TERM", "dumb")], false, false),
-        ] {
-            assert_eq!((with(set, true), with(set, false)), (on_terminal, elsewhere), "{set:?}");
         }
     }
 }

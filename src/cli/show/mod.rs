@@ -9,9 +9,7 @@ pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod yaml;
 
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
 use openai_videos::{
@@ -19,9 +17,10 @@ use openai_videos::{
     Settings, is_json,
 };
 
+use crate::cli::plan::view::View;
 use crate::cli::show::escape::{line, visible};
-use crate::cli::show::format::View;
 use crate::cli::show::json::paint;
+use crate::cli::stdio::{self, Terminals};
 
 /// The settings whose secrets are cut out of everything that is printed from now on.
 static SECRETS: OnceLock<Settings> = OnceLock::new();
@@ -53,7 +52,7 @@ fn put(text: String, colour: bool) -> Result<bool, Error> {
 }
 
 fn write(text: String, colour: bool) -> io::Result<()> {
-    let mut stdout = stdout()?;
+    let mut stdout = stdio::stdout()?;
     let text = dressed(text, colour, stdout.is_terminal());
     stdout.write_all(text.as_bytes())
 }
@@ -67,13 +66,6 @@ fn dressed(mut text: String, colour: bool, is_terminal: bool) -> String {
         text = paint(&text);
     }
     text
-}
-
-/// Standard output as a file: the standard library's own handle takes a descriptor that cannot be written for one
-/// that nobody reads, and says nothing.
-#[allow(clippy::disallowed_methods)] // this is the one place that writes to standard output
-fn stdout() -> io::Result<File> {
-    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
 }
 
 /// A result: JSON, in the format that was asked for.
@@ -116,7 +108,7 @@ pub(crate) fn media(
     write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
 ) -> Result<bool, Error> {
     let unwritable = |source| Error::file("cannot write to standard output", source);
-    match write(&mut stdout().map_err(unwritable)?) {
+    match write(&mut stdio::stdout().map_err(unwritable)?) {
         Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(Error::File { source, .. }) => Err(unwritable(source)),
         done => done.map(|()| true),
@@ -154,19 +146,9 @@ pub(crate) fn say(text: &str) {
 }
 
 /// Lines on standard error. If that is closed there is nobody left to tell.
-#[allow(clippy::disallowed_methods)] // this is the one place that writes to standard error
 pub(crate) fn note(text: String) {
     let text = hidden(text);
-    let _ = io::stderr().lock().write_all(text.as_bytes());
-}
-
-pub(crate) fn stdout_is_terminal() -> bool {
-    stdout().is_ok_and(|stdout| stdout.is_terminal())
-}
-
-#[allow(clippy::disallowed_methods)] // it is only asked what it is
-pub(crate) fn stderr_is_terminal() -> bool {
-    io::stderr().is_terminal()
+    let _ = stdio::stderr().write_all(text.as_bytes());
 }
 
 /// What failed and why, and what to do about it.
@@ -174,7 +156,7 @@ pub(crate) fn error(error: &Error, view: &View) {
     if !view.is_default() {
         let shown = view.show(&error_json(error));
         remark(shown.remark);
-        note(dressed(shown.text, shown.colour, stderr_is_terminal()));
+        note(dressed(shown.text, shown.colour, Terminals::of_process().stderr));
         return;
     }
     let mut lines = format!("openai: {}\n", line(&error.to_string()));

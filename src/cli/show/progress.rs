@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use openai_videos::{Error, Event, Job, shorten};
 
+use crate::cli::plan::view::Verbosity;
 use crate::cli::show::debug::DebugLog;
 use crate::cli::show::escape::{line, visible, width};
 use crate::cli::show::{note, say};
@@ -16,16 +17,6 @@ use crate::cli::signals;
 const WIDTH: usize = 39;
 /// Nothing is drawn for what is done by then, and nothing twice within it.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// What may be shown.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Verbosity {
-    pub(crate) debug: bool,
-    /// The job's id before the first look: it is nowhere else then.
-    pub(crate) id: bool,
-    pub(crate) remarks: bool,
-    pub(crate) progress: bool,
-}
 
 /// Standard error during a run. Dropping it takes the progress line away.
 pub(crate) struct Progress {
