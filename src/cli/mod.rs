@@ -1,8 +1,8 @@
 //! The command line: argv and environment in, exit code out.
 //!
-//! argv, env -> `parse` -> `resolve` -> plan -> client -> job -> `print` -> `exit`
+//! argv -> `args` -> `plan` (with the environment) -> `run` (with the library) -> `show`, `exit`
 
-// tests/properties looks into those that are pub(crate).
+// tests/properties uses those that are pub(crate).
 pub(crate) mod args;
 pub(crate) mod env;
 pub(crate) mod exit;
@@ -15,26 +15,40 @@ pub(crate) mod stdio;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use openai_videos::Error;
+
 use crate::cli::args::{help, parse};
 use crate::cli::env::Env;
 use crate::cli::plan::view::View;
+use crate::cli::show::Printer;
 use crate::cli::stdio::Terminals;
 
-/// The whole program: what is asked for is done, and what came of it is told by text and code.
+/// The whole program: carries out what the arguments ask for, prints the error if it fails, and returns the exit code.
 pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCode {
-    let (args, read) = parse::parse(argv);
-    let terminals = Terminals::of_process();
-    let mut errors = View::default();
-    let known = View::of_errors(&args, env, terminals).map(|view| errors = view);
-    let done = read.and_then(|()| match help::asked(&args)? {
-        Some(text) => show::text(&text),
-        None => known.and_then(|()| run::execute(plan::resolve(args, env, terminals)?)),
-    });
-    match done {
+    let mut printer = Printer::new(Terminals::of_process());
+    match carry_out(argv, env, &mut printer) {
         Ok(()) => exit::OK,
         Err(error) => {
-            show::error(&error, &errors);
+            printer.error(&error);
             exit::code(&error)
         }
     }
+}
+
+fn carry_out(
+    argv: impl Iterator<Item = OsString>,
+    env: Env<'_>,
+    printer: &mut Printer,
+) -> Result<(), Error> {
+    let (args, parsed) = parse::parse(argv);
+    // First, as --format-error holds for a usage error, too.
+    let format_error = printer.show_errors_in(View::of_errors(&args, env, printer.terminals()));
+    parsed?;
+    if let Some(text) = help::asked(&args)? {
+        return printer.text(&text);
+    }
+    format_error?;
+    let plan = plan::resolve(args, env, printer.terminals())?;
+    printer.show_results_of(&plan.settings, &plan.view);
+    run::execute(&plan, printer)
 }

@@ -45,8 +45,6 @@ pub(crate) enum Action {
     Retrieve(String),
     Download(String),
     Delete(String),
-    /// It was taken out and is under way.
-    Done,
 }
 
 /// Where media goes.

@@ -4,10 +4,9 @@
 //! command line, so that scripts written for it go on working.
 
 use gjson::Kind;
-use openai_videos::{Job, Status, is_json, unquoted};
+use openai_videos::{is_json, unquoted};
 
 use crate::cli::plan::view::{Format, View};
-use crate::cli::show;
 use crate::cli::show::json::{compact, depth, indented};
 use crate::cli::show::table::table;
 use crate::cli::show::yaml::yaml;
@@ -78,25 +77,9 @@ impl View {
         }
     }
 
-    /// The line after a job that is shown to a person: what to do next.
-    pub(crate) fn advice(&self, job: &Job, fetched: bool) -> Option<String> {
-        if self.format != Format::Pretty || self.transform.is_some() {
-            return None;
-        }
-        match job.status() {
-            Status::Completed if fetched => None,
-            Status::Completed => Some(format!(
-                "\nfetch it with: {}\n",
-                show::call("download-content --output FILE", job)
-            )),
-            Status::Failed => {
-                let reason = job.reason().map_or(String::new(), |reason| format!(": {reason}"));
-                Some(format!("\nit failed{reason}; a new request is needed\n"))
-            }
-            Status::Pending => {
-                Some(format!("\nwait for it with: {}\n", show::call("retrieve --wait", job)))
-            }
-        }
+    /// Whether a result is meant to be read by a person.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.format == Format::Pretty && self.transform.is_none()
     }
 }
 

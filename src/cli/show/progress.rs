@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use openai_videos::{Error, Event, Job, shorten};
 
 use crate::cli::plan::view::Verbosity;
+use crate::cli::show::Printer;
 use crate::cli::show::debug::DebugLog;
 use crate::cli::show::escape::{line, visible, width};
-use crate::cli::show::{note, say};
 use crate::cli::signals;
 
 const WIDTH: usize = 39;
@@ -21,9 +21,11 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Standard error during a run. Dropping it takes the progress line away.
 pub(crate) struct Progress {
     show: Verbosity,
+    printer: Printer,
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
     /// When the current upload or download began.
     began: Option<Instant>,
@@ -37,75 +39,60 @@ struct State {
 }
 
 impl Progress {
-    pub(crate) fn new(show: Verbosity) -> Self {
-        let state = State {
-            began: None,
-            drawn: None,
-            conversation: DebugLog::default(),
-            said: String::new(),
-            fault: String::new(),
-            named: false,
-        };
-        Self { show, state: Mutex::new(state) }
+    pub(crate) fn new(show: Verbosity, printer: Printer) -> Self {
+        Self { show, printer, state: Mutex::default() }
     }
 
     /// Shows one event, or does not.
     pub(crate) fn show(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
         if self.show.debug
             && let Some(lines) = state.conversation.tell(event)
         {
-            note(visible(&lines));
+            self.printer.note(visible(&lines));
         }
         match event {
             Event::Request { .. } | Event::Response { .. } => state.began = Some(Instant::now()),
-            Event::Retry { after, number, of, why, .. } => {
-                let tenths = after.as_millis() / 100;
-                self.remark(
-                    &mut state,
-                    format!("{why}; retry {number} of {of} in {}.{} s", tenths / 10, tenths % 10),
-                );
-            }
             Event::StateNotSaved { id, why } => {
-                // Not a remark either: see below.
-                clear(&mut state);
-                say(&format!("job {id}: {why}"));
+                // Not a remark: --quiet does not hide it, as the id is nowhere else.
+                self.clear(state);
+                self.printer.say(&format!("job {id}: {why}"));
             }
             Event::TemporaryFile { path } => signals::unfinished(*path),
-            Event::PollFailed { why } => {
-                // Texts differ by request ids and the like; an outage that lasts is told once all the same.
-                let kind = match why {
-                    Error::Api(api) => format!("HTTP {}", api.status),
-                    why => why.to_string(),
-                };
-                if state.fault != kind {
-                    self.remark(&mut state, format!("{why}; looking again"));
-                    state.fault = kind;
-                }
-            }
-            Event::NotReady { why } => {
-                self.remark(&mut state, format!("{why}; asking again for up to a minute"))
-            }
-            Event::EncodingSwitched => {
-                let text = "the server takes no JSON here; sending the reference as a form";
-                self.remark(&mut state, text.to_owned());
-            }
+            Event::PollFailed { why } => self.poll_failed(state, why),
             Event::Upload { sent, total } => {
-                self.draw(&mut state, false, |took| transfer("upload", *sent, *total, took));
+                self.draw(state, false, |took| transfer("upload", *sent, *total, took));
             }
             Event::Download { received, total } => {
-                self.draw(&mut state, false, |took| transfer("download", *received, *total, took));
+                self.draw(state, false, |took| transfer("download", *received, *total, took));
             }
-            Event::Status { job, elapsed } => self.status(&mut state, job, *elapsed),
-            _ => {}
+            Event::Status { job, elapsed } => self.status(state, job, *elapsed),
+            event => {
+                if let Some(text) = remark(event) {
+                    self.remark(state, text);
+                }
+            }
+        }
+    }
+
+    fn poll_failed(&self, state: &mut State, why: &Error) {
+        // Texts differ by request ids and the like; an outage that lasts is told once all the same.
+        let kind = match why {
+            Error::Api(api) => format!("HTTP {}", api.status),
+            why => why.to_string(),
+        };
+        if state.fault != kind {
+            self.remark(state, format!("{why}; looking again"));
+            state.fault = kind;
         }
     }
 
     fn status(&self, state: &mut State, job: &Job, elapsed: Duration) {
         if elapsed.is_zero() && self.show.id {
             // Not a remark: whoever ends the run now has this line to find the job by.
-            clear(state);
-            say(&format!("job {}", job.id()));
+            self.clear(state);
+            self.printer.say(&format!("job {}", job.id()));
         }
         if job.has_unknown_status() && !state.named {
             state.named = true;
@@ -120,8 +107,8 @@ impl Progress {
 
     fn remark(&self, state: &mut State, text: String) {
         if self.show.remarks && state.said != text {
-            clear(state);
-            say(&text);
+            self.clear(state);
+            self.printer.say(&text);
             state.said = text;
         }
     }
@@ -134,26 +121,42 @@ impl Progress {
         let since = |then: Option<Instant>| then.map(|then| now.duration_since(then));
         let took = since(state.began).unwrap_or_default();
         if at_once || (took >= PAUSE && since(state.drawn).is_none_or(|since| since >= PAUSE)) {
-            note(format!("\r\u{1b}[K{}", fitted(&text(took))));
+            self.printer.note(format!("\r\u{1b}[K{}", fitted(&text(took))));
             state.drawn = Some(now);
+        }
+    }
+
+    fn clear(&self, state: &mut State) {
+        if state.drawn.take().is_some() {
+            self.printer.note("\r\u{1b}[K".to_owned());
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        clear(state);
+        let mut state =
+            std::mem::take(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.clear(&mut state);
         if self.show.debug {
-            note(visible(&state.conversation.end()));
+            self.printer.note(visible(&state.conversation.end()));
         }
     }
 }
 
-fn clear(state: &mut State) {
-    if state.drawn.take().is_some() {
-        note("\r\u{1b}[K".to_owned());
-    }
+/// What is said of an event that needs no memory of earlier ones.
+fn remark(event: &Event<'_>) -> Option<String> {
+    Some(match event {
+        Event::Retry { after, number, of, why, .. } => {
+            let tenths = after.as_millis() / 100;
+            format!("{why}; retry {number} of {of} in {}.{} s", tenths / 10, tenths % 10)
+        }
+        Event::NotReady { why } => format!("{why}; asking again for up to a minute"),
+        Event::EncodingSwitched => {
+            "the server takes no JSON here; sending the reference as a form".to_owned()
+        }
+        _ => return None,
+    })
 }
 
 /// As much of a text as fits, on one line.
