@@ -63,7 +63,7 @@ fn the_result_is_printed_in_the_requested_format() {
         concat!(
             "id             video_1\n",
             "status         failed\n",
-            "created_at     1758941485  2025-09-27 02:51:25 UTC\n",
+            "created_at     1758941485  Sat, 27 Sep 2025 02:51:25 GMT\n",
             "seconds        8\n",
             "cost           0.50\n",
             "prompt         a \"b\" é\n",

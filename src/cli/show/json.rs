@@ -1,12 +1,10 @@
-//! The layout of JSON: indented, on one line, in colours. Order, literals and unknown members stay as the server wrote
-//! them; only the white space between them changes.
+//! The layout of JSON: indented, on one line, in colours. Order, number literals and unknown members stay as the server
+//! wrote them; only the white space between them changes.
 
-/// What is nested deeper stays on one line, and so does all of what is longer, in bytes. Jobs have a level or three, and
-/// a few hundred bytes; indentation would make output of any size out of an answer made for that.
+/// JSON that is nested deeper, or longer in bytes, is not indented. Jobs have a level or three and a few hundred bytes;
+/// indentation would multiply the size of a response made for that.
 pub(crate) const LEVELS: usize = 8;
 pub(crate) const LONGEST: usize = 1 << 20;
-/// An array without objects stays on one line if that is no longer, in bytes, as in the official command line.
-const WIDTH: usize = 80;
 
 const KEY: &str = "\u{1b}[1;34m";
 const STRING: &str = "\u{1b}[32m";
@@ -14,8 +12,7 @@ const NUMBER: &str = "\u{1b}[33m";
 const WORD: &str = "\u{1b}[36m";
 const PLAIN: &str = "\u{1b}[0m";
 
-/// The tokens of a JSON text, without the white space between them. Other text comes in pieces, too, and ends.
-#[derive(Clone)]
+/// The tokens of a JSON text, without the white space between them. Any other text is split into pieces as well.
 struct Tokens<'a>(&'a str);
 
 impl<'a> Iterator for Tokens<'a> {
@@ -64,74 +61,18 @@ pub(crate) fn depth(json: &str) -> usize {
 
 /// Without any white space.
 pub(crate) fn compact(json: &str) -> String {
-    Tokens(json).collect()
+    gjson::tools::ugly(json)
 }
 
-/// A line for each value, down to [`LEVELS`] and up to [`LONGEST`].
+/// A line for each value, with short arrays on one; all on one line if it is nested deeper than [`LEVELS`] or longer
+/// than [`LONGEST`].
 pub(crate) fn indented(json: &str) -> String {
-    if json.len() > LONGEST {
+    if json.len() > LONGEST || depth(json) > LEVELS {
         return compact(json);
     }
-    let mut text = String::with_capacity(json.len());
-    let mut tokens = Tokens(json);
-    let (mut before, mut level, mut line) = ("", 0_usize, 0);
-    loop {
-        let here = tokens.clone();
-        let Some(token) = tokens.next() else {
-            return text;
-        };
-        let opens = |token| matches!(token, "{" | "[");
-        let closes = matches!(token, "}" | "]");
-        let has_lines = level <= LEVELS;
-        let is_edge = before == "," || opens(before) != closes;
-        if closes {
-            level = level.saturating_sub(1);
-        }
-        if has_lines && is_edge && !before.is_empty() {
-            line = text.len();
-            text.push('\n');
-            text.extend(std::iter::repeat_n("  ", level));
-        } else if has_lines && before == ":" {
-            text.push(' ');
-        }
-        let array = match token {
-            "[" if level < LEVELS => here.array_within(WIDTH.saturating_sub(text.len() - line)),
-            _ => None,
-        };
-        before = match array {
-            Some((array, rest)) => {
-                text += &array;
-                tokens = rest;
-                "]"
-            }
-            None => {
-                text += token;
-                level += usize::from(opens(token));
-                token
-            }
-        };
-    }
-}
-
-impl Tokens<'_> {
-    /// The array that comes next, on one line, and what follows it; if it has no objects and takes no more bytes.
-    fn array_within(mut self, most: usize) -> Option<(String, Self)> {
-        let (mut text, mut level) = (String::new(), 0);
-        loop {
-            let fits = |token: &&str| *token != "{" && text.len() + token.len() <= most;
-            let token = self.next().filter(fits)?;
-            text += token;
-            match token {
-                "[" => level += 1,
-                "]" => level -= 1,
-                "," => text.push(' '),
-                _ => {}
-            }
-            if level == 0 {
-                return Some((text, self));
-            }
-        }
-    }
+    let mut text = gjson::tools::pretty(json);
+    text.pop();
+    text
 }
 
 /// JSON with the colours of a terminal.
@@ -199,10 +140,10 @@ mod tests {
             assert!(text.len() < json.len() * 12, "{depth}: {}", text.len());
             assert_eq!(compact(&text), json);
         }
-        let deep = nested(LEVELS + 1, "{\"a\":1,\"b\":[1,2]}");
-        let lines = indented(&deep);
-        assert!(lines.contains("\n                [{\"a\":1,\"b\":[1,2]}]\n"), "{lines}");
-        assert_eq!(lines.lines().count(), 2 * LEVELS + 1);
+        let deepest = nested(LEVELS - 1, "{\"a\":1}");
+        assert!(indented(&deepest).contains("\n              {\n                \"a\": 1\n"));
+        let deeper = nested(LEVELS, "{\"a\":1}");
+        assert_eq!(indented(&deeper), deeper);
         let long = format!("[{}1]", "1,".repeat(600_000));
         assert_eq!(indented(&long), long);
     }
@@ -233,7 +174,6 @@ mod tests {
                 .iter()
                 .fold(paint(odd), |text, code| text.replace(code, ""));
             assert_eq!(plain, odd);
-            assert_eq!(compact(&indented(odd)), compact(odd));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! JSON -> a table for people: one row for each value, names beside it, times as dates. Nothing for a script.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use gjson::{Kind, Value};
 use openai_videos::{shorten, unquoted};
 
@@ -65,26 +67,10 @@ fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, de
     rows.push((name, text));
 }
 
-/// `2025-09-27 02:51:25 UTC` for Unix seconds. `None` past the year 9999, where the number is likely no seconds.
+/// `Sat, 27 Sep 2025 02:51:25 GMT` for Unix seconds. `None` past the year 9999, where the number is hardly seconds.
 fn date(seconds: u64) -> Option<String> {
     const LAST: u64 = 253_402_300_799;
-    if seconds > LAST {
-        return None;
-    }
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Days since 0000-03-01, so that the leap day is the last of a year (Howard Hinnant's `civil_from_days`).
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = match month < 10 {
-        true => (era * 400 + year, month + 3),
-        false => (era * 400 + year + 1, month - 9),
-    };
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    Some(format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC"))
+    (seconds <= LAST).then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)))
 }
 
 #[cfg(test)]
@@ -103,7 +89,7 @@ mod tests {
             written(json),
             concat!(
                 "id             video_1\n",
-                "created_at     1758941485  2025-09-27 02:51:25 UTC\n",
+                "created_at     1758941485  Sat, 27 Sep 2025 02:51:25 GMT\n",
                 "error          -\n",
                 "usage.cost     0.50\n",
                 "usage.parts.0  a\n",
@@ -124,18 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (seconds, text) in [
-            (0, "1970-01-01 00:00:00 UTC"),
-            (951_782_399, "2000-02-28 23:59:59 UTC"),
-            (951_782_400, "2000-02-29 00:00:00 UTC"),
-            (951_868_800, "2000-03-01 00:00:00 UTC"),
-            (1_735_689_599, "2024-12-31 23:59:59 UTC"),
-            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
-            (253_402_300_799, "9999-12-31 23:59:59 UTC"),
-        ] {
-            assert_eq!(date(seconds).as_deref(), Some(text));
-        }
-        assert_eq!(date(1_758_941_485_000), None);
+    fn times_past_the_year_9999_are_numbers() {
+        assert_eq!(date(0).as_deref(), Some("Thu, 01 Jan 1970 00:00:00 GMT"));
+        assert_eq!(date(253_402_300_799).as_deref(), Some("Fri, 31 Dec 9999 23:59:59 GMT"));
+        assert_eq!([253_402_300_800, 1_758_941_485_000, u64::MAX].map(date), [const { None }; 3]);
     }
 }
