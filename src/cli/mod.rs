@@ -25,6 +25,8 @@ use crate::cli::stdio::Terminals;
 
 /// The whole program: carries out what the arguments ask for, prints the error if it fails, and returns the exit code.
 pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCode {
+    // Before anything is read that may keep the run waiting.
+    signals::watch();
     let mut printer = Printer::new(Terminals::of_process());
     match carry_out(argv, env, &mut printer) {
         Ok(()) => exit::OK,

@@ -5,10 +5,8 @@ use openai_videos::{ApiErrorKind, Client, Error, Extension, Job, StateFile, Stat
 use crate::cli::plan::{Action, Output, Plan};
 use crate::cli::show::Printer;
 use crate::cli::show::progress::Progress;
-use crate::cli::signals;
 
 pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
-    signals::watch();
     let progress = Progress::new(plan.show, printer.clone());
     let client = Client::with_events(plan.settings.clone(), move |event| progress.show(event))?;
     let run = Run { client, plan, printer };

@@ -1,48 +1,63 @@
-//! SIGINT and SIGTERM: the unfinished file is removed, and the run ends with the shell's code.
+//! SIGINT and SIGTERM: the temporary file of a download is removed, and the run ends with the shell's exit code.
 //!
-//! Without this the system's default would end the run as well, but not where it runs as the first process of a
-//! container, which is deaf to signals that it does not ask for: `docker stop` would wait for its time-out.
+//! By default the system would end the run as well, but not where it is the first process of a container: that one
+//! does not get signals which it has no handler for, and `docker stop` would wait for its timeout.
 
 use std::fs;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::{flag, low_level::pipe};
 
-/// What is to be removed should the program end now.
-static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// The file to remove when a signal ends the program.
+static TEMPORARY_FILE: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Names the file that is to be removed on a signal, or none.
-pub(crate) fn unfinished(path: Option<&Path>) {
-    *UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner) = path.map(Path::to_owned);
+/// Sets the file that is removed on a signal, or none.
+pub(crate) fn set_temporary_file(path: Option<&Path>) {
+    *TEMPORARY_FILE.lock().unwrap_or_else(PoisonError::into_inner) = path.map(Path::to_owned);
 }
 
-/// Answers signals from now on. A signal that the caller had us ignore, as a shell does for a background job, stays
-/// ignored; where signals cannot be had, the system's defaults stay.
+/// Handles signals from now on. A signal that the caller made this process ignore, as a shell does for a background
+/// job, stays ignored. Where handlers cannot be set, the system's defaults stay.
 pub(crate) fn watch() {
-    let ignored = ignored();
-    let wanted = [SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
-    let Ok(mut signals) = Signals::new(wanted) else {
-        return;
-    };
-    let _ = thread::Builder::new().spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            end(signal);
+    let _ = try_watch();
+}
+
+fn try_watch() -> io::Result<()> {
+    let (mut reader, writer) = UnixStream::pair()?;
+    let received = Arc::new(AtomicUsize::new(0));
+    let signal = Arc::clone(&received);
+    // First, so that no signal is caught that nobody acts on. It ends with an error if no handler holds the writer.
+    thread::Builder::new().spawn(move || {
+        if reader.read_exact(&mut [0]).is_ok() {
+            end(signal.load(Ordering::SeqCst));
         }
-    });
+    })?;
+    let ignored = ignored();
+    for signal in [SIGINT, SIGTERM] {
+        if ignored >> (signal - 1) & 1 == 0 {
+            // Handlers run in the order of registration: the number is stored before the thread is woken.
+            flag::register_usize(signal, Arc::clone(&received), signal as usize)?;
+            pipe::register(signal, writer.try_clone()?)?;
+        }
+    }
+    Ok(())
 }
 
 #[allow(clippy::disallowed_methods)] // there is no way back to main from here
-fn end(signal: i32) -> ! {
-    if let Some(path) = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).take() {
+fn end(signal: usize) -> ! {
+    if let Some(path) = TEMPORARY_FILE.lock().unwrap_or_else(PoisonError::into_inner).take() {
         let _ = fs::remove_file(path);
     }
-    std::process::exit(128 + signal)
+    std::process::exit(128 + signal as i32)
 }
 
-/// The signals that this process was started to ignore, as bits: unknown without /proc, and taken for none.
+/// The signals that this process was started to ignore, as bits. Without /proc that is unknown, and none is assumed.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

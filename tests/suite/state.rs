@@ -1,6 +1,7 @@
 //! `--state`: one job, however often a run is interrupted, repeated or started twice.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -423,6 +424,21 @@ fn sigterm_and_sigint_remove_the_temporary_file_and_exit_with_128_plus_the_signa
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
         server.finish();
     }
+}
+
+#[test]
+fn sigterm_ends_a_run_that_still_reads_standard_input() {
+    let mut child = Command::new(program())
+        .args(["videos", "extend", "--body", "-"])
+        .env("OPENAI_BASE_URL", "http://127.0.0.1:9")
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // More than a pipe holds: once all of it is written, the program is reading.
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&[b' '; 1 << 18]).unwrap();
+    signal("TERM", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
 #[test]

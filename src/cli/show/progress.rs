@@ -59,7 +59,7 @@ impl Progress {
                 self.clear(state);
                 self.printer.say(&format!("job {id}: {why}"));
             }
-            Event::TemporaryFile { path } => signals::unfinished(*path),
+            Event::TemporaryFile { path } => signals::set_temporary_file(*path),
             Event::PollFailed { why } => self.poll_failed(state, why),
             Event::Upload { sent, total } => {
                 self.draw(state, false, |took| transfer("upload", *sent, *total, took));
