@@ -69,7 +69,7 @@ all() {
     rm "$root/etc/resolv.conf"
     try 6 'openai: no connection to plain.test:PORT: DNS lookup failed: ' 11 plain.test
     grep -q '; /etc/resolv.conf does not exist$' "$root/err" &&
-        grep -q '^hint: name a name server in /etc/resolv.conf' "$root/err" || {
+        grep -q '^hint: add a name server to /etc/resolv.conf' "$root/err" || {
         printf 'FAILED  no hint at /etc/resolv.conf\n%s\n' "$(<"$root/err")"
         failed=1
     }

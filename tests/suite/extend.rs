@@ -478,7 +478,8 @@ fn the_default_server_requires_an_api_key() {
         4,
         "",
         "openai: no API key\n\
-         hint: set OPENAI_API_KEY or OPENAI_API_KEY_FILE, or name a server that needs none with OPENAI_BASE_URL\n",
+         hint: set OPENAI_API_KEY or OPENAI_API_KEY_FILE, and point --base-url at another server \
+         (https://api.x.ai/v1, a gateway): OpenAI's endpoint was shut down on 2026-09-24\n",
     );
 }
 

@@ -237,7 +237,8 @@ fn errors_of_every_shape_are_printed_in_the_requested_format() {
         let response = Reply::json(422, body);
         retrieve(response, &jsonl, &[], (3, "", &format!("{body}\n")));
     }
-    let hint = "the server may not offer this call, or --base-url lacks a path such as /v1";
+    let hint =
+        "check that --base-url includes a path such as /v1, and that the server offers this call";
     for (body, message) in [
         ("<b>no</b>", "<b>no</b>"),
         (r#"{"error": {"#, r#"{\"error\": {"#),

@@ -42,8 +42,8 @@ fn line_breaks_in_a_job_id_are_escaped_in_every_message() {
         .stderr(&format!(
             "openai: job {EXACT}\n\
              openai: the job '{FOLDED}' still runs after 10ms (status: in progress)\n\
-             hint: wait for it again with: openai videos retrieve --wait --base-url '{url}' -- '{EXACT}' (or run the \
-             same command again, if it had --state)\n"
+             hint: run the same command again if it had --state, or wait with: \
+             openai videos retrieve --wait --base-url '{url}' -- '{EXACT}'\n"
         ));
     server.finish();
 
@@ -127,7 +127,7 @@ fn commands_in_hints_are_quoted_for_the_shell() {
     let url = format!("{}/it's", server.base_url());
     let quoted = url.replace('\'', "'\\''");
     let extend = openai(&EXTEND).args(&["--base-url", &url]).run();
-    let look = format!("look for it: curl '{quoted}/videos?order=desc&limit=5'\n");
+    let look = format!(": openai videos list --limit 5 --max-items 5 --base-url '{quoted}'\n");
     extend.code(7).stderr_contains(&look);
     let pretty = ["videos", "retrieve", "v", "--format", "pretty"];
     let retrieve = openai(&pretty).args(&["--base-url", &url]).run();

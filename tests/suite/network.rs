@@ -32,8 +32,7 @@ fn client_errors_have_their_exit_codes_and_messages() {
         )
     };
     let key_hint = "hint: check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE\n";
-    let url_hint =
-        "hint: the server may not offer this call, or --base-url lacks a path such as /v1\n";
+    let url_hint = "hint: check that --base-url includes a path such as /v1, and that the server offers this call\n";
     for (status, code, hint) in [
         (400, 3, ""),
         (401, 4, key_hint),
@@ -118,7 +117,7 @@ fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
     for status in [307, 308] {
         let stderr = format!(
             "openai: the server redirects the request (HTTP {status}) to 'https://other.example/v1'\n\
-             hint: name the place where the API really is with --base-url\n"
+             hint: set --base-url to the redirect target\n"
         );
         let secret = "https://user:topsecret@other.example/v1#sig=topsecret";
         for target in ["https://other.example/v1", secret] {

@@ -243,8 +243,7 @@ fn hosts_in_no_proxy_and_loopback_are_reached_directly() {
 #[test]
 fn missing_and_wrong_proxy_credentials_are_reported() {
     let authority = Authority::new();
-    let hint =
-        "hint: put them into the proxy's URL: http://user:password@host:port, percent-encoded\n";
+    let hint = "hint: put user and password into the proxy's URL, percent-encoded: http://user:password@host:port\n";
     for scheme in ["http", "socks5h"] {
         let proxy = Proxy::with_credentials(1);
         let none = no_connection("gateway.invalid", &proxy, "it requires a user name and password");

@@ -77,8 +77,8 @@ fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
             "",
             &format!(
                 "openai: the request was sent, but its outcome is unknown: {why}\n\
-                 hint: a job may exist and be paid for; before you run this again, look for it: \
-                 curl '{url}/videos?order=desc&limit=5'\n"
+                 hint: before running this again, look for the job, which may exist and be paid for: \
+                 openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"
             ),
         );
         server.finish();
@@ -140,7 +140,7 @@ fn a_retry_after_of_more_than_two_minutes_is_not_waited_for() {
     let far = "Fri, 31 Dec 9999 23:59:59 GMT";
     for header in [("Retry-After", "121"), ("retry-after-ms", "120001"), ("Retry-After", far)] {
         let server = Server::script(vec![Reply::json(503, "{}").header(header.0, header.1)]);
-        extend().server(&server).run().code(5).stderr_contains("hint: the server asks to wait ");
+        extend().server(&server).run().code(5).stderr_contains("hint: run this again in ");
         server.finish();
     }
 }

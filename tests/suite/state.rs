@@ -125,7 +125,8 @@ fn an_undecided_recovery_ends_with_code_7_until_the_state_file_is_removed() {
         &format!(
             "openai: an earlier run was cut while it sent the request, and a job may exist: \
              the server does not list the prompts of its jobs\n\
-             hint: look for it at {url}/videos?order=desc&limit=5; if there is none, remove 'job' to send the request again\n"
+             hint: look for the job, and remove 'job' only if there is none, to send the request again: \
+             openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"
         ),
     );
     call(&server, &directory)
@@ -169,7 +170,7 @@ fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
         3,
         "",
         "openai: the server no longer has the job that 'job' holds: the server answered HTTP 404: no\n\
-         hint: remove 'job' to begin a new job\n",
+         hint: check that the key belongs to the account that created the job, and remove 'job' to create another one\n",
     );
     server.finish();
 }

@@ -10,8 +10,7 @@ use crate::support::{
     TlsServer, openai,
 };
 
-const CLIENT_HINT: &str =
-    "hint: name one that it knows: --mtls-client-cert-file and --mtls-client-key-file\n";
+const CLIENT_HINT: &str = "hint: set a certificate that the server accepts: --mtls-client-cert-file and --mtls-client-key-file\n";
 
 fn extend() -> Openai {
     openai(&EXTEND).args(&["--api-key", "sk-topsecret", "--max-retries", "0"])
@@ -52,17 +51,24 @@ fn a_custom_ca_bundle_replaces_the_built_in_one() {
         .is(0, PRINTED, "");
     let url = server.url("localhost");
     let untrusted = "the server's certificate is signed by an unknown issuer";
-    for outcome in [
-        trusting(&other.pem, &url).env("SSL_CERT_FILE", "not-looked-at.pem").run(),
-        extend().args(&["--base-url", &url]).run(),
+    let bundles = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    ];
+    let bundle = bundles.into_iter().find(|path| std::path::Path::new(path).exists());
+    let system = bundle.map_or(String::new(), |path| format!("; this system's own is {path}"));
+    for (outcome, system) in [
+        (trusting(&other.pem, &url).env("SSL_CERT_FILE", "not-looked-at.pem").run(), ""),
+        (extend().args(&["--base-url", &url]).run(), &system),
     ] {
         outcome.is(
             6,
             "",
             &format!(
                 "openai: no connection to localhost:{}: {untrusted}\n\
-                 hint: if you trust it, name a file with its issuer's certificate: \
-                 --cacert FILE or SSL_CERT_FILE\n",
+                 hint: set --cacert or SSL_CERT_FILE to a file with the issuer's certificate if you \
+                 trust it{system}\n",
                 server.port()
             ),
         );
@@ -124,8 +130,8 @@ fn an_expired_or_early_certificate_is_refused_with_a_hint_to_the_clock() {
             format!("openai: no connection to localhost: the server's certificate {why}")
         );
         let clock = hint
-            .strip_prefix("hint: the clock of this machine says ")
-            .and_then(|rest| rest.strip_suffix("; if that is wrong, set it\n"));
+            .strip_prefix("hint: set the clock of this machine if it is wrong: it says ")
+            .and_then(|rest| rest.strip_suffix('\n'));
         let clock = httpdate::parse_http_date(clock.unwrap_or_else(|| panic!("{outcome:?}")));
         let off = std::time::SystemTime::now().duration_since(clock.unwrap()).unwrap();
         assert!(off.as_secs() < 60, "{outcome:?}");
@@ -401,7 +407,7 @@ fn failed_tls_handshakes_are_reported_with_their_cause() {
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
             "the server does not speak TLS on this port\n\
-             hint: for a server of plain http, write http:// in --base-url\n",
+             hint: write http:// in --base-url if the server speaks plain HTTP\n",
         ),
         (b"", "the connection was closed during the handshake\n"),
         // A fatal alert: handshake_failure.

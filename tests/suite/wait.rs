@@ -160,19 +160,15 @@ fn a_refused_poll_ends_the_wait() {
 fn an_expired_wait_ends_with_code_8_and_prints_the_job() {
     let server = Server::script(vec![job("queued"), job("in_progress")]);
     let url = server.base_url();
-    extend()
-        .args(&["--wait-timeout", "10ms"])
-        .server(&server)
-        .run()
-        .is(
-            8,
-            &printed("in_progress"),
-            &format!(
-                "{NOTE}openai: the job 'video_1' still runs after 10ms (status: in_progress)\n\
-             hint: wait for it again with: openai videos retrieve --wait --base-url '{url}' -- 'video_1' (or run the same \
-             command again, if it had --state)\n"
-            ),
-        );
+    extend().args(&["--wait-timeout", "10ms"]).server(&server).run().is(
+        8,
+        &printed("in_progress"),
+        &format!(
+            "{NOTE}openai: the job 'video_1' still runs after 10ms (status: in_progress)\n\
+             hint: run the same command again if it had --state, or wait with: \
+             openai videos retrieve --wait --base-url '{url}' -- 'video_1'\n"
+        ),
+    );
     server.finish();
 }
 

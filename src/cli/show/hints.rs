@@ -1,120 +1,160 @@
-//! Hints: for each error what to do about it, in one sentence, and for a job that a person looks at what comes next.
+//! Hints: what to do about an error, and what comes next for a job. This program's own commands are suggested, as an
+//! empty container has no others.
 
-use openai_videos::{ApiErrorKind, ConnectError, ConnectErrorKind, Error, Job, Settings, Status};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use openai_videos::ApiErrorKind::{Gone, MethodNotAllowed, NotAuthorized, NotFound};
+use openai_videos::{ApiError, ConnectError, ConnectErrorKind, Error, Job, Settings, Status};
 
 use crate::cli::show::escape::line;
 
-/// A word as a shell takes it, on one line.
-fn quoted(word: &str) -> String {
-    format!("'{}'", line(&word.replace('\'', "'\\''")))
-}
+/// Shows the newest jobs.
+const LIST: &str = "list --limit 5 --max-items 5";
+/// OpenAI's documentation of the API says so.
+const SHUT_DOWN: &str = "point --base-url at another server (https://api.x.ai/v1, a gateway): \
+    OpenAI's endpoint was shut down on 2026-09-24";
+/// Where systems keep the certificates that they trust: Debian and Alpine, Fedora, and others.
+const SYSTEM_BUNDLES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// A call about a job, to be copied.
-fn call(command: &str, job: &Job, settings: Option<&Settings>) -> String {
-    let server = settings.filter(|settings| !settings.base_url.is_default());
-    let server = server.map_or(String::new(), |settings| {
-        format!(" --base-url {}", quoted(settings.base_url.as_str()))
-    });
-    format!("openai videos {command}{server} -- {}", quoted(job.id()))
-}
-
-/// What to do about an error. `settings`: those of the run, once they are known.
+/// What to do about an error, in one sentence. `settings`: those of the run, once they are known.
 pub(crate) fn hint(error: &Error, settings: Option<&Settings>) -> Option<String> {
-    let hint = match error {
+    Some(match error {
         Error::Invalid { hint, .. } => return hint.clone(),
         Error::Unencrypted { .. } => {
             "use https://, or allow it with --allow-http or OPENAI_ALLOW_HTTP=1".to_owned()
         }
-        Error::NoKey => {
-            "set OPENAI_API_KEY or OPENAI_API_KEY_FILE, or name a server that needs none with OPENAI_BASE_URL".to_owned()
-        }
-        Error::UnknownOutcome { list_url, .. } => {
-            let key = match settings.is_some_and(|settings| settings.api_key.is_some()) {
-                true => "-H \"Authorization: Bearer $OPENAI_API_KEY\" ",
-                false => "",
-            };
-            format!(
-                "a job may exist and be paid for; before you run this again, look for it: curl {key}{}",
-                quoted(list_url)
-            )
-        }
-        Error::Unresolved { list_url, path, .. } => format!(
-            "look for it at {list_url}; if there is none, remove {} to send the request again",
+        Error::NoKey => format!("set OPENAI_API_KEY or OPENAI_API_KEY_FILE, and {SHUT_DOWN}"),
+        Error::UnknownOutcome { .. } => format!(
+            "before running this again, look for the job, which may exist and be paid for: {}",
+            command(LIST, settings)
+        ),
+        Error::Unresolved { path, .. } => format!(
+            "look for the job, and remove {} only if there is none, to send the request again: {}",
+            quoted(&path.to_string_lossy()),
+            command(LIST, settings)
+        ),
+        Error::JobGone { path, .. } => format!(
+            "check that the key belongs to the account that created the job, and remove {} to create another one",
             quoted(&path.to_string_lossy())
         ),
-        Error::JobGone { path, .. } => {
-            format!("remove {} to begin a new job", quoted(&path.to_string_lossy()))
-        }
         Error::WaitTimeout { job, .. } => format!(
-            "wait for it again with: {} (or run the same command again, if it had --state)",
-            call("retrieve --wait", job, settings)
+            "run the same command again if it had --state, or wait with: {}",
+            job_command("retrieve --wait", job, settings)
         ),
-        Error::Redirect { .. } => "name the place where the API really is with --base-url".to_owned(),
-        Error::Connect { host, source } => return network_hint(host, &**source),
-        Error::Api(api) => match (api.kind, api.retry_after) {
-            (ApiErrorKind::NotAuthorized, _) => "check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE".to_owned(),
-            (ApiErrorKind::NotFound | ApiErrorKind::MethodNotAllowed, _) => {
-                "the server may not offer this call, or --base-url lacks a path such as /v1".to_owned()
-            }
-                (_, Some(wait)) if wait.as_secs() > 86_400 => {
-                "the server asks to wait for more than a day".to_owned()
-            }
-            (_, Some(wait)) => {
-                format!("the server asks to wait {} s; run this again then", wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
-            }
-            _ => return None,
-        },
+        Error::Redirect { .. } => "set --base-url to the redirect target".to_owned(),
+        Error::Connect { host, source } => return connect_hint(host, &**source, settings),
+        Error::Api(error) => return api_hint(error, settings),
         _ => return None,
-    };
-    Some(hint)
+    })
 }
 
-/// What to do about a kind that was told apart.
-fn network_hint(host: &str, source: &(dyn std::error::Error + 'static)) -> Option<String> {
+fn api_hint(error: &ApiError, settings: Option<&Settings>) -> Option<String> {
+    Some(match (error.kind, error.retry_after) {
+        (NotAuthorized, _) => {
+            "check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE".to_owned()
+        }
+        (NotFound | MethodNotAllowed | Gone, _)
+            if settings.is_some_and(|own| own.base_url.is_default()) => {
+            SHUT_DOWN.to_owned()
+        }
+        (NotFound | MethodNotAllowed, _) => {
+            "check that --base-url includes a path such as /v1, and that the server offers this call"
+                .to_owned()
+        }
+        (_, Some(wait)) if wait > Duration::from_secs(86_400) => {
+            "run this again in more than a day, as the server asks".to_owned()
+        }
+        (_, Some(wait)) => {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            format!("run this again in {seconds} s, as the server asks")
+        }
+        _ => return None,
+    })
+}
+
+fn connect_hint(
+    host: &str,
+    source: &(dyn std::error::Error + 'static),
+    settings: Option<&Settings>,
+) -> Option<String> {
     let kind = source.downcast_ref().map(|reason: &ConnectError| reason.kind);
     let hint = match kind {
         Some(ConnectErrorKind::Clock) => {
-            let now = httpdate::fmt_http_date(std::time::SystemTime::now());
-            return Some(format!("the clock of this machine says {now}; if that is wrong, set it"));
+            let now = httpdate::fmt_http_date(SystemTime::now());
+            return Some(format!("set the clock of this machine if it is wrong: it says {now}"));
         }
-        Some(ConnectErrorKind::Issuer) => {
-            "if you trust it, name a file with its issuer's certificate: --cacert FILE or SSL_CERT_FILE"
-        }
+        Some(ConnectErrorKind::Issuer) => return Some(issuer_hint(settings)),
         Some(ConnectErrorKind::CaCertificate) => {
             "give the server a certificate made with basicConstraints=CA:FALSE, or one signed by this one"
         }
-        Some(ConnectErrorKind::NoTls) => "for a server of plain http, write http:// in --base-url",
+        Some(ConnectErrorKind::NoTls) => {
+            "write http:// in --base-url if the server speaks plain HTTP"
+        }
         Some(ConnectErrorKind::ClientCertificate) => {
-            "name one that it knows: --mtls-client-cert-file and --mtls-client-key-file"
+            "set a certificate that the server accepts: --mtls-client-cert-file and --mtls-client-key-file"
         }
         Some(ConnectErrorKind::NoNameServer) => {
-            "name a name server in /etc/resolv.conf (nameserver 192.0.2.1), or the host by its address"
+            "add a name server to /etc/resolv.conf (nameserver 192.0.2.1), or write the host's address in --base-url"
         }
         Some(ConnectErrorKind::ProxyCredentials) => {
-            "put them into the proxy's URL: http://user:password@host:port, percent-encoded"
+            "put user and password into the proxy's URL, percent-encoded: http://user:password@host:port"
         }
-        _ if host == "api.openai.com" => {
-            "OpenAI's own endpoint was scheduled to shut down on 2026-09-24; name another server with --base-url"
-        }
+        _ if host == "api.openai.com" => SHUT_DOWN,
         _ => return None,
     };
     Some(hint.to_owned())
 }
 
-/// The lines after a job that is shown to a person.
+fn issuer_hint(settings: Option<&Settings>) -> String {
+    let is_default = settings.is_some_and(|settings| settings.roots.is_none());
+    let bundle = SYSTEM_BUNDLES.into_iter().find(|path| is_default && Path::new(path).exists());
+    match bundle {
+        Some(bundle) => format!(
+            "set --cacert or SSL_CERT_FILE to a file with the issuer's certificate if you trust it; \
+             this system's own is {bundle}"
+        ),
+        None => {
+            "set --cacert or SSL_CERT_FILE to a file with the issuer's certificate if you trust it"
+                .to_owned()
+        }
+    }
+}
+
+/// The lines after a job that is shown to a person. `fetched`: its media are stored already.
 pub(crate) fn next_step(job: &Job, fetched: bool, settings: Option<&Settings>) -> Option<String> {
     match job.status() {
         Status::Completed if fetched => None,
         Status::Completed => Some(format!(
             "\nfetch it with: {}\n",
-            call("download-content --output FILE", job, settings)
+            job_command("download-content --output FILE", job, settings)
         )),
         Status::Failed => {
             let reason = job.reason().map_or(String::new(), |reason| format!(": {reason}"));
             Some(format!("\nit failed{reason}; a new request is needed\n"))
         }
         Status::Pending => {
-            Some(format!("\nwait for it with: {}\n", call("retrieve --wait", job, settings)))
+            Some(format!("\nwait for it with: {}\n", job_command("retrieve --wait", job, settings)))
         }
     }
+}
+
+/// A command to be copied, for the same server.
+fn command(words: &str, settings: Option<&Settings>) -> String {
+    match settings {
+        Some(settings) if !settings.base_url.is_default() => {
+            format!("openai videos {words} --base-url {}", quoted(settings.base_url.as_str()))
+        }
+        _ => format!("openai videos {words}"),
+    }
+}
+
+fn job_command(words: &str, job: &Job, settings: Option<&Settings>) -> String {
+    format!("{} -- {}", command(words, settings), quoted(job.id()))
+}
+
+/// A word quoted for a shell, on one line.
+fn quoted(word: &str) -> String {
+    format!("'{}'", line(&word.replace('\'', "'\\''")))
 }
