@@ -1,52 +1,85 @@
-//! Exit codes: distinct where a script or a scheduler would act differently. The table is printed by `--help`.
+//! Exit codes: distinct where a script or a scheduler would act differently. `--help` prints the table.
 
 use std::process::ExitCode;
 
 use openai_videos::{ApiErrorKind, Error};
 
-pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
+/// An exit code of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Code {
+    Done = 0,
+    JobFailed = 1,
+    Usage = 2,
+    Refused = 3,
+    NotAuthorized = 4,
+    Unavailable = 5,
+    NoConnection = 6,
+    UnknownOutcome = 7,
+    WaitTimeout = 8,
+    LocalFile = 9,
+    StateLocked = 10,
+}
 
 /// Code, meaning, and what a scheduler should do.
 pub(crate) const TABLE: [(u8, &str, &str); 11] = [
-    (0, "done; with --wait completed, with --output the file is whole", ""),
-    (1, "the job ended as failed", "a new request is needed"),
-    (2, "bad or missing argument; nothing was sent", "fix the call"),
-    (3, "the API refused the request (4xx)", "fix the request"),
-    (4, "no key, 401 or 403", "fix the key"),
-    (5, "408, 409, 429, 503 or, for a GET, 5xx, still after the retries", "later"),
-    (6, "no connection (lookup, connect, TLS, proxy), or a GET cut off or past --timeout", "later"),
-    (7, "sent, outcome unknown: a job may exist", "look, then decide"),
-    (8, "--wait-timeout passed while the job runs; the id is printed", "wait again"),
-    (9, "a local file or stream could not be read or written", "fix the disk"),
-    (10, "another run holds the state file", "leave it"),
+    (Code::Done as u8, "done; with --wait completed, with --output the file is whole", ""),
+    (Code::JobFailed as u8, "the job ended as failed", "a new request is needed"),
+    (Code::Usage as u8, "bad or missing argument; nothing was sent", "fix the call"),
+    (Code::Refused as u8, "the API refused the request (4xx)", "fix the request"),
+    (Code::NotAuthorized as u8, "no key, 401 or 403", "fix the key"),
+    (
+        Code::Unavailable as u8,
+        "408, 409, 429, 503 or, for a GET, 5xx, still after the retries",
+        "later",
+    ),
+    (
+        Code::NoConnection as u8,
+        "no connection (DNS, connect, TLS, proxy), or a GET cut off or past --timeout",
+        "later",
+    ),
+    (Code::UnknownOutcome as u8, "sent, outcome unknown: a job may exist", "look, then decide"),
+    (
+        Code::WaitTimeout as u8,
+        "--wait-timeout passed while the job runs; the id is printed",
+        "wait again",
+    ),
+    (Code::LocalFile as u8, "a local file or stream could not be read or written", "fix the disk"),
+    (Code::StateLocked as u8, "another run holds the state file", "leave it"),
 ];
 
-/// The code for an error.
-pub(crate) fn code(error: &Error) -> ExitCode {
-    ExitCode::from(number(error))
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        ExitCode::from(code as u8)
+    }
 }
 
-fn number(error: &Error) -> u8 {
-    match error {
-        Error::Invalid { .. } | Error::Missing { .. } | Error::Unencrypted { .. } => 2,
-        Error::NoKey => 4,
-        Error::Api(api) => match api.kind {
-            ApiErrorKind::NotAuthorized => 4,
-            ApiErrorKind::Conflict
-            | ApiErrorKind::Unavailable
-            | ApiErrorKind::ServerError
-            | ApiErrorKind::NotImplemented => 5,
-            _ => 3,
-        },
-        Error::Redirect { .. } | Error::NotMedia { .. } | Error::JobGone { .. } => 3,
-        Error::JobFailed(_) => 1,
-        Error::WaitTimeout { .. } => 8,
-        Error::Connect { .. } | Error::NoResponse { .. } => 6,
-        Error::UnknownOutcome { .. } | Error::Unresolved { .. } => 7,
-        Error::StateLocked { .. } => 10,
-        Error::File { .. } | Error::FileChanged { .. } => 9,
-        // The enum may grow; an error without a row here is a local one of an unknown kind.
-        _ => 9,
+impl From<&Error> for Code {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Invalid { .. } | Error::Missing { .. } | Error::Unencrypted { .. } => {
+                Code::Usage
+            }
+            Error::NoKey => Code::NotAuthorized,
+            Error::Api(api) => match api.kind {
+                ApiErrorKind::NotAuthorized => Code::NotAuthorized,
+                ApiErrorKind::Conflict
+                | ApiErrorKind::Unavailable
+                | ApiErrorKind::ServerError
+                | ApiErrorKind::NotImplemented => Code::Unavailable,
+                _ => Code::Refused,
+            },
+            Error::Redirect { .. } | Error::NotMedia { .. } | Error::JobGone { .. } => {
+                Code::Refused
+            }
+            Error::JobFailed(_) => Code::JobFailed,
+            Error::WaitTimeout { .. } => Code::WaitTimeout,
+            Error::Connect { .. } | Error::NoResponse { .. } => Code::NoConnection,
+            Error::UnknownOutcome { .. } | Error::Unresolved { .. } => Code::UnknownOutcome,
+            Error::StateLocked { .. } => Code::StateLocked,
+            // An error that is new to this table is a local one.
+            _ => Code::LocalFile,
+        }
     }
 }
 
@@ -55,18 +88,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_order_and_has_every_code_that_is_given() {
-        assert!(TABLE.windows(2).all(|rows| rows[0].0 < rows[1].0));
-        let errors = [
-            Error::invalid("x"),
-            Error::NoKey,
-            Error::Redirect { status: 302, target: String::new() },
-            Error::Connect { host: String::new(), source: "x".into() },
-            Error::UnknownOutcome { why: String::new(), list_url: String::new() },
-            Error::file("x", std::io::ErrorKind::NotFound.into()),
-        ];
-        for error in &errors {
-            assert!(TABLE.iter().any(|row| row.0 == number(error)), "{error:?}");
+    fn the_table_has_a_row_for_each_code_in_order() {
+        let codes: Vec<u8> = TABLE.iter().map(|row| row.0).collect();
+        let all: Vec<u8> = (Code::Done as u8..=Code::StateLocked as u8).collect();
+        assert_eq!(codes, all);
+    }
+
+    #[test]
+    fn each_kind_of_error_has_its_code() {
+        let file = Error::file("x", std::io::ErrorKind::NotFound.into());
+        for (error, code) in [
+            (Error::invalid("x"), 2),
+            (Error::Redirect { status: 302, target: String::new() }, 3),
+            (Error::NoKey, 4),
+            (Error::Connect { host: String::new(), source: "x".into() }, 6),
+            (Error::StateLocked { path: "x".into() }, 10),
+            (file, 9),
+        ] {
+            assert_eq!(Code::from(&error) as u8, code, "{error:?}");
         }
     }
 }

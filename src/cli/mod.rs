@@ -19,6 +19,7 @@ use openai_videos::Error;
 
 use crate::cli::args::{help, parse};
 use crate::cli::env::Env;
+use crate::cli::exit::Code;
 use crate::cli::plan::view::View;
 use crate::cli::show::Printer;
 use crate::cli::stdio::Terminals;
@@ -29,10 +30,10 @@ pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCod
     signals::watch();
     let mut printer = Printer::new(Terminals::of_process());
     match carry_out(argv, env, &mut printer) {
-        Ok(()) => exit::OK,
+        Ok(()) => Code::Done.into(),
         Err(error) => {
             printer.error(&error);
-            exit::code(&error)
+            Code::from(&error).into()
         }
     }
 }

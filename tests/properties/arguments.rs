@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::process::ExitCode;
 
 use openai_videos::{ApiKey, Client, Error, Header, PreviewBody, Settings};
 use serde_json::value::RawValue;
@@ -10,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::cli::args::flags::{Args, FLAGS, Flag, Set};
 use crate::cli::args::{help, parse};
 use crate::cli::env::Env;
-use crate::cli::exit;
+use crate::cli::exit::Code;
 use crate::cli::plan::view::View;
 use crate::cli::plan::{Action, Plan, resolve};
 use crate::cli::stdio::Terminals;
@@ -79,7 +78,7 @@ impl Meaning {
             }
             Ok(Err(help)) => Self(help, None, Vec::new()),
             Err(error) => {
-                assert_eq!(exit::code(&error), ExitCode::from(2), "{error:?}");
+                assert_eq!(Code::from(&error), Code::Usage, "{error:?}");
                 Self(refusal(&error), None, Vec::new())
             }
         }
