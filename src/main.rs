@@ -1,4 +1,4 @@
-//! `openai videos extend` in one small static binary. See `openai videos extend --help`.
+//! `openai videos ...` in one small static binary. See `openai --help`.
 
 #![forbid(unsafe_code)]
 
@@ -6,12 +6,12 @@ mod cli;
 
 use std::process::ExitCode;
 
-#[allow(clippy::disallowed_methods)] // here and nowhere else the environment is read
+#[allow(clippy::disallowed_methods)] // the environment is read only here
 fn main() -> ExitCode {
     cli::run(std::env::args_os().skip(1), &|name| std::env::var_os(name))
 }
 
-// Among the unit tests, as what they are about is private. tests/fuzz shares them.
+// Among the unit tests, as they test private functions. tests/fuzz shares them.
 #[cfg(test)]
 #[path = "../tests/properties"]
 mod properties {

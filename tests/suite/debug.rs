@@ -40,8 +40,8 @@ fn debug_output_shows_requests_and_responses_with_secrets_redacted() {
             "> POST {url}/videos/extensions\n> Authorization: [hidden]\n> Accept: application/json\n\
              > User-Agent: openai-videos/{}\n> Content-Type: application/json\n> Content-Length: 47\n\
              > X-Gateway: [hidden]\n> Idempotency-Key: mine\n\
-             * connected to 127.0.0.1:{}: lookup 0.000 s, TCP 0.000 s\n\
-             * 47 bytes of body sent after 0.000 s, answered after 0.000 s\n\
+             * connected to 127.0.0.1:{}: DNS 0.000 s, TCP 0.000 s\n\
+             * 47 bytes of body sent after 0.000 s, response after 0.000 s\n\
              < HTTP 200\n< content-type: application/json\n< set-cookie: [hidden]\n\
              < x-request-id: req_1\n< content-length: 16\n\
              * 16 bytes of body received after 0.000 s\n",
@@ -64,25 +64,23 @@ fn debug_output_shows_the_reason_and_the_delay_of_each_retry() {
     let said = without_times(&run.success().stderr_text());
     let told: Vec<&str> =
         said.lines().filter(|line| line.starts_with("* ") || line.starts_with("openai")).collect();
-    let connected =
-        format!("* connected to 127.0.0.1:{}: lookup 0.000 s, TCP 0.000 s", server.port());
+    let connected = format!("* connected to 127.0.0.1:{}: DNS 0.000 s, TCP 0.000 s", server.port());
     assert_eq!(
         told[..5],
         [
             &connected,
-            "* 47 bytes of body sent after 0.000 s, answered after 0.000 s",
+            "* 47 bytes of body sent after 0.000 s, response after 0.000 s",
             "* 2 bytes of body received after 0.000 s",
-            "* waits 0.000 s: the server asks for it",
+            "* retrying in 0.000 s, as the server asks",
             "openai: the server answered HTTP 503: {}; retry 1 of 2 in 0.0 s",
         ]
     );
-    let again =
-        "* over the open connection, 47 bytes of body sent after 0.000 s, answered after 0.000 s";
+    let again = "* reused connection, 47 bytes of body sent after 0.000 s, response after 0.000 s";
     assert_eq!(told[5], again);
-    assert_eq!(told[7], "* waits 0.000 s: 0.5 s, doubling up to 8 s, less up to a quarter");
+    assert_eq!(told[7], "* retrying in 0.000 s (0.5 s, doubling up to 8 s, less up to 25 %)");
     assert_eq!(told[9], again);
     assert_eq!(told.len(), 11);
-    assert!(run.stderr_text().contains("* waits 0.010 s: "));
+    assert!(run.stderr_text().contains("* retrying in 0.010 s, "));
     server.finish();
 }
 
@@ -103,7 +101,7 @@ fn debug_output_shows_how_a_connection_was_made() {
         let run = call("localhost").run();
         assert!(
             without_times(&run.success().stderr_text()).contains(&format!(
-                "\n* connected to 127.0.0.1:{port}, {version}: lookup 0.000 s, TCP 0.000 s, TLS 0.000 s\n"
+                "\n* connected to 127.0.0.1:{port}, {version}: DNS 0.000 s, TCP 0.000 s, TLS 0.000 s\n"
             )),
             "{}",
             run.stderr_text()
@@ -114,7 +112,7 @@ fn debug_output_shows_how_a_connection_was_made() {
         assert!(
             without_times(&run.success().stderr_text()).contains(&format!(
                 "\n* connected to the proxy {place} ({place}), {version}: \
-                 lookup 0.000 s, TCP 0.000 s, proxy 0.000 s, TLS 0.000 s\n"
+                 DNS 0.000 s, TCP 0.000 s, proxy 0.000 s, TLS 0.000 s\n"
             )),
             "{}",
             run.stderr_text()
@@ -150,7 +148,7 @@ fn debug_output_shows_the_size_of_a_download() {
         .server(&server)
         .run();
     let said = without_times(&run.success().stderr_text());
-    let last = format!("* {} bytes of content after 0.000 s\n", CLIP.len());
+    let last = format!("* {} bytes of content received after 0.000 s\n", CLIP.len());
     assert!(said.ends_with(&last), "{said}");
     server.finish();
 }

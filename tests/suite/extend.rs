@@ -269,7 +269,7 @@ fn a_video_id_is_sent_as_a_form_on_request() {
 #[test]
 fn status_415_repeats_the_request_as_a_form_with_the_same_idempotency_key() {
     let server = Server::script(vec![Reply::json(415, "{}"), Reply::json(200, JOB)]);
-    let note = "openai: the server takes no JSON here; sending the reference as a form\n";
+    let note = "openai: the server does not accept JSON here (HTTP 415); sending a form\n";
     openai(&NO_VIDEO).args(&["--video", "v"]).server(&server).run().is(0, PRINTED, note);
     let requests = server.finish();
     assert_eq!(requests[1].part("video[id]").text(), "v");

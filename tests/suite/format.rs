@@ -42,7 +42,7 @@ fn shows(more: &[&str], stdout: &str, stderr: &str) {
 
 #[test]
 fn the_result_is_printed_in_the_requested_format() {
-    let explored = "openai: there is no explorer here; this is JSON\n";
+    let explored = "openai: the explorer is not available; printing JSON\n";
     shows(&[], PRINTED, "");
     shows(&["--format", "auto"], PRINTED, "");
     shows(&["--format=JSON"], PRINTED, "");
@@ -133,7 +133,8 @@ fn transform_extracts_a_value_by_its_path() {
         "",
     );
     shows(&["-r"], PRINTED, "");
-    let remark = "openai: --transform: 'nothing.at.all' finds nothing; this is the whole\n";
+    let remark =
+        "openai: --transform: no match for 'nothing.at.all'; printing the whole response\n";
     shows(&["--transform", "nothing.at.all", "-r"], PRINTED, remark);
     shows(&["--transform", "nothing.at.all", "-q"], PRINTED, "");
     shows(&["--transform", ""], PRINTED, "");
@@ -144,17 +145,17 @@ fn a_response_nested_too_deeply_for_transform_or_yaml_is_printed_as_json() {
     for (depth, is_too_deep) in [(98, false), (99, true), (100_000, true)] {
         let job = format!("{{\"a\":[{}{}]}}", "[".repeat(depth), "]".repeat(depth));
         let line = format!("{job}\n");
-        let why = "the answer is nested deeper than 100 levels";
+        let why = "the response is nested deeper than 100 levels";
         let remark = |text: String| if is_too_deep { text } else { String::new() };
         let shows = |more: &[&str], stdout: &str, stderr: &str| {
             retrieve(Reply::json(200, &job), more, &[], (0, stdout, stderr));
         };
-        let whole = remark(format!("openai: --transform: {why}; this is the whole\n"));
+        let whole = remark(format!("openai: --transform: {why}; printing the whole response\n"));
         for path in ["@valid", "@flatten:{\"deep\":true}|@valid", "@this"] {
             let more = ["--transform", path, "--format", "jsonl"];
             shows(&more, &line, &whole);
         }
-        let json = remark(format!("openai: this is JSON: {why}\n"));
+        let json = remark(format!("openai: printing JSON instead of YAML: {why}\n"));
         let server = Server::script(vec![Reply::json(200, &job)]);
         let run = openai(&["videos", "retrieve", "v", "--format", "yaml"]);
         let run = run.server(&server).run();
@@ -219,7 +220,7 @@ fn api_errors_are_printed_in_the_requested_format() {
     }
     refused(
         &["--transform-error", "no", "--format-error", "jsonl"],
-        &format!("openai: --transform-error: 'no' finds nothing; this is the whole\n{inner}"),
+        &format!("openai: --transform-error: no match for 'no'; printing the whole error\n{inner}"),
     );
 }
 

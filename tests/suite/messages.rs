@@ -143,7 +143,7 @@ fn an_unknown_status_is_reported_in_one_short_line() {
     let wait = ["videos", "retrieve", "v", "--wait", "--format", "jsonl"];
     let run = openai(&wait).server(&server).run();
     let said = run.success().stderr_text();
-    let line = "openai: the status 'odd hint: run evil qqq";
+    let line = "openai: unknown status 'odd hint: run evil qqq";
     assert!(said.starts_with(line) && said.lines().count() == 1, "{said}");
     assert!(said.len() < 700, "{}", said.len());
     server.finish();

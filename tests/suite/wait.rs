@@ -82,9 +82,33 @@ fn status_words_of_other_servers_are_understood() {
 #[test]
 fn an_unknown_status_is_reported_once_and_polled() {
     let server = Server::script(vec![job("dreaming"), job("dreaming"), job("done")]);
-    let remark =
-        "openai: the status 'dreaming' is not known; taking it for a job that still runs\n";
+    let remark = "openai: unknown status 'dreaming', treated as pending\n";
     extend().server(&server).run().is(0, &printed("done"), &format!("{NOTE}{remark}"));
+    server.finish();
+}
+
+#[test]
+fn an_error_that_repeats_is_reported_once() {
+    let server = Server::script(vec![
+        job("queued"),
+        Reply::json(500, "{}").header("x-request-id", "req_1"),
+        Reply::json(500, "{}").header("x-request-id", "req_2"),
+        Reply::json(502, "{}"),
+        job("completed"),
+        Reply::json(404, "{}").header("x-request-id", "req_3").header("openai-poll-after-ms", "1"),
+        Reply::json(404, "{}").header("x-request-id", "req_4").header("openai-poll-after-ms", "1"),
+        Reply::json(409, "{}").header("openai-poll-after-ms", "1"),
+        Reply::json(409, "{}").header("openai-poll-after-ms", "1"),
+        Reply::status(200).header("Content-Type", "video/mp4").body("media"),
+    ]);
+    let outcome = extend().args(&["--poll-interval", "1ms", "-o", "out.mp4"]).server(&server).run();
+    let not_ready = "openai: the content is not ready, trying again for up to a minute";
+    outcome.code(0).stderr(&format!(
+        "{NOTE}openai: the server answered HTTP 500: {{}} (request id: req_1); polling again\n\
+         openai: the server answered HTTP 502: {{}}; polling again\n\
+         {not_ready}: the server answered HTTP 404: {{}} (request id: req_3)\n\
+         {not_ready}: the server answered HTTP 409: {{}}\n"
+    ));
     server.finish();
 }
 
@@ -105,7 +129,7 @@ fn errors_while_polling_do_not_end_the_wait() {
     outcome.code(0).stdout(
         "{\n  \"id\": \"unknown\",\n  \"status\": \"completed\",\n  \"progress\": null\n}\n",
     );
-    outcome.stderr_contains("openai: the server answered HTTP 500: {}; looking again\n");
+    outcome.stderr_contains("openai: the server answered HTTP 500: {}; polling again\n");
     assert!(server.finish()[1..].iter().all(|request| request.target == "/v1/videos/video_1"));
 }
 

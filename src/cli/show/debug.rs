@@ -1,24 +1,24 @@
-//! The conversation with the server, as `--debug` shows it: `>` what is sent, `<` what comes back, `*` what it took.
+//! The output of `--debug`: `>` for what is sent, `<` for what is received, `*` for connections, sizes and durations.
 
 use std::time::{Duration, Instant};
 
 use openai_videos::{ConnectTimings, Event};
 
-/// What is known of the attempt that is under way.
+/// What is known of the current attempt.
 #[derive(Default)]
 pub(crate) struct DebugLog {
     began: Option<Instant>,
-    /// Over a connection of its own, and not one that was open.
+    /// Whether it opened a connection, and did not reuse one.
     connected: bool,
-    /// How much of the request's body is on its way, and since when all of that is.
+    /// How many bytes of the request body were sent, and when the last of them was.
     sent: Option<(u64, Instant)>,
-    /// How much of the content has come, if it is media.
+    /// How many bytes of media were received.
     received: u64,
 }
 
 impl DebugLog {
-    /// The lines that tell of an event, if it is part of the conversation.
-    pub(crate) fn tell(&mut self, event: &Event<'_>) -> Option<String> {
+    /// The lines about an event, if it has any.
+    pub(crate) fn lines(&mut self, event: &Event<'_>) -> Option<String> {
         match event {
             Event::Request { method, url, headers } => {
                 let before = self.end();
@@ -42,60 +42,56 @@ impl DebugLog {
                 None
             }
             Event::Response { status, headers } => {
-                Some(format!("{}< HTTP {status}\n{}", self.answered(), listed('<', headers)))
+                Some(format!("{}< HTTP {status}\n{}", self.response(), listed('<', headers)))
             }
-            Event::BodyRead { size } => Some(self.body(*size)),
+            Event::BodyRead { size } => {
+                Some(format!("* {size} bytes of body received after {}\n", self.elapsed()))
+            }
             Event::Download { received, .. } => {
                 self.received = *received;
                 None
             }
             Event::Retry { after, asked, .. } => {
-                let rule = match asked {
-                    true => "the server asks for it",
-                    false => "0.5 s, doubling up to 8 s, less up to a quarter",
+                let rule = if *asked {
+                    ", as the server asks"
+                } else {
+                    " (0.5 s, doubling up to 8 s, less up to 25 %)"
                 };
-                Some(format!("* waits {}: {rule}\n", seconds(*after)))
+                Some(format!("* retrying in {}{rule}\n", seconds(*after)))
             }
             _ => None,
         }
     }
 
-    /// What is left to say when nothing follows.
+    /// The line about media that were received, if any, once nothing of them follows.
     pub(crate) fn end(&mut self) -> String {
         match std::mem::take(&mut self.received) {
             0 => String::new(),
-            size => format!("* {size} bytes of content after {}\n", self.took()),
+            size => format!("* {size} bytes of content received after {}\n", self.elapsed()),
         }
     }
 
-    fn answered(&self) -> String {
+    fn response(&self) -> String {
         let Some(began) = self.began else {
             return String::new();
         };
-        let again = match self.connected {
-            true => "",
-            false => "over the open connection, ",
-        };
+        let reused = if self.connected { "" } else { "reused connection, " };
         let sent = self.sent.map_or(String::new(), |(bytes, at)| {
             let took = seconds(at.duration_since(began));
             format!("{bytes} bytes of body sent after {took}, ")
         });
-        format!("* {again}{sent}answered after {}\n", seconds(began.elapsed()))
+        format!("* {reused}{sent}response after {}\n", self.elapsed())
     }
 
-    fn body(&self, size: u64) -> String {
-        format!("* {size} bytes of body received after {}\n", self.took())
-    }
-
-    fn took(&self) -> String {
+    fn elapsed(&self) -> String {
         seconds(self.began.map_or(Duration::ZERO, |began| began.elapsed()))
     }
 }
 
-/// `lookup 0.001 s, TCP 0.020 s, TLS 0.043 s`
+/// `DNS 0.001 s, TCP 0.020 s, TLS 0.043 s`
 fn steps(took: &ConnectTimings) -> String {
     let steps = [
-        ("lookup", took.lookup),
+        ("DNS", took.lookup),
         ("TCP", took.connect),
         ("proxy", took.proxy),
         ("TLS", took.handshake),

@@ -1,7 +1,7 @@
-//! Text as a terminal may have it: nothing in it is obeyed, turns the line round or is out of sight.
+//! Escapes the characters of a server's text that could control a terminal, change the direction of the text, or hide.
 
-/// Whether a character does something to a terminal or hides from its reader: control characters, marks of direction,
-/// separators, tags and others of no width. Not the two joiners, which scripts and emoji are made with.
+/// Whether a character controls a terminal or is invisible: control characters, directional marks, separators, tags and
+/// others of no width. The two joiners are not among them, as scripts and emoji need them.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -16,12 +16,13 @@ pub(crate) fn visible(text: &str) -> String {
     escaped(&text.replace("\r\n", "\n"), &['\n', '\t'])
 }
 
-/// The same on one line: whatever a server put into it does not pass for a line of this program.
+/// Hidden characters, line breaks and tabs as visible escapes: the text stays on one line, so that nothing in it looks
+/// like another line of this program.
 pub(crate) fn line(text: &str) -> String {
     escaped(text, &[])
 }
 
-/// With the escapes that JSON has, so that a job stays the same JSON.
+/// Uses JSON's escapes, so that an escaped job is still the same JSON.
 fn escaped(text: &str, kept: &[char]) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -36,7 +37,7 @@ fn escaped(text: &str, kept: &[char]) -> String {
     safe
 }
 
-/// How many columns a character takes: two in East Asian scripts and for an emoji, more or less.
+/// How many columns a character takes, approximately: two in East Asian scripts and for an emoji.
 pub(crate) fn width(c: char) -> usize {
     if c < '\u{2e80}' { 1 } else { 2 }
 }

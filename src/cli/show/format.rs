@@ -1,6 +1,6 @@
 //! The formats of results and errors: JSON as the server sent it -> the text that was asked for.
 //!
-//! Flags, their defaults and what a path that finds nothing does (the whole is printed) are those of the official
+//! The flags, their defaults, and that a path without a match prints the whole response, are those of the official
 //! command line, so that scripts written for it go on working.
 
 use gjson::Kind;
@@ -11,35 +11,33 @@ use crate::cli::show::json::{compact, depth, indented};
 use crate::cli::show::table::table;
 use crate::cli::show::yaml::yaml;
 
-/// Deeper answers have no paths and no YAML: both are read by functions that call themselves for each level, and the
-/// stack is not the server's to use up.
+/// A response nested deeper gets no path and no YAML: both are made by functions that recurse for each level, and a
+/// server must not be able to exhaust the stack.
 const DEEPEST: usize = 100;
 
-/// A text, and what is to be known about it.
+/// A formatted text.
 pub(crate) struct Shown {
     /// Whole lines.
     pub(crate) text: String,
-    /// It is JSON, and wanted in colours.
+    /// Whether it is JSON to be coloured.
     pub(crate) colour: bool,
-    /// For standard error.
+    /// A remark for standard error.
     pub(crate) remark: Option<String>,
 }
 
 impl View {
-    /// JSON in this format; of an error the object inside `{"error": ...}`, as in the official command line. What is no
-    /// JSON stays as it is.
+    /// JSON in this format; of an error the object inside `{"error": ...}`, as in the official command line. Text
+    /// that is not JSON stays as it is.
     pub(crate) fn show(&self, json: &str) -> Shown {
-        let (mut text, colour, remark) = match is_json(json) {
-            true => self.formatted(json),
-            false => (json.to_owned(), false, None),
-        };
+        let (mut text, colour, remark) =
+            if is_json(json) { self.formatted(json) } else { (json.to_owned(), false, None) };
         if !text.ends_with('\n') {
             text.push('\n');
         }
         Shown { text, colour: colour && self.colour, remark: remark.filter(|_| !self.quiet) }
     }
 
-    /// The text, whether it is JSON that may have colours, and a remark.
+    /// The text, whether it is JSON that may be coloured, and a remark.
     fn formatted(&self, json: &str) -> (String, bool, Option<String>) {
         let inner = self.of_errors.then(|| gjson::get(json, "error"));
         let inner = inner.filter(|error| error.kind() == Kind::Object);
@@ -49,8 +47,9 @@ impl View {
             match found([place, json], path) {
                 Ok(found) => value = found,
                 Err(why) => {
-                    let twin = if self.of_errors { "-error" } else { "" };
-                    remark = Some(format!("--transform{twin}: {why}; this is the whole"));
+                    let (twin, what) =
+                        if self.of_errors { ("-error", "error") } else { ("", "response") };
+                    remark = Some(format!("--transform{twin}: {why}; printing the whole {what}"));
                 }
             }
         }
@@ -59,11 +58,15 @@ impl View {
         }
         let format = match self.format {
             Format::Yaml if depth(value.json()) > DEEPEST => {
-                remark.get_or_insert_with(|| format!("this is JSON: {}", too_deep()));
+                remark.get_or_insert_with(|| {
+                    format!("printing JSON instead of YAML: {}", too_deep())
+                });
                 Format::Json
             }
             Format::Explore => {
-                remark.get_or_insert_with(|| "there is no explorer here; this is JSON".to_owned());
+                remark.get_or_insert_with(|| {
+                    "the explorer is not available; printing JSON".to_owned()
+                });
                 Format::Json
             }
             format => format,
@@ -83,17 +86,18 @@ impl View {
     }
 }
 
-/// What the path finds in the first of these that has it, or why there is nothing. The last has all of the others.
+/// What the path matches in the first of these documents where it matches, or why it does not. The last document contains
+/// the first.
 fn found<'a>(places: [&'a str; 2], path: &'a str) -> Result<gjson::Value<'a>, String> {
     if depth(places[1]) > DEEPEST {
         return Err(too_deep());
     }
     let mut found = places.into_iter().map(|json| gjson::get(json, path));
-    found.find(gjson::Value::exists).ok_or_else(|| format!("'{path}' finds nothing"))
+    found.find(gjson::Value::exists).ok_or_else(|| format!("no match for '{path}'"))
 }
 
 fn too_deep() -> String {
-    format!("the answer is nested deeper than {DEEPEST} levels")
+    format!("the response is nested deeper than {DEEPEST} levels")
 }
 
 #[cfg(test)]
@@ -144,12 +148,12 @@ mod tests {
                 "{path}"
             );
         }
-        let remark = Some("--transform: 'd' finds nothing; this is the whole".to_owned());
+        let remark = Some("--transform: no match for 'd'; printing the whole response".to_owned());
         assert_eq!(shown(Format::Jsonl, Some("d"), true).1, remark);
     }
 
     #[test]
-    fn what_is_no_json_stays_as_it_is() {
+    fn text_that_is_not_json_stays_as_it_is() {
         for format in Format::ALL {
             let shown = view(format, Some("a"), true).show("<html>");
             assert_eq!((shown.text.as_str(), shown.colour), ("<html>\n", false));

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nested_deep_takes_little_room() {
+    fn deep_or_long_json_stays_on_one_line() {
         let ones = vec!["1"; 10_000].join(",");
         for depth in [LEVELS, LEVELS + 1, 490, 100_000] {
             let json = nested(depth, &ones);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_counts_arrays_and_objects_but_no_text() {
+    fn depth_ignores_brackets_in_strings() {
         for (json, levels) in
             [("1", 0), ("[]", 1), (r#"{"[{":"[\"["}"#, 1), (r#"[[],{"a":[1]}]"#, 3)]
         {
@@ -168,7 +168,7 @@ mod tests {
                 r#"{{{KEY}"k\\"{PLAIN}: {STRING}"v\","{PLAIN}, {KEY}"n"{PLAIN}: {NUMBER}-1.5e3{PLAIN}, {KEY}"t"{PLAIN}: [{WORD}true{PLAIN}, {WORD}null{PLAIN}], {KEY}"e"{PLAIN}: {{}}}}"#
             )
         );
-        // Whatever it is, nothing is lost and it ends.
+        // Of text that is not JSON nothing is lost either.
         for odd in ["\"", "\"\\", "t", "-", "}\"a", " é\u{1f3ac} \n", "]]", ",,[", "a\"b"] {
             let plain = [KEY, STRING, NUMBER, WORD, PLAIN]
                 .iter()

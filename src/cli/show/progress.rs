@@ -1,7 +1,7 @@
-//! What is shown while a call runs: remarks, the conversation with `--debug`, and on a terminal one line of progress,
-//! redrawn in place.
+//! What is shown on standard error while a call runs: remarks, requests and responses with `--debug`, and on a terminal
+//! one line of progress, redrawn in place.
 //!
-//! The line never has more than 39 columns, so that it fits any terminal without asking for its width.
+//! The line has at most 39 columns, so that it fits any terminal without asking for its width.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ use crate::cli::show::escape::{line, visible, width};
 use crate::cli::signals;
 
 const WIDTH: usize = 39;
-/// Nothing is drawn for what is done by then, and nothing twice within it.
+/// A transfer is drawn only after it has taken this long, and then not more often.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Standard error during a run. Dropping it takes the progress line away.
+/// Shows the events of a run. Dropping it removes the progress line.
 pub(crate) struct Progress {
     show: Verbosity,
     printer: Printer,
@@ -30,12 +30,13 @@ struct State {
     /// When the current upload or download began.
     began: Option<Instant>,
     drawn: Option<Instant>,
-    conversation: DebugLog,
-    /// The last remark: a fault that stays is told once.
-    said: String,
-    /// What the last failed poll was about.
-    fault: String,
-    named: bool,
+    debug_log: DebugLog,
+    /// The last remark, which is not repeated.
+    last_remark: String,
+    /// What the last failed poll or missing content was about, without what differs from one response to the next.
+    last_failure: String,
+    /// Whether an unknown status was reported.
+    unknown_status: bool,
 }
 
 impl Progress {
@@ -48,7 +49,7 @@ impl Progress {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
         if self.show.debug
-            && let Some(lines) = state.conversation.tell(event)
+            && let Some(lines) = state.debug_log.lines(event)
         {
             self.printer.note(visible(&lines));
         }
@@ -60,7 +61,12 @@ impl Progress {
                 self.printer.say(&format!("job {id}: {why}"));
             }
             Event::TemporaryFile { path } => signals::set_temporary_file(*path),
-            Event::PollFailed { why } => self.poll_failed(state, why),
+            Event::PollFailed { why } => {
+                self.repeated_failure(state, "poll", why, || format!("{why}; polling again"));
+            }
+            Event::NotReady { why } => self.repeated_failure(state, "content", why, || {
+                format!("the content is not ready, trying again for up to a minute: {why}")
+            }),
             Event::Upload { sent, total } => {
                 self.draw(state, false, |took| transfer("upload", *sent, *total, took));
             }
@@ -76,40 +82,44 @@ impl Progress {
         }
     }
 
-    fn poll_failed(&self, state: &mut State, why: &Error) {
-        // Texts differ by request ids and the like; an outage that lasts is told once all the same.
-        let kind = match why {
-            Error::Api(api) => format!("HTTP {}", api.status),
-            why => why.to_string(),
+    /// Reports a failure that may repeat hundreds of times: once, and again only when it changes. Two responses with the
+    /// same status count as the same failure, as their texts may differ by a request id.
+    fn repeated_failure(
+        &self,
+        state: &mut State,
+        of: &str,
+        why: &Error,
+        text: impl FnOnce() -> String,
+    ) {
+        let failure = match why {
+            Error::Api(api) => format!("{of}: HTTP {}", api.status),
+            why => format!("{of}: {why}"),
         };
-        if state.fault != kind {
-            self.remark(state, format!("{why}; looking again"));
-            state.fault = kind;
+        if state.last_failure != failure {
+            self.remark(state, text());
+            state.last_failure = failure;
         }
     }
 
     fn status(&self, state: &mut State, job: &Job, elapsed: Duration) {
         if elapsed.is_zero() && self.show.id {
-            // Not a remark: whoever ends the run now has this line to find the job by.
+            // Not a remark: after an interrupted run this line is where the id is.
             self.clear(state);
             self.printer.say(&format!("job {}", job.id()));
         }
-        if job.has_unknown_status() && !state.named {
-            state.named = true;
+        if job.has_unknown_status() && !state.unknown_status {
+            state.unknown_status = true;
             let word = shorten(job.status_word().unwrap_or_default());
-            self.remark(
-                state,
-                format!("the status '{word}' is not known; taking it for a job that still runs"),
-            );
+            self.remark(state, format!("unknown status '{word}', treated as pending"));
         }
         self.draw(state, true, |_| status(job, elapsed));
     }
 
     fn remark(&self, state: &mut State, text: String) {
-        if self.show.remarks && state.said != text {
+        if self.show.remarks && state.last_remark != text {
             self.clear(state);
             self.printer.say(&text);
-            state.said = text;
+            state.last_remark = text;
         }
     }
 
@@ -139,21 +149,20 @@ impl Drop for Progress {
             std::mem::take(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));
         self.clear(&mut state);
         if self.show.debug {
-            self.printer.note(visible(&state.conversation.end()));
+            self.printer.note(visible(&state.debug_log.end()));
         }
     }
 }
 
-/// What is said of an event that needs no memory of earlier ones.
+/// The remark about an event that does not depend on earlier ones.
 fn remark(event: &Event<'_>) -> Option<String> {
     Some(match event {
         Event::Retry { after, number, of, why, .. } => {
             let tenths = after.as_millis() / 100;
             format!("{why}; retry {number} of {of} in {}.{} s", tenths / 10, tenths % 10)
         }
-        Event::NotReady { why } => format!("{why}; asking again for up to a minute"),
         Event::EncodingSwitched => {
-            "the server takes no JSON here; sending the reference as a form".to_owned()
+            "the server does not accept JSON here (HTTP 415); sending a form".to_owned()
         }
         _ => return None,
     })
@@ -194,8 +203,7 @@ fn status(job: &Job, elapsed: Duration) -> String {
     format!("{word}{progress}, {}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// `999 B`, `1.2 GB`: decimal units, as disks and networks are sold in. Whole numbers do it: the code that prints
-/// floats would be 12 KB.
+/// `999 B`, `1.2 GB`: decimal units. Computed in whole numbers, as the code that prints floats would take 12 KB.
 fn size(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");

@@ -1,4 +1,4 @@
-//! JSON -> a table for people: one row for each value, names beside it, times as dates. Nothing for a script.
+//! JSON -> a table for people: one row for each value, with its name beside it and times as dates.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -8,9 +8,9 @@ use openai_videos::{shorten, unquoted};
 use crate::cli::show::escape;
 use crate::cli::show::json::LEVELS;
 
-/// Nobody reads on after this many rows.
+/// The largest number of rows.
 const MOST: usize = 500;
-/// Names longer than this do not push the other rows' values out of sight.
+/// A longer name, in columns, does not indent the values of the other rows.
 const WIDEST: usize = 32;
 
 /// The rows of an object or array; a single value as it is.
@@ -25,10 +25,7 @@ pub(crate) fn table(value: &Value<'_>) -> String {
     let widest = widths.filter(|width| *width <= WIDEST).max().unwrap_or(0);
     let line = |(name, text): &(String, String)| {
         let gap = " ".repeat(widest.saturating_sub(width(name)));
-        match name.is_empty() {
-            true => format!("{text}\n"),
-            false => format!("{name}{gap}  {text}\n"),
-        }
+        if name.is_empty() { format!("{text}\n") } else { format!("{name}{gap}  {text}\n") }
     };
     rows.iter().map(line).collect()
 }
@@ -38,15 +35,9 @@ fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, de
     if (is_object || value.kind() == Kind::Array) && depth < LEVELS {
         let mut count = 0;
         value.each(|key, item| {
-            let part = match is_object {
-                true => shorten(&unquoted(key.json())),
-                false => count.to_string(),
-            };
+            let part = if is_object { shorten(&unquoted(key.json())) } else { count.to_string() };
             count += 1;
-            let name = match name.is_empty() {
-                true => part,
-                false => format!("{name}.{part}"),
-            };
+            let name = if name.is_empty() { part } else { format!("{name}.{part}") };
             flatten(rows, name, &item, depth + 1);
             rows.len() < MOST
         });

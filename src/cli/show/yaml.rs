@@ -1,7 +1,7 @@
 //! JSON -> YAML 1.2 in block style, members and number literals as they came.
 //!
-//! A string stands without quotation marks only where no reader, of YAML 1.1 either, can take it for anything else;
-//! every other one has quotation marks and escapes. What is nested deep, or long, is written in flow style, on one line.
+//! A string is written without quotation marks only where every reader, also of YAML 1.1, reads it as a string; all
+//! others get quotation marks and escapes. Deeply nested or long values are written in flow style, on one line.
 
 use gjson::{Kind, Value};
 use openai_videos::unquoted;
@@ -11,9 +11,9 @@ use crate::cli::show::json::{LEVELS, LONGEST};
 
 /// A key of more than 1024 characters needs the mark `?` (YAML 1.2, 7.4.2); this counts bytes.
 const LONGEST_KEY: usize = 1000;
-/// How far a name is looked for among those after it: a map of all would be 4 KB of code.
+/// How many of the following names are searched for a duplicate: a map of all would be 4 KB of code.
 const NEAR: usize = 100;
-/// Words without quotation marks that mean something else to one reader or another.
+/// Words that some reader takes for null or a boolean if they have no quotation marks.
 const WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
 
 /// The document, with its last line break.
@@ -33,7 +33,7 @@ fn has_members(value: &Value<'_>) -> bool {
     json.starts_with(['{', '[']) && !json[1..].trim_start().starts_with(['}', ']'])
 }
 
-/// The lines of an object or array that has members. `inline`: the first goes on after the `- ` of its parent.
+/// The lines of an object or array that has members. `inline`: the first one follows the `- ` of its parent.
 fn block(out: &mut String, value: &Value<'_>, level: usize, mut inline: bool) {
     let indent = "  ".repeat(level);
     each(value, &mut |key, item| {
@@ -76,8 +76,8 @@ fn flow(out: &mut String, value: &Value<'_>) {
     out.push(close);
 }
 
-/// The elements of an array, or the members of an object. YAML takes no name twice: as in JavaScript and Python, the
-/// last member that has it counts.
+/// Calls `show` for the elements of an array, or the members of an object. YAML forbids duplicate names: as in JavaScript
+/// and Python, the last member of a name counts.
 fn each(value: &Value<'_>, show: &mut dyn FnMut(Option<&str>, &Value<'_>)) {
     let mut names = Vec::new();
     if value.kind() == Kind::Object {
@@ -101,7 +101,7 @@ fn each(value: &Value<'_>, show: &mut dyn FnMut(Option<&str>, &Value<'_>)) {
     });
 }
 
-/// `key:`, or the same with the mark of a long key and `gap` before the colon.
+/// `key:`, or for a long key `? key` and the colon after `gap`.
 fn name(out: &mut String, key: &str, gap: &str) {
     let key = string(key);
     match key.len() {
@@ -130,8 +130,8 @@ fn string(text: &str) -> String {
     quoted + "\""
 }
 
-/// Whether a string may stand as it is: a letter first, so that it is no number, date or mark, and nothing after
-/// it that could end it.
+/// Whether a string needs no quotation marks: it starts with a letter, so that it is not a number, a date or an
+/// indicator, and has only characters that cannot end it.
 fn is_plain(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
     text.starts_with(|c: char| c.is_ascii_alphabetic())
