@@ -9,24 +9,24 @@ use crate::cli::show::progress::Progress;
 pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
     let progress = Progress::new(plan.show, printer.clone());
     let client = Client::with_events(plan.settings.clone(), move |event| progress.show(event))?;
-    let run = Run { client, plan, printer };
+    let run = Run { plan, printer };
     match &plan.task {
-        Action::Preview(extension) => printer.preview(&run.client.preview(extension)?),
+        Action::Preview(extension) => printer.preview(&client.preview(extension)?),
         Action::Extend(extension) => match &plan.state {
             None => {
-                let job = run.client.extend(extension)?;
-                run.follow(job)
+                let job = client.extend(extension)?;
+                run.follow(client, job)
             }
-            Some(path) => run.once(extension, &mut StateFile::open(path)?),
+            Some(path) => run.once(client, extension, &mut StateFile::open(path)?),
         },
         // The first poll belongs to the wait, so that its failure does not end the run.
-        Action::Retrieve(id) if plan.wait.is_some() => run.follow(Job::of(id)),
+        Action::Retrieve(id) if plan.wait.is_some() => run.follow(client, Job::of(id)),
         Action::Retrieve(id) => {
-            let job = run.client.retrieve(id)?;
-            run.follow(job)
+            let job = client.retrieve(id)?;
+            run.follow(client, job)
         }
-        Action::Download(id) => run.fetch(id).map(drop),
-        Action::Delete(id) => printer.json(&run.client.delete(id)?),
+        Action::Download(id) => run.fetch(&client, id).map(drop),
+        Action::Delete(id) => printer.json(&client.delete(id)?),
     }
 }
 
@@ -38,21 +38,32 @@ enum Delivery {
 }
 
 struct Run<'a> {
-    client: Client,
     plan: &'a Plan,
     printer: &'a Printer,
 }
 
 impl Run<'_> {
     /// From the created or retrieved job to what the user wants of it.
-    fn follow(self, job: Job) -> Result<(), Error> {
-        let (job, waited) = self.wait(job)?;
-        self.deliver(&job, waited).map(drop)
+    fn follow(&self, client: Client, job: Job) -> Result<(), Error> {
+        let result = self.wait(&client, job);
+        self.deliver(client, result).map(drop)
+    }
+
+    fn wait(&self, client: &Client, job: Job) -> Result<Job, Error> {
+        match &self.plan.wait {
+            Some(rules) => client.wait(job, rules),
+            None => Ok(job),
+        }
     }
 
     /// Creates at most one job, however often the run is interrupted: the state is cleared once the job has failed, or
-    /// has completed and its media are stored.
-    fn once(self, extension: &Extension, state: &mut StateFile) -> Result<(), Error> {
+    /// has completed and is delivered.
+    fn once(
+        &self,
+        client: Client,
+        extension: &Extension,
+        state: &mut StateFile,
+    ) -> Result<(), Error> {
         let resumed = state.is_pending();
         let path = state.path().to_owned();
         let gone = |error| match error {
@@ -63,64 +74,56 @@ impl Run<'_> {
             }
             error => error,
         };
-        let mut job = self.client.extend_once(extension, state)?;
+        let mut job = client.extend_once(extension, state)?;
         if resumed && self.plan.wait.is_none() {
-            job = self.client.retrieve(job.id()).map_err(gone)?;
+            job = client.retrieve(job.id()).map_err(gone)?;
         }
-        let (job, mut waited) = self.wait(job).map_err(gone)?;
-        if job.status() == Status::Failed {
-            waited = Err(Error::JobFailed(Box::new(job.clone())));
-        }
-        match self.deliver(&job, waited) {
+        let result = self.wait(&client, job).map_err(gone).and_then(|job| match job.status() {
+            Status::Failed => Err(Error::JobFailed(Box::new(job))),
+            _ => Ok(job),
+        });
+        let is_completed = result.as_ref().is_ok_and(|job| job.status() == Status::Completed);
+        match self.deliver(client, result) {
             Err(failed @ Error::JobFailed(_)) => state.clear().and(Err(failed)),
-            Ok(Delivery::Whole) if job.status() == Status::Completed => state.clear(),
+            Ok(Delivery::Whole) if is_completed => state.clear(),
             delivery => delivery.map(drop),
         }
     }
 
-    /// Waits for the job, if the plan says so. Gives the job as it was seen last, and the error to end with once that is
-    /// printed.
-    fn wait(&self, job: Job) -> Result<(Job, Result<(), Error>), Error> {
-        let Some(rules) = &self.plan.wait else {
-            return Ok((job, Ok(())));
-        };
-        match self.client.wait(job, rules) {
-            Ok(job) => Ok((job, Ok(()))),
-            Err(Error::JobFailed(job)) => Ok((Job::clone(&job), Err(Error::JobFailed(job)))),
-            Err(Error::WaitTimeout { job, waited }) => {
-                Ok((Job::clone(&job), Err(Error::WaitTimeout { job, waited })))
+    /// Fetches the media of a completed job that was waited for, and prints the job.
+    fn deliver(&self, client: Client, result: Result<Job, Error>) -> Result<Delivery, Error> {
+        let Plan { output, wait, state, show, .. } = self.plan;
+        let (job, delivery) = match result {
+            Ok(job) if output.is_some() => {
+                let delivery = self.fetch(&client, job.id());
+                (job, delivery)
             }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Fetches the media of a job that was waited for with success, and prints the job.
-    fn deliver(self, job: &Job, waited: Result<(), Error>) -> Result<Delivery, Error> {
-        let output = self.plan.output.as_ref();
-        let delivery = match waited {
-            Err(error) => Err(error),
-            Ok(()) if output.is_some() => self.fetch(job.id()),
-            Ok(()) => Ok(Delivery::Whole),
+            Ok(job) => (job, Ok(Delivery::Whole)),
+            Err(Error::JobFailed(job)) => (Job::clone(&job), Err(Error::JobFailed(job))),
+            Err(Error::WaitTimeout { job, waited }) => {
+                (Job::clone(&job), Err(Error::WaitTimeout { job, waited }))
+            }
+            Err(error) => return Err(error),
         };
         // With the client goes the progress line, which would stand in the way of the result.
-        drop(self.client);
-        if matches!(output, Some(Output::Stdout)) {
+        drop(client);
+        if matches!(output, Some(Output::Stdout)) || self.printer.job(&job, output.is_some())? {
             return delivery;
         }
-        let is_taken = self.printer.job(job, output.is_some())?;
-        if !is_taken && self.plan.show.id && self.plan.wait.is_none() {
-            // With a wait it was said before the first poll.
+        // The reader closed the pipe. With a wait the id was said before the first poll, without media in a file the
+        // state keeps it.
+        if (show.id && wait.is_none()) || (state.is_some() && output.is_some()) {
             self.printer.say(&format!("job {}", job.id()));
         }
-        delivery
+        delivery.map(|delivery| if output.is_none() { Delivery::ClosedPipe } else { delivery })
     }
 
-    fn fetch(&self, id: &str) -> Result<Delivery, Error> {
-        let get = |target: Target<'_>| self.client.download(id, &self.plan.download, target);
+    fn fetch(&self, client: &Client, id: &str) -> Result<Delivery, Error> {
+        let get = |target: Target<'_>| client.download(id, &self.plan.download, target).map(drop);
         let is_taken = match &self.plan.output {
-            Some(Output::File(path)) => get(Target::File(path)).map(|_| true)?,
-            _ => self.printer.media(|writer| get(Target::Writer(writer)).map(drop))?,
+            Some(Output::File(path)) => get(Target::File(path)).map(|()| true)?,
+            _ => self.printer.media(|writer| get(Target::Writer(writer)))?,
         };
-        if is_taken { Ok(Delivery::Whole) } else { Ok(Delivery::ClosedPipe) }
+        Ok(if is_taken { Delivery::Whole } else { Delivery::ClosedPipe })
     }
 }

@@ -188,6 +188,24 @@ fn a_closed_pipe_keeps_the_job_in_the_state_file() {
 }
 
 #[test]
+fn a_job_whose_json_met_a_closed_pipe_stays_in_the_state_file() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![job("completed"), job("completed")]);
+    call(&server, &directory).stdout_closed().run().is(0, "", "");
+    assert!(state(&directory).contains("video_1"));
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    assert_eq!(state(&directory), "");
+    server.finish();
+
+    let media = Reply::status(200).header("Content-Type", "video/mp4").body("media");
+    let server = Server::script(vec![job("completed"), media]);
+    let stored = call(&server, &directory).args(&["-o", "out.mp4"]).stdout_closed().run();
+    stored.is(0, "", "openai: job video_1\n");
+    assert_eq!(state(&directory), "");
+    server.finish();
+}
+
+#[test]
 fn the_output_file_cannot_be_the_state_file() {
     let directory = TempDir::new();
     let server = Server::script(vec![]);
