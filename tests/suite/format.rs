@@ -167,6 +167,35 @@ fn a_response_nested_too_deeply_for_transform_or_yaml_is_printed_as_json() {
 }
 
 #[test]
+fn a_pattern_that_would_backtrack_for_minutes_is_refused() {
+    let text = "a".repeat(300);
+    let list = format!(r#"[{{"id":"v","prompt":"{text}"}}]"#);
+    let line = format!("{}\n", list);
+    let shows = |path: &str, stdout: &str, stderr: &str| {
+        let more = ["--transform", path, "--format", "jsonl"];
+        retrieve(
+            Reply::json(200, &format!(r#"{{"id":"v","data":{list}}}"#)),
+            &more,
+            &[],
+            (0, stdout, stderr),
+        );
+    };
+    let whole = format!("{{\"id\":\"v\",\"data\":{list}}}\n");
+    let remark = "openai: --transform: the pattern has too many '*' for strings of this length; \
+                  printing the whole response\n";
+    for path in [
+        r#"data.#(prompt%"*a*a*a*a*a*a*a*a*b")#"#,
+        "data.#(prompt!%*a*a*a*a*a*a*a*a*b)#",
+        "data.#(prompt%*a*a*a*a*a*a*a*a*b).id",
+        "data.0.*a*a*a*a*a*a*a*a*b",
+    ] {
+        shows(path, &whole, remark);
+    }
+    shows(r#"data.#(prompt%"*a*a*")#"#, &line, "");
+    shows(r#"data.#(prompt%"a**************a")#.id"#, "[\"v\"]\n", "");
+}
+
+#[test]
 fn surrogate_pairs_are_joined_and_lone_surrogates_replaced() {
     let response =
         || Reply::json(200, r#"{"id":"\ud842\udfb7 \ud83c\udfac \ud83c","\ud842\udfb7":1}"#);

@@ -7,13 +7,16 @@ use gjson::Kind;
 use openai_videos::{is_json, unquoted};
 
 use crate::cli::plan::view::{Format, View};
-use crate::cli::show::json::{compact, depth, indented};
+use crate::cli::show::json::{compact, depth, indented, longest_string};
 use crate::cli::show::table::table;
 use crate::cli::show::yaml::yaml;
 
 /// A response nested deeper gets no path and no YAML: both are made by functions that recurse for each level, and a
 /// server must not be able to exhaust the stack.
 const DEEPEST: usize = 100;
+
+/// How many steps the patterns of a path may take: about a second.
+const PATTERN_STEPS: usize = 1 << 28;
 
 /// A formatted text.
 pub(crate) struct Shown {
@@ -41,10 +44,10 @@ impl View {
     fn formatted(&self, json: &str) -> (String, bool, Option<String>) {
         let inner = self.of_errors.then(|| gjson::get(json, "error"));
         let inner = inner.filter(|error| error.kind() == Kind::Object);
-        let place = inner.as_ref().map_or(json, gjson::Value::json);
-        let (mut value, mut remark) = (gjson::parse(place), None);
+        let inner = inner.as_ref().map(gjson::Value::json);
+        let (mut value, mut remark) = (gjson::parse(inner.unwrap_or(json)), None);
         if let Some(path) = &self.transform {
-            match found([place, json], path) {
+            match found(inner, json, path) {
                 Ok(found) => value = found,
                 Err(why) => {
                     let (twin, what) =
@@ -86,14 +89,29 @@ impl View {
     }
 }
 
-/// What the path matches in the first of these documents where it matches, or why it does not. The last document contains
-/// the first.
-fn found<'a>(places: [&'a str; 2], path: &'a str) -> Result<gjson::Value<'a>, String> {
-    if depth(places[1]) > DEEPEST {
+/// What the path matches in the error inside a document, else in the document, or why it does not match.
+fn found<'a>(
+    inner: Option<&'a str>,
+    json: &'a str,
+    path: &'a str,
+) -> Result<gjson::Value<'a>, String> {
+    if depth(json) > DEEPEST {
         return Err(too_deep());
     }
-    let mut found = places.into_iter().map(|json| gjson::get(json, path));
+    if pattern_steps(json, path) > PATTERN_STEPS {
+        return Err("the pattern has too many '*' for strings of this length".to_owned());
+    }
+    let mut found = inner.into_iter().chain([json]).map(|json| gjson::get(json, path));
     found.find(gjson::Value::exists).ok_or_else(|| format!("no match for '{path}'"))
+}
+
+/// How many steps the patterns of a path (`name%"*x*y"`, `na*e`) may take at most. GJSON tries every length for a `*`,
+/// and for each of them every length for the next one; several in a row count as one, and one at the end takes no time.
+fn pattern_steps(json: &str, path: &str) -> usize {
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with(['*', '"', ')']);
+    let stars = path.match_indices('*').filter(|(at, _)| !ends(&path[at + 1..])).count();
+    let longest = longest_string(json);
+    (1..stars).fold(json.len(), |steps, _| steps.saturating_mul(longest))
 }
 
 fn too_deep() -> String {

@@ -59,6 +59,11 @@ pub(crate) fn depth(json: &str) -> usize {
     deepest
 }
 
+/// The length in bytes of the longest string, with its quotation marks.
+pub(crate) fn longest_string(json: &str) -> usize {
+    Tokens(json).filter(|token| token.starts_with('"')).map(str::len).max().unwrap_or(0)
+}
+
 /// Without any white space.
 pub(crate) fn compact(json: &str) -> String {
     gjson::tools::ugly(json)
