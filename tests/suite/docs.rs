@@ -163,6 +163,18 @@ fn the_options_in_the_readme_exist() {
     }
 }
 
+#[test]
+fn the_files_named_in_the_contributing_guide_exist() {
+    let paths = include_str!("../../CONTRIBUTING.md").split(['`', ' ', '\n', ',', ':', ';']);
+    let paths: Vec<&str> =
+        paths.filter(|word| word.starts_with("src/") || word.starts_with("tests/")).collect();
+    assert!(paths.len() > 15, "{paths:?}");
+    for path in paths {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path.trim_end_matches('.'));
+        assert!(file.exists(), "{path}");
+    }
+}
+
 /// Every `--option` in a text.
 fn options(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_lowercase() && c != '-')
