@@ -1,4 +1,4 @@
-//! The calls of the library: composition only. What they are made of lives in the modules that they name.
+//! The calls of the library, each a line or a few: what it can do, at a glance.
 
 use std::cell::Cell;
 use std::fmt;
@@ -20,11 +20,11 @@ use crate::jobs::{submit, submit_once};
 use crate::settings::Settings;
 use crate::url::segment;
 
-/// A blocking client of one server. Cheap to make; connections are opened when needed, and kept but for one that
-/// brought a large download.
+/// A blocking client of one server. It is cheap to create; connections are opened when needed and reused, except after
+/// a large download.
 ///
-/// One call at a time: whether a request was sent is known for the one that is under way. Each thread makes its own
-/// client, and the compiler holds them to it:
+/// It makes one call at a time, because whether a request was sent is tracked for the current one only. Each thread
+/// needs its own client, which the compiler enforces:
 ///
 /// ```compile_fail
 /// fn shared<T: Sync>() {}
@@ -37,7 +37,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Checks the settings. Nothing is sent yet.
+    /// A client with these settings, which are checked. Nothing is sent yet.
     ///
     /// # Errors
     /// As [`Settings::check`].
@@ -45,7 +45,7 @@ impl Client {
         Self::with_events(settings, |_| {})
     }
 
-    /// A client that reports what it does to `report` while a call runs, on the calling thread.
+    /// The same with a function that is called on the calling thread with each event of a call.
     ///
     /// # Errors
     /// As [`Settings::check`].
@@ -58,15 +58,15 @@ impl Client {
         Ok(Self { http, alone: PhantomData })
     }
 
-    /// Asks for an extension of a completed video: `POST /videos/extensions` (`CreateVideoExtend`). Blocks until the
-    /// server has answered, which may take minutes after an upload, but does not wait for the video.
+    /// Creates an extension of a completed video: `POST /videos/extensions` (`CreateVideoExtend`). Blocks until the
+    /// response, which may take minutes after an upload, but does not wait for the video.
     ///
     /// # Errors
-    /// - [`Error::Invalid`], [`Error::File`], [`Error::FileChanged`]: the upload cannot be read, or changed under way.
-    /// - [`Error::Connect`]: nothing was sent, however often it was tried.
-    /// - [`Error::Api`]: the server refused (4xx), or could not take it (429, 503) after the retries.
-    /// - [`Error::Redirect`]: the API is somewhere else.
-    /// - [`Error::UnknownOutcome`]: the request was sent and no readable answer came: a job may exist.
+    /// - [`Error::Invalid`], [`Error::File`], [`Error::FileChanged`]: the upload cannot be read, or changed meanwhile.
+    /// - [`Error::Connect`]: nothing was sent, after the retries.
+    /// - [`Error::Api`]: the server refused the request (4xx), or was unavailable (429, 503) after the retries.
+    /// - [`Error::Redirect`]: the server redirects the request, which is not followed.
+    /// - [`Error::UnknownOutcome`]: the request was sent without a readable response: a job may exist.
     pub fn extend(&self, extension: &Extension) -> Result<Job, Error> {
         submit::submit(&self.http, extension)
     }
@@ -89,20 +89,20 @@ impl Client {
     /// The job as it is now: `GET /videos/{video_id}` (`GetVideo`).
     ///
     /// # Errors
-    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if no readable answer came, after the retries.
+    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if there is no readable response, after the retries.
     pub fn retrieve(&self, id: &str) -> Result<Job, Error> {
         let path = format!("/videos/{}", segment(id));
         let request = Request::get(&path);
         wait::seen(&self.http, &request, self.http.text(&request)?, id)
     }
 
-    /// Polls until the job is completed. Failed polls are taken in stride until [`Wait::timeout`]; a 401, 403, 404 or
+    /// Polls until the job is completed. Failed polls are repeated until [`Wait::timeout`]; a 401, 403, 404 or
     /// 410 ends it at once.
     ///
     /// # Errors
-    /// - [`Error::JobFailed`]: the job ended without media.
-    /// - [`Error::WaitTimeout`]: it still runs.
-    /// - [`Error::Api`]: the server does not let this client look, or knows no such job.
+    /// - [`Error::JobFailed`]: the job failed.
+    /// - [`Error::WaitTimeout`]: the job is still pending.
+    /// - [`Error::Api`]: the client is not authorized, or the server does not have the job.
     pub fn wait(&self, job: Job, rules: &Wait) -> Result<Job, Error> {
         wait::wait(&self.http, job, rules)
     }
@@ -124,12 +124,12 @@ impl Client {
     /// where the response was lost and a second attempt found that the job is gone.
     ///
     /// # Errors
-    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if no readable answer came, after the retries.
+    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if there is no readable response, after the retries.
     pub fn delete(&self, id: &str) -> Result<String, Error> {
         self.http.delete(&format!("/videos/{}", segment(id)))
     }
 
-    /// What [`Client::extend`] would send, with nothing sent and the secrets hidden.
+    /// What [`Client::extend`] would send, with secrets redacted. Nothing is sent.
     ///
     /// # Errors
     /// As [`Client::extend`], for a file that cannot be uploaded.
@@ -137,7 +137,7 @@ impl Client {
         submit::preview(&self.http, extension)
     }
 
-    /// The settings that this client was made with.
+    /// The settings of this client.
     pub fn settings(&self) -> &Settings {
         self.http.settings()
     }
