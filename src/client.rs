@@ -93,7 +93,7 @@ impl Client {
     pub fn retrieve(&self, id: &str) -> Result<Job, Error> {
         let path = format!("/videos/{}", segment(id));
         let request = Request::get(&path);
-        wait::seen(&self.http, &request, self.http.text(&request)?, id)
+        wait::parse_job(&self.http, &request, self.http.text(&request)?, id)
     }
 
     /// Polls until the job is completed. Failed polls are repeated until [`Wait::timeout`]; a 401, 403, 404 or

@@ -174,12 +174,7 @@ impl fmt::Display for Error {
                 )
             }
             Error::NotMedia { content_type, text } => {
-                write!(
-                    f,
-                    "the content is no media but {}: {}",
-                    shorten(content_type),
-                    shorten(text)
-                )
+                write!(f, "expected media, got {}: {}", shorten(content_type), shorten(text))
             }
             Error::JobGone { error, path } => {
                 write!(

@@ -1,12 +1,14 @@
-//! Reading `Content-Range` (RFC 9110, 14.4): which part of the content an answer brings.
+//! Parses the `Content-Range` response header (RFC 9110, 14.4).
 
-/// `bytes FIRST-LAST/TOTAL`, with `*` for what is not known.
+/// `bytes FIRST-LAST/TOTAL`, or `bytes */TOTAL` of a 416. `*` stands for an unknown range or total.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ContentRange {
     pub(crate) first: Option<u64>,
     pub(crate) total: Option<u64>,
 }
 
+/// Parses a header value such as `bytes 500-999/1000`. `None` if it breaks the grammar, has another unit, or contradicts
+/// itself.
 pub(crate) fn content_range(text: &str) -> Option<ContentRange> {
     let number = |text: &str| {
         text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
@@ -22,8 +24,8 @@ pub(crate) fn content_range(text: &str) -> Option<ContentRange> {
     }
     let (first, last): (u64, u64) =
         range.split_once('-').and_then(|(a, b)| Some((number(a)?, number(b)?)))?;
-    let sound = first <= last && total.is_none_or(|total| last < total);
-    sound.then_some(ContentRange { first: Some(first), total })
+    let consistent = first <= last && total.is_none_or(|total| last < total);
+    consistent.then_some(ContentRange { first: Some(first), total })
 }
 
 #[cfg(test)]

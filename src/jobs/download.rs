@@ -1,8 +1,9 @@
-//! Fetches media: whole, or not at all.
+//! Downloads the media of a job into a file or a stream.
 //!
-//! A file is written under another name beside its place and renamed when its length is right and it has reached
-//! the disk. A connection that breaks is picked up with `Range` and `If-Range`: the validator makes the server send
-//! the whole content if it is another one by now, as two halves of two videos are no video.
+//! A file is written under a temporary name beside the target. Once its length is checked it is fsynced and renamed, so
+//! that the target is whole or untouched. An interrupted download resumes with a range request (`Range` and `If-Range`,
+//! RFC 9110, 14.2 and 13.1.5). The validator in `If-Range` makes the server send the whole content if it has changed,
+//! because the halves of two videos do not make one.
 
 use std::io::Read;
 use std::thread;
@@ -21,20 +22,22 @@ use crate::net::buffers::PageBuffer;
 use crate::random;
 use crate::url::segment;
 
-/// The most bytes that are read and written at once. A gigabyte takes a tenth longer in pieces of 64 KiB.
-const PIECE: usize = 256 * 1024;
-/// How long content may be missing after its job is completed.
+/// Size of the buffer, in bytes. With 64 KiB a download of 1 GB takes a tenth longer.
+const BUFFER_SIZE: usize = 256 * 1024;
+/// How long a completed job's content may be "not ready".
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How much of a response that is not media is quoted in the error, in bytes.
+const MAX_QUOTED: usize = 4096;
 
-/// What to download, and how long to wait until it is there.
+/// What to download, and how long to wait for content that is not ready.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Download {
-    /// Default: the server's, which is the video.
+    /// Default: the server's default, which is the video.
     pub variant: Option<Variant>,
-    /// The longest wait for content that is not ready, a minute at most. Default: a minute.
+    /// How long content may be "not ready", one minute at most. Default: one minute.
     pub ready_within: Option<Duration>,
-    /// The pause between two looks for it. Default: as in [`Wait`](crate::Wait).
+    /// The interval between two requests for content that is not ready. Default: as in [`Wait`](crate::Wait).
     pub poll_interval: Option<Duration>,
 }
 
@@ -43,14 +46,14 @@ pub struct Download {
 pub enum Variant {
     /// The video, MP4.
     Video,
-    /// A still picture, WebP.
+    /// A still image, WebP.
     Thumbnail,
-    /// Many small pictures in one.
+    /// Many small images in one, JPEG.
     Spritesheet,
 }
 
 impl Variant {
-    /// Their names in the API.
+    /// The variants with their names in the API.
     pub const NAMES: [(&'static str, Variant); 3] = [
         ("video", Variant::Video),
         ("thumbnail", Variant::Thumbnail),
@@ -58,6 +61,7 @@ impl Variant {
     ];
 }
 
+/// Downloads the content of the job with this id. Returns the number of bytes.
 pub(crate) fn download(
     http: &Http,
     id: &str,
@@ -67,7 +71,7 @@ pub(crate) fn download(
     let name = Variant::NAMES.iter().find(|(_, variant)| Some(*variant) == options.variant);
     let query = name.map_or(String::new(), |(name, _)| format!("?variant={name}"));
     let output = Output::open(target)?;
-    (http.report)(&Event::TemporaryFile { path: output.unfinished() });
+    (http.report)(&Event::TemporaryFile { path: output.temporary_path() });
     let transfer = Transfer {
         http,
         path: format!("/videos/{}/content{query}", segment(id)),
@@ -76,11 +80,11 @@ pub(crate) fn download(
         furthest: 0,
         total: None,
         validator: None,
-        takes_ranges: true,
+        supports_ranges: true,
     };
-    let done = transfer.run(options);
+    let result = transfer.run(options);
     (http.report)(&Event::TemporaryFile { path: None });
-    done
+    result
 }
 
 /// One download over all its attempts.
@@ -88,29 +92,30 @@ struct Transfer<'a> {
     http: &'a Http,
     path: String,
     output: Output<'a>,
-    /// Bytes of the content that the output has.
+    /// How many bytes of the content the output has.
     position: u64,
-    /// The most that it ever had.
+    /// The highest `position` so far: what makes an attempt count as progress.
     furthest: u64,
+    /// Size of the whole content in bytes, where the server said.
     total: Option<u64>,
-    /// What `If-Range` takes, of the content that the output has: a strong `ETag`, else `Last-Modified`.
+    /// For `If-Range`, of the content that the output has a part of: a strong `ETag`, else `Last-Modified`.
     validator: Option<String>,
-    /// The server has not answered nonsense to a range yet.
-    takes_ranges: bool,
+    /// False once the server has answered a range request with something else than the range.
+    supports_ranges: bool,
 }
 
-/// Why an attempt did not bring the rest.
+/// Why an attempt did not complete the download.
 enum Stop {
-    FailedAttempt(FailedAttempt),
+    Failed(FailedAttempt),
     NotReady { error: Error, asked: Option<Duration> },
 }
 
 impl Transfer<'_> {
     fn run(mut self, options: &Download) -> Result<u64, Error> {
-        let deadline =
-            Instant::now() + options.ready_within.unwrap_or(READY_WITHIN).min(READY_WITHIN);
-        let mut pauses = PollIntervals::new(options.poll_interval);
-        let mut failures = 0;
+        let ready_within = options.ready_within.unwrap_or(READY_WITHIN).min(READY_WITHIN);
+        let deadline = Instant::now() + ready_within;
+        let mut intervals = PollIntervals::new(options.poll_interval);
+        let mut retries = 0;
         loop {
             let before = self.furthest;
             match self.attempt() {
@@ -121,121 +126,71 @@ impl Transfer<'_> {
                         return Err(error);
                     }
                     (self.http.report)(&Event::NotReady { why: &error });
-                    thread::sleep(pauses.next(asked, random::fraction()).min(left));
+                    thread::sleep(intervals.next(asked, random::fraction()).min(left));
                 }
-                Err(Stop::FailedAttempt(miss)) => {
+                Err(Stop::Failed(attempt)) => {
                     if self.furthest > before {
-                        failures = 0;
+                        retries = 0;
                     }
-                    match self.http.delay(&Request::get(&self.path), failures, &miss) {
-                        Some(after) => self.http.pause(&mut failures, after, &miss),
-                        None => return Err(miss.error),
+                    match self.http.delay(&Request::get(&self.path), retries, &attempt) {
+                        Some(delay) => self.http.pause(&mut retries, delay, &attempt),
+                        None => return Err(attempt.error),
                     }
                 }
             }
         }
     }
 
-    /// Asks for what is missing and writes what comes.
+    /// Requests what is missing of the content and writes it to the output.
     fn attempt(&mut self) -> Result<(), Stop> {
-        let range = format!("bytes={}-", self.position);
-        let (path, validator) = (self.path.clone(), self.validator.clone());
-        // A compressed video would be stored compressed.
+        let (path, range) = (self.path.clone(), self.range());
+        // Without `identity` a server may compress the video, which would be stored compressed.
         let mut headers = vec![("Accept", "*/*"), ("Accept-Encoding", "identity")];
-        let asked_for_a_part = self.position > 0 && self.takes_ranges && validator.is_some();
-        if let (true, Some(validator)) = (asked_for_a_part, &validator) {
+        if let Some((range, validator)) = &range {
             headers.extend([("Range", range.as_str()), ("If-Range", validator.as_str())]);
         }
         let request = Request { headers: &headers, ..Request::get(&path) };
-        let miss = |http: &Http, failure| Stop::FailedAttempt(http.failed(&request, failure));
-        let mut opened = self.http.open(&request).map_err(|failure| miss(self.http, failure))?;
-        match opened.head.status {
-            206 if asked_for_a_part => match self.rest(&opened.head) {
-                Some(total) => self.total = Some(total),
-                None => {
-                    self.takes_ranges = false;
-                    let why =
-                        "the server sent another part than the one that was asked for".to_owned();
-                    return Err(miss(self.http, AttemptError::NoResponse(why)));
+        let result = match self.http.open(&request) {
+            Ok(response) => match response.head.status {
+                206 if range.is_some() => {
+                    self.resume(&response.head).and_then(|()| self.copy(response))
                 }
+                416 if range.is_some() => self.check_complete(&response.head),
+                200 | 203 => self.start_over(&response).and_then(|()| self.copy(response)),
+                status @ 200..300 => Err(AttemptError::NoResponse(format!(
+                    "unexpected status {status} for a download"
+                ))),
+                _ => return Err(self.refused(&request, response)),
             },
-            416 if asked_for_a_part => {
-                let range = opened.head.header("content-range").and_then(content_range);
-                if range.and_then(|range| range.total).or(self.total) == Some(self.position) {
-                    return Ok(());
-                }
-                self.takes_ranges = false;
-                let why = "the server has no such part".to_owned();
-                return Err(miss(self.http, AttemptError::NoResponse(why)));
-            }
-            200 | 203 => {
-                self.start_over(&opened).map_err(|error| Stop::FailedAttempt(error.into()))?
-            }
-            status @ 200..300 => {
-                let why = format!("HTTP {status} is no answer that brings the whole content");
-                return Err(miss(self.http, AttemptError::NoResponse(why)));
-            }
-            _ => {
-                let body = self.http.read(&opened.head, &mut opened.body);
-                let body = body.map_err(|failure| miss(self.http, failure))?;
-                return Err(self.refused(&request, &opened.head, &body));
-            }
-        }
-        self.copy(opened).map_err(|failure| miss(self.http, failure))
-    }
-
-    fn copy(&mut self, opened: Response) -> Result<(), AttemptError> {
-        let Response { head, body, length } = opened;
-        let content_type = head.header("content-type").unwrap_or("of no type").to_owned();
-        let encoding =
-            head.header("content-encoding").filter(|name| !name.eq_ignore_ascii_case("identity"));
-        if let Some(encoding) = encoding {
-            let content_type = format!("{content_type}, encoded as {encoding}");
-            return Err(AttemptError::Final(Error::NotMedia { content_type, text: String::new() }));
-        }
-        let not_media = |start: &[u8]| {
-            let text = String::from_utf8_lossy(&start[..start.len().min(4096)]).into_owned();
-            let text = self.http.settings().redact(text);
-            AttemptError::Final(Error::NotMedia { content_type: content_type.clone(), text })
+            Err(error) => Err(error),
         };
-        if is_text(&content_type) {
-            let mut start = Vec::new();
-            // What can be read of it is enough to tell what it is.
-            let _ = body.take(4096).read_to_end(&mut start);
-            return Err(not_media(&start));
-        }
-        let mut body = self.http.transfer(body, length);
-        let mut buffer = PageBuffer::new(PIECE);
-        let buffer = buffer.bytes_mut();
-        loop {
-            let count = match body.read(buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) => return Err(self.http.read_error(error)),
-            };
-            if self.position == 0 && looks_like_text(&buffer[..count]) {
-                return Err(not_media(&buffer[..count]));
+        result.map_err(|error| Stop::Failed(self.http.failed(&request, error)))
+    }
+
+    /// The values of `Range` and `If-Range`, if the output has a part of the content and the rest can be requested.
+    fn range(&self) -> Option<(String, String)> {
+        let can_resume = self.position > 0 && self.supports_ranges;
+        let validator = self.validator.clone().filter(|_| can_resume)?;
+        Some((format!("bytes={}-", self.position), validator))
+    }
+
+    /// Checks that a 206 has the rest of the same content.
+    fn resume(&mut self, head: &ResponseHead) -> Result<(), AttemptError> {
+        match self.total_if_rest(head) {
+            Some(total) => {
+                self.total = Some(total);
+                Ok(())
             }
-            self.output.write(&buffer[..count]).map_err(AttemptError::Final)?;
-            self.position += count as u64;
-            self.furthest = self.furthest.max(self.position);
-            (self.http.report)(&Event::Download { received: self.position, total: self.total });
-        }
-        match self.total {
-            _ if self.position == 0 => {
-                Err(AttemptError::NoResponse("the content is empty".to_owned()))
+            None => {
+                self.supports_ranges = false;
+                let reason = "the server sent another range than the one requested";
+                Err(AttemptError::NoResponse(reason.to_owned()))
             }
-            Some(total) if self.position != total => {
-                // More than there is: whatever that was, it does not belong together.
-                self.takes_ranges &= self.position < total;
-                Err(AttemptError::NoResponse(format!("{} of {total} bytes came", self.position)))
-            }
-            _ => Ok(()),
         }
     }
 
-    /// The size of the whole content, if this 206 brings a part of the same content from where it broke.
-    fn rest(&self, head: &ResponseHead) -> Option<u64> {
+    /// The size of the whole content, if this 206 has a part of the same content that starts at `position`.
+    fn total_if_rest(&self, head: &ResponseHead) -> Option<u64> {
         let validator = self.validator.as_deref()?;
         let shown = head.header(if validator.starts_with('"') { "etag" } else { "last-modified" });
         let range = head.header("content-range").and_then(content_range)?;
@@ -246,47 +201,123 @@ impl Transfer<'_> {
         fits.then_some(total)
     }
 
-    /// Prepares for the content from its first byte.
-    fn start_over(&mut self, opened: &Response) -> Result<(), Error> {
-        let validator = validator(&opened.head);
-        let same = validator.is_some() && validator == self.validator;
-        self.output.rewind(same)?;
+    /// A 416 to the request for the rest: there is none if the content ends at `position`.
+    fn check_complete(&mut self, head: &ResponseHead) -> Result<(), AttemptError> {
+        let range = head.header("content-range").and_then(content_range);
+        if range.and_then(|range| range.total).or(self.total) == Some(self.position) {
+            return Ok(());
+        }
+        self.supports_ranges = false;
+        Err(AttemptError::NoResponse("the server does not have the range requested".to_owned()))
+    }
+
+    /// Prepares the output for the whole content.
+    fn start_over(&mut self, response: &Response) -> Result<(), AttemptError> {
+        let validator = validator(&response.head);
+        let is_same = validator.is_some() && validator == self.validator;
+        self.output.rewind(is_same).map_err(AttemptError::Final)?;
         self.position = 0;
         self.validator = validator;
-        self.total = opened.length;
+        self.total = response.length;
         Ok(())
     }
 
-    fn refused(&self, request: &Request<'_>, head: &ResponseHead, body: &str) -> Stop {
-        let miss = self.http.refused(request, head, body);
-        let not_ready = matches!(
-            &miss.error,
+    /// Writes the response body to the output and checks its length.
+    fn copy(&mut self, response: Response) -> Result<(), AttemptError> {
+        let Response { head, body, length } = response;
+        let content_type = head.header("content-type").unwrap_or("no content type").to_owned();
+        if let Some(encoding) = head.header("content-encoding")
+            && !encoding.eq_ignore_ascii_case("identity")
+        {
+            return Err(self.not_media(format!("{content_type} with encoding {encoding}"), &[]));
+        }
+        if is_text(&content_type) {
+            let mut start = Vec::new();
+            // As much as can be read of it: the error is known already.
+            let _ = body.take(MAX_QUOTED as u64).read_to_end(&mut start);
+            return Err(self.not_media(content_type, &start));
+        }
+        let mut body = self.http.transfer(body, length);
+        let mut buffer = PageBuffer::new(BUFFER_SIZE);
+        let buffer = buffer.bytes_mut();
+        loop {
+            let count = body.read(buffer).map_err(|error| self.http.read_error(error))?;
+            if count == 0 {
+                return self.check_length();
+            }
+            if self.position == 0 && looks_like_text(&buffer[..count]) {
+                return Err(self.not_media(content_type, &buffer[..count]));
+            }
+            self.write(&buffer[..count])?;
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), AttemptError> {
+        self.output.write(bytes).map_err(AttemptError::Final)?;
+        self.position += bytes.len() as u64;
+        self.furthest = self.furthest.max(self.position);
+        (self.http.report)(&Event::Download { received: self.position, total: self.total });
+        Ok(())
+    }
+
+    /// Compares what the output has with the size that the server gave.
+    fn check_length(&mut self) -> Result<(), AttemptError> {
+        match self.total {
+            _ if self.position == 0 => {
+                Err(AttemptError::NoResponse("the content is empty".to_owned()))
+            }
+            Some(total) if self.position != total => {
+                // With more bytes than the content has, the parts do not belong together.
+                self.supports_ranges &= self.position < total;
+                let reason = format!("received {} of {total} bytes", self.position);
+                Err(AttemptError::NoResponse(reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn not_media(&self, content_type: String, start: &[u8]) -> AttemptError {
+        let text = String::from_utf8_lossy(&start[..start.len().min(MAX_QUOTED)]).into_owned();
+        let text = self.http.settings().redact(text);
+        AttemptError::Final(Error::NotMedia { content_type, text })
+    }
+
+    /// An error status: content that is not ready, or a failed attempt.
+    fn refused(&self, request: &Request<'_>, mut response: Response) -> Stop {
+        let head = &response.head;
+        let body = match self.http.read(head, &mut response.body) {
+            Ok(body) => body,
+            Err(error) => return Stop::Failed(self.http.failed(request, error)),
+        };
+        let attempt = self.http.refused(request, head, &body);
+        let is_pending = matches!(
+            &attempt.error,
             Error::Api(api) if matches!(
                 api.kind,
                 ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::NotReady
             )
         );
-        if not_ready {
-            Stop::NotReady { error: miss.error, asked: miss.poll_after }
+        if is_pending {
+            Stop::NotReady { error: attempt.error, asked: attempt.poll_after }
         } else {
-            Stop::FailedAttempt(miss)
+            Stop::Failed(attempt)
         }
     }
 }
 
-/// A page or JSON where media should be.
+/// Whether a content type is that of a page or of JSON.
 fn is_text(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.ends_with("+json") || kind.starts_with("text/")
 }
 
-/// Whether content starts as a page or JSON does, whatever its type says. No media do: MP4 starts with a length, WebP
-/// and JPEG with other letters.
+/// Whether content starts as a page or JSON does, whatever its type says. No media format does: MP4 starts with a
+/// length, WebP with `RIFF`, JPEG with FF D8.
 fn looks_like_text(start: &[u8]) -> bool {
     matches!(start.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'))
 }
 
-/// What makes sure that a part belongs to the same content (RFC 9110, 13.1.5): weak tags do not.
+/// The value for `If-Range` (RFC 9110, 13.1.5), which takes no weak `ETag`.
 fn validator(head: &ResponseHead) -> Option<String> {
     let strong = head.header("etag").filter(|etag| etag.starts_with('"'));
     strong.or_else(|| head.header("last-modified")).map(str::to_owned)
@@ -297,7 +328,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_and_json_are_no_media() {
+    fn pages_and_json_are_not_media() {
         for kind in [
             "application/json",
             "Application/Problem+JSON; charset=utf-8",
@@ -314,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_surely_the_same_validates() {
+    fn a_weak_etag_is_not_a_validator() {
         let head = |headers: &[(&str, &str)]| ResponseHead {
             status: 200,
             headers: headers

@@ -1,47 +1,49 @@
-//! The file that a download becomes: written under another name in the same directory, and put in its place by a
-//! rename once it is complete.
+//! The output of a download: a file that is written under a temporary name and renamed once it is complete, or a
+//! stream.
 //!
-//! The other name is always the same, so what a killed run leaves behind is cleared away by the next one. A lock tells a leftover from the file of a run that is still at work.
+//! The temporary name follows from the target's name, so that a run can remove what a killed run left behind. A lock
+//! tells such a leftover from the temporary file of a run that is still at work.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::api::error::Error;
 use crate::random;
 
-/// Where the bytes go.
+/// Where a download goes.
 pub enum Target<'a> {
-    /// A file, whole or untouched. A device or a pipe under a name is written directly.
+    /// A file, which is whole or untouched. A path to a device or a pipe is written directly.
     File(&'a Path),
-    /// A stream. It cannot be taken back: what a broken transfer wrote stays written.
+    /// A stream. Bytes written to it cannot be taken back if the download fails.
     Writer(&'a mut dyn Write),
 }
 
-/// An output that is being written.
+/// An opened target.
 pub(crate) enum Output<'a> {
     TemporaryFile(TemporaryFile),
     Stream(Stream<'a>),
 }
 
-/// An output that cannot be taken back.
+/// An output whose bytes cannot be taken back.
 pub(crate) struct Stream<'a> {
     writer: Box<dyn Write + 'a>,
+    /// For messages.
     name: String,
     written: u64,
-    /// How much of what comes next was written before.
+    /// How many of the next bytes were written before, in bytes.
     skip: u64,
 }
 
-/// The unfinished file. Removed when dropped, unless it was put in its place.
+/// A file beside the target. It is removed when dropped, unless it was renamed.
 pub(crate) struct TemporaryFile {
     file: File,
     path: PathBuf,
     target: PathBuf,
-    done: bool,
+    renamed: bool,
 }
 
 impl<'a> Output<'a> {
@@ -49,10 +51,8 @@ impl<'a> Output<'a> {
         let (writer, name): (Box<dyn Write + 'a>, String) = match target {
             Target::Writer(writer) => (Box::new(writer), "the output".to_owned()),
             Target::File(path) if is_special(path) => {
-                let file = OpenOptions::new()
-                    .write(true)
-                    .open(path)
-                    .map_err(|error| unwritable(path, error))?;
+                let file = OpenOptions::new().write(true).open(path);
+                let file = file.map_err(|error| cannot_write(path, error))?;
                 (Box::new(file), format!("'{}'", path.display()))
             }
             Target::File(path) => return TemporaryFile::create(path).map(Output::TemporaryFile),
@@ -60,51 +60,52 @@ impl<'a> Output<'a> {
         Ok(Output::Stream(Stream { writer, name, written: 0, skip: 0 }))
     }
 
-    /// The file that is to be removed should the program end now.
-    pub(crate) fn unfinished(&self) -> Option<&Path> {
+    /// The file to remove if the program ends now.
+    pub(crate) fn temporary_path(&self) -> Option<&Path> {
         match self {
-            Output::TemporaryFile(part) => Some(&part.path),
+            Output::TemporaryFile(temporary) => Some(&temporary.path),
             Output::Stream(_) => None,
         }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match self {
-            Output::TemporaryFile(part) => {
-                part.file.write_all(bytes).map_err(|error| unwritable(&part.target, error))
+            Output::TemporaryFile(temporary) => {
+                let written = temporary.file.write_all(bytes);
+                written.map_err(|error| cannot_write(&temporary.target, error))
             }
             Output::Stream(stream) => stream.write(bytes),
         }
     }
 
-    /// Takes the content from its first byte once more. A stream can only go on if it is the `same` content as what
-    /// was written to it.
-    pub(crate) fn rewind(&mut self, same: bool) -> Result<(), Error> {
+    /// Prepares for the content from its first byte. A stream that has a part of it can only skip that part, and only
+    /// if the content `is_same`.
+    pub(crate) fn rewind(&mut self, is_same: bool) -> Result<(), Error> {
         match self {
-            Output::TemporaryFile(part) => {
-                let rewound = part.file.set_len(0).and_then(|()| io::Seek::rewind(&mut part.file));
-                rewound.map_err(|error| unwritable(&part.target, error))
+            Output::TemporaryFile(TemporaryFile { file, target, .. }) => {
+                let rewound = file.set_len(0).and_then(|()| file.rewind());
+                rewound.map_err(|error| cannot_write(target, error))
             }
-            Output::Stream(stream) if same || stream.written == 0 => {
+            Output::Stream(stream) if is_same || stream.written == 0 => {
                 stream.skip = stream.written;
                 Ok(())
             }
             Output::Stream(Stream { name, written, .. }) => {
-                let why = format!(
-                    "the transfer broke after {written} bytes, and the server does not go on from there"
+                let reason = format!(
+                    "the download was interrupted after {written} bytes, and the server cannot resume it"
                 );
-                Err(Error::file(format!("cannot complete {name}"), io::Error::other(why)))
+                Err(Error::file(format!("cannot complete {name}"), io::Error::other(reason)))
             }
         }
     }
 
-    /// The content is complete: it goes to the disk, and the file to its place.
+    /// Ends a complete download: flushes a stream, fsyncs and renames a file.
     pub(crate) fn finish(self) -> Result<(), Error> {
         match self {
-            Output::TemporaryFile(part) => part.put_in_place(),
+            Output::TemporaryFile(temporary) => temporary.rename_into_place(),
             Output::Stream(mut stream) => {
-                let Stream { writer, name, .. } = &mut stream;
-                writer.flush().map_err(|error| Error::file(format!("cannot write {name}"), error))
+                let flushed = stream.writer.flush();
+                flushed.map_err(|error| stream.cannot_write(error))
             }
         }
     }
@@ -115,35 +116,41 @@ impl Stream<'_> {
         let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
         self.skip -= skipped as u64;
         let bytes = &bytes[skipped..];
-        let written = self.writer.write_all(bytes);
-        written.map_err(|error| Error::file(format!("cannot write {}", self.name), error))?;
+        self.writer.write_all(bytes).map_err(|error| self.cannot_write(error))?;
         self.written += bytes.len() as u64;
         Ok(())
+    }
+
+    fn cannot_write(&self, error: io::Error) -> Error {
+        Error::file(format!("cannot write {}", self.name), error)
     }
 }
 
 impl TemporaryFile {
     fn create(target: &Path) -> Result<Self, Error> {
-        // A link stays a link: what it points to is replaced.
-        let target = behind_links(target);
-        let (path, file) = create_part(&target).map_err(|error| unwritable(&target, error))?;
-        let part = Self { file, path, target, done: false };
-        if let Ok(old) = fs::metadata(&part.target) {
-            // Not being able to keep the permissions is no reason to have no file.
-            let _ = fs::set_permissions(&part.path, old.permissions());
+        // A symbolic link stays one: the file that it leads to is replaced.
+        let target = follow_links(target);
+        let (path, file) =
+            create_temporary(&target).map_err(|error| cannot_write(&target, error))?;
+        let temporary = Self { file, path, target, renamed: false };
+        if let Ok(old) = fs::metadata(&temporary.target) {
+            // Where the permissions cannot be kept, the file is still wanted.
+            let _ = fs::set_permissions(&temporary.path, old.permissions());
         }
-        Ok(part)
+        Ok(temporary)
     }
 
-    fn put_in_place(mut self) -> Result<(), Error> {
-        let moved = self.file.sync_all().and_then(|()| match is_at(&self.file, &self.path) {
-            true => fs::rename(&self.path, &self.target),
-            false => Err(io::Error::other("another program took the unfinished file away")),
+    fn rename_into_place(mut self) -> Result<(), Error> {
+        let renamed = self.file.sync_all().and_then(|()| {
+            if is_at(&self.file, &self.path) {
+                fs::rename(&self.path, &self.target)
+            } else {
+                Err(io::Error::other("another program removed the temporary file"))
+            }
         });
-        moved.map_err(|error| unwritable(&self.target, error))?;
-        self.done = true;
-        // The file is whole and in its place. Whether its name has reached the disk is not known to every file
-        // system, and no reason to call it missing.
+        renamed.map_err(|error| cannot_write(&self.target, error))?;
+        self.renamed = true;
+        // The file is complete and in its place. Not every file system can fsync a directory.
         let _ = File::open(directory(&self.target)).and_then(|directory| directory.sync_all());
         Ok(())
     }
@@ -151,16 +158,16 @@ impl TemporaryFile {
 
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        if !self.done {
+        if !self.renamed {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// What a path leads to over symbolic links, which need not exist.
-fn behind_links(path: &Path) -> PathBuf {
+/// Follows symbolic links, the last of which may lead to a file that does not exist.
+fn follow_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
-    // As many as the kernel follows.
+    // Linux follows 40 links at most.
     for _ in 0..40 {
         match fs::read_link(&path) {
             Ok(next) => path = path.parent().unwrap_or(Path::new("")).join(next),
@@ -170,32 +177,30 @@ fn behind_links(path: &Path) -> PathBuf {
     path
 }
 
-/// How many runs may write beside one target at once.
-const NAMES: u32 = 10;
+/// How many runs may write beside one target at a time.
+const MAX_RUNS: u32 = 10;
 
-/// Opens `.NAME.part` beside the target, or `.NAME.1.part` and so on where other runs are at work: afresh, with
-/// nothing of a dead run in it, and locked. Without locks a leftover cannot be told from a file in use, so there the
-/// name is one that no other run has.
-fn create_part(target: &Path) -> io::Result<(PathBuf, File)> {
+/// Creates `.NAME.part` beside the target, empty and locked, or `.NAME.1.part` and so on while other runs hold the names
+/// before it. On a file system without locks a leftover cannot be told from a file in use: there the name is random.
+fn create_temporary(target: &Path) -> io::Result<(PathBuf, File)> {
     let name = target.file_name().ok_or(ErrorKind::IsADirectory)?;
     let named = |suffix: &str| {
-        let mut part = OsString::from(".");
-        match name.len() {
-            // File systems take 255 bytes.
-            ..=200 => part.push(name),
-            _ => part.push(format!(
-                "{:016x}",
-                BuildHasherDefault::<DefaultHasher>::default().hash_one(name)
-            )),
+        let mut temporary = OsString::from(".");
+        if name.len() <= 200 {
+            temporary.push(name);
+        } else {
+            // A file name has 255 bytes at most.
+            let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name);
+            temporary.push(format!("{hash:016x}"));
         }
-        part.push(suffix);
-        target.with_file_name(part)
+        temporary.push(suffix);
+        target.with_file_name(temporary)
     };
-    for number in 0..NAMES {
+    for number in 0..MAX_RUNS {
         let path = named(&if number == 0 { ".part".to_owned() } else { format!(".{number}.part") });
         remove_leftover(&path);
         match OpenOptions::new().write(true).create_new(true).open(&path) {
-            // Between the two steps another run may have taken it for a leftover.
+            // Before the lock is taken, another run may take the file for a leftover.
             Ok(file) => match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => return Ok((path, file)),
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
@@ -212,8 +217,7 @@ fn create_part(target: &Path) -> io::Result<(PathBuf, File)> {
     OpenOptions::new().write(true).create_new(true).open(&path).map(|file| (path, file))
 }
 
-/// Removes a file that a killed run left behind. One that is locked is in use; one that is reached over a link is
-/// none of ours.
+/// Removes a file that a killed run left behind. A locked file is in use, and a symbolic link is not this program's.
 fn remove_leftover(path: &Path) {
     if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return;
@@ -226,7 +230,7 @@ fn remove_leftover(path: &Path) {
     }
 }
 
-/// Whether this open file is the one that has this name.
+/// Whether the open file is the one at this path.
 fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
@@ -234,7 +238,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Whether something is there that is neither a file nor a directory: a device or a pipe.
+/// Whether the path leads to something else than a file or a directory: a device or a pipe.
 fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
@@ -246,21 +250,19 @@ fn directory(target: &Path) -> &Path {
     }
 }
 
-fn unwritable(path: &Path, error: io::Error) -> Error {
+fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::file(format!("cannot write '{}'", path.display()), error)
 }
 
-/// Finds out whether a file could be written here, before anything is paid for that is to be stored in it.
+/// Checks that a file can be written at this path, before a job is paid for whose media are to be stored there.
 ///
 /// # Errors
-/// [`Error::Invalid`] if its directory does not exist or it is a directory itself; [`Error::File`] if it cannot be
-/// written.
+/// [`Error::Invalid`] if the path is that of a directory or its directory does not exist; [`Error::File`] if the file
+/// cannot be written.
 pub fn check_output(path: &Path) -> Result<(), Error> {
     let shown = path.display();
-    if path.is_dir()
-        || path.file_name().is_none()
-        || path.as_os_str().as_encoded_bytes().ends_with(b"/")
-    {
+    let ends_with_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if path.is_dir() || path.file_name().is_none() || ends_with_slash {
         return Err(Error::invalid(format!("the output '{shown}' is a directory")));
     }
     if is_special(path) {
@@ -278,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leftover_is_cleared_away_but_not_the_file_of_another_run() {
+    fn a_leftover_is_removed_but_not_the_temporary_file_of_another_run() {
         let directory =
             std::env::temp_dir().join(format!("openai-videos-output-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
@@ -290,7 +292,7 @@ mod tests {
         assert_eq!(first.path, directory.join(".a.mp4.part"));
         assert_ne!(first.path, second.path);
         assert_eq!(fs::metadata(&first.path).unwrap().len(), 0);
-        second.put_in_place().unwrap();
+        second.rename_into_place().unwrap();
         assert!(first.path.exists() && target.exists());
         drop(first);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);

@@ -153,7 +153,7 @@ fn a_partial_response_with_another_range_is_rejected() {
     let wrong = Reply::status(206).header("Content-Range", "bytes 5-9/10").body("56789");
     is_complete(download(vec![content(media()).truncated(300_000), wrong, content(media())], &[]));
     let unasked = rest(&media(), 300_000);
-    let why = "HTTP 206 is no answer that brings the whole content";
+    let why = "unexpected status 206 for a download";
     is_unchanged(download(vec![unasked], &["--max-retries", "0"]), 6, why);
 }
 
@@ -257,13 +257,13 @@ fn html_and_json_are_not_saved_as_media() {
     is_unchanged(
         download(vec![json], &[]),
         3,
-        r#"the content is no media but application/json: {"url": "https://example.com"}"#,
+        r#"expected media, got application/json: {"url": "https://example.com"}"#,
     );
     let page = Reply::status(200).header("Content-Type", "text/html").body("<html>log in</html>");
     is_unchanged(
         download(vec![page], &[]),
         3,
-        "the content is no media but text/html: <html>log in</html>",
+        "expected media, got text/html: <html>log in</html>",
     );
 }
 
@@ -342,7 +342,7 @@ fn a_download_to_standard_output_resumes_only_unchanged_content() {
         .server(&server)
         .run()
         .code(9)
-        .stderr_contains("the transfer broke after 300000 bytes");
+        .stderr_contains("the download was interrupted after 300000 bytes");
     server.finish();
 }
 
@@ -479,13 +479,13 @@ fn a_changed_last_modified_date_restarts_a_download() {
 fn json_with_a_media_type_and_compressed_content_are_not_saved_as_media() {
     for kind in ["video/mp4", "application/octet-stream"] {
         let json = Reply::status(200).header("Content-Type", kind).body(r#" {"error": "expired"}"#);
-        is_unchanged(download(vec![json], &[]), 3, "the content is no media but ");
+        is_unchanged(download(vec![json], &[]), 3, "expected media, got ");
     }
     let zipped = content(media()).header("Content-Encoding", "gzip");
     is_unchanged(
         download(vec![zipped], &[]),
         3,
-        "the content is no media but video/mp4, encoded as gzip",
+        "expected media, got video/mp4 with encoding gzip",
     );
 }
 
