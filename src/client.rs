@@ -107,17 +107,27 @@ impl Client {
         wait::wait(&self.http, job, rules)
     }
 
-    /// Fetches a completed job's media: `GET /videos/{video_id}/content` (`RetrieveVideoContent`). A file appears
-    /// whole or not at all; a broken connection is picked up where it broke if the server allows. Gives the number
-    /// of bytes.
+    /// Downloads a completed job's media: `GET /videos/{video_id}/content` (`RetrieveVideoContent`). Where the server has
+    /// no content, the video is downloaded from the URL that the job names; a job of which only the id is known
+    /// ([`Job::of`]) is retrieved for that. To another origin go neither key nor any other header of the settings.
+    /// A file appears whole or not at all; an interrupted download resumes if the server allows. Returns the number of
+    /// bytes.
     ///
     /// # Errors
     /// - [`Error::File`]: the target cannot be written.
     /// - [`Error::NotMedia`]: the server sent a page or JSON.
+    /// - [`Error::MediaUrl`]: the job names its media by a URL that is not one to download from.
+    /// - [`Error::MediaRefused`]: the host of that URL does not give them out.
+    /// - [`Error::JobFailed`]: there will be no media.
     /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the content could not be had, or not whole, after the
     ///   retries.
-    pub fn download(&self, id: &str, options: &Download, target: Target<'_>) -> Result<u64, Error> {
-        download::download(&self.http, id, options, target)
+    pub fn download(
+        &self,
+        job: &Job,
+        options: &Download,
+        target: Target<'_>,
+    ) -> Result<u64, Error> {
+        download::download(&self.http, job, options, target)
     }
 
     /// Deletes a job and its media: `DELETE /videos/{video_id}` (`DeleteVideo`). Gives the response's text; it is empty

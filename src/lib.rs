@@ -10,7 +10,7 @@
 //! let extension = Extension::new("The camera pulls back", "8", VideoReference::Id("video_123".into()))?;
 //! let job = client.extend(&extension)?;
 //! let job = client.wait(job, &Wait::default())?;
-//! client.download(job.id(), &Download::default(), Target::File("out.mp4".as_ref()))?;
+//! client.download(&job, &Download::default(), Target::File("out.mp4".as_ref()))?;
 //! # Ok::<(), openai_videos::Error>(())
 //! ```
 //!

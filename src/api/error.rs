@@ -79,6 +79,23 @@ pub enum Error {
         /// The start of it.
         text: String,
     },
+    /// The job names its media by a URL that is not one to download from.
+    MediaUrl {
+        /// The URL, without its query.
+        url: String,
+        /// It is a plain http URL from a server that is reached over https, and
+        /// [`allow_http`](crate::Settings::allow_http) is off. Otherwise it is no usable http or https URL.
+        is_unencrypted: bool,
+    },
+    /// The host of the media, which the job names by URL, does not give them out.
+    MediaRefused {
+        /// `host:port`, or the host alone.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// The job, which is completed.
+        job: Box<Job>,
+    },
     /// Another run holds the state file.
     StateLocked {
         /// The state file.
@@ -175,6 +192,17 @@ impl fmt::Display for Error {
             }
             Error::NotMedia { content_type, text } => {
                 write!(f, "expected media, got {}: {}", shorten(content_type), shorten(text))
+            }
+            Error::MediaUrl { url, is_unencrypted } => {
+                let reason = if *is_unencrypted {
+                    "and plain http is not accepted from a server of https"
+                } else {
+                    "which is not a usable http or https URL"
+                };
+                write!(f, "the job names its media by '{}', {reason}", shorten(url))
+            }
+            Error::MediaRefused { host, status, .. } => {
+                write!(f, "cannot download the media from '{}': HTTP {status}", shorten(host))
             }
             Error::JobGone { error, path } => {
                 write!(

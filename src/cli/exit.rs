@@ -69,9 +69,11 @@ impl From<&Error> for Code {
                 | ApiErrorKind::NotImplemented => Code::Unavailable,
                 _ => Code::Refused,
             },
-            Error::Redirect { .. } | Error::NotMedia { .. } | Error::JobGone { .. } => {
-                Code::Refused
-            }
+            Error::Redirect { .. }
+            | Error::NotMedia { .. }
+            | Error::MediaUrl { .. }
+            | Error::JobGone { .. } => Code::Refused,
+            Error::MediaRefused { .. } => Code::Unavailable,
             Error::JobFailed(_) => Code::JobFailed,
             Error::WaitTimeout { .. } => Code::WaitTimeout,
             Error::Connect { .. } | Error::NoResponse { .. } => Code::NoConnection,

@@ -1,6 +1,8 @@
 //! Carries out a plan.
 
-use openai_videos::{ApiErrorKind, Client, Error, Extension, Job, StateFile, Status, Target};
+use openai_videos::{
+    ApiErrorKind, Client, Download, Error, Extension, Job, StateFile, Status, Target,
+};
 
 use crate::cli::plan::{Action, Output, Plan};
 use crate::cli::show::Printer;
@@ -9,7 +11,11 @@ use crate::cli::show::progress::Progress;
 pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
     let progress = Progress::new(plan.show, printer.clone());
     let client = Client::with_events(plan.settings.clone(), move |event| progress.show(event))?;
-    let run = Run { plan, printer };
+    let mut download = plan.download.clone();
+    if let Action::Extend(extension) = &plan.task {
+        download.created_by(extension);
+    }
+    let run = Run { plan, download, printer };
     match &plan.task {
         Action::Preview(extension) => printer.preview(&client.preview(extension)?),
         Action::Extend(extension) => match &plan.state {
@@ -25,7 +31,7 @@ pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
             let job = client.retrieve(id)?;
             run.follow(client, job)
         }
-        Action::Download(id) => run.fetch(&client, id).map(drop),
+        Action::Download(id) => run.fetch(&client, &Job::of(id)).map(drop),
         Action::Delete(id) => printer.json(&client.delete(id)?),
     }
 }
@@ -39,6 +45,7 @@ enum Delivery {
 
 struct Run<'a> {
     plan: &'a Plan,
+    download: Download,
     printer: &'a Printer,
 }
 
@@ -95,7 +102,7 @@ impl Run<'_> {
         let Plan { output, wait, state, show, .. } = self.plan;
         let (job, delivery) = match result {
             Ok(job) if output.is_some() => {
-                let delivery = self.fetch(&client, job.id());
+                let delivery = self.fetch(&client, &job);
                 (job, delivery)
             }
             Ok(job) => (job, Ok(Delivery::Whole)),
@@ -118,8 +125,8 @@ impl Run<'_> {
         delivery.map(|delivery| if output.is_none() { Delivery::ClosedPipe } else { delivery })
     }
 
-    fn fetch(&self, client: &Client, id: &str) -> Result<Delivery, Error> {
-        let get = |target: Target<'_>| client.download(id, &self.plan.download, target).map(drop);
+    fn fetch(&self, client: &Client, job: &Job) -> Result<Delivery, Error> {
+        let get = |target: Target<'_>| client.download(job, &self.download, target).map(drop);
         let is_taken = match &self.plan.output {
             Some(Output::File(path)) => get(Target::File(path)).map(|()| true)?,
             _ => self.printer.media(|writer| get(Target::Writer(writer)))?,

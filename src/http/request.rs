@@ -40,7 +40,6 @@ pub(crate) enum RequestTarget<'a> {
     /// A path below the base URL, percent-encoded, with its query: `/videos/extensions`, say.
     Path(&'a str),
     /// An absolute http or https URL that the server named, such as that of a job's media.
-    #[allow(dead_code)] // for the downloads of media by URL
     Url(&'a str),
 }
 

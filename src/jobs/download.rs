@@ -1,4 +1,5 @@
-//! Downloads the media of a job into a file or a stream.
+//! Downloads the media of a job into a file or a stream: from `/videos/{id}/content`, or from the URL that the job names
+//! where the server has no content.
 //!
 //! A file is written under a temporary name beside the target. Once its length is checked it is fsynced and renamed, so
 //! that the target is whole or untouched. An interrupted download resumes with a range request (`Range` and `If-Range`,
@@ -12,15 +13,18 @@ use std::time::{Duration, Instant};
 use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::http::request::Request;
+use crate::api::extension::Extension;
+use crate::api::job::{Job, Status};
+use crate::http::request::{Request, RequestTarget};
 use crate::http::response::ResponseHead;
 use crate::http::{AttemptError, FailedAttempt, Http, Response};
 use crate::jobs::content_range::content_range;
+use crate::jobs::media::{self, UnusableUrl};
 use crate::jobs::output_file::{Output, Target};
 use crate::jobs::wait::PollIntervals;
 use crate::net::buffers::PageBuffer;
 use crate::random;
-use crate::url::segment;
+use crate::url::{authority, segment, without_secrets};
 
 /// Size of the buffer, in bytes. With 64 KiB a download of 1 GB takes a tenth longer.
 const BUFFER_SIZE: usize = 256 * 1024;
@@ -39,6 +43,15 @@ pub struct Download {
     pub ready_within: Option<Duration>,
     /// The interval between two requests for content that is not ready. Default: as in [`Wait`](crate::Wait).
     pub poll_interval: Option<Duration>,
+    /// Every string that the request sent, the URLs among them.
+    sent: Vec<String>,
+}
+
+impl Download {
+    /// Names the request that created the job. Servers echo its URLs in the job: none of them is taken for the media's.
+    pub fn created_by(&mut self, extension: &Extension) {
+        self.sent = media::strings(&extension.to_json());
+    }
 }
 
 /// `VideoContentVariant` of the API's description.
@@ -61,20 +74,34 @@ impl Variant {
     ];
 }
 
-/// Downloads the content of the job with this id. Returns the number of bytes.
+/// Downloads the media of a job. Returns the number of bytes.
 pub(crate) fn download(
     http: &Http,
-    id: &str,
+    job: &Job,
     options: &Download,
     target: Target<'_>,
 ) -> Result<u64, Error> {
     let name = Variant::NAMES.iter().find(|(_, variant)| Some(*variant) == options.variant);
     let query = name.map_or(String::new(), |(name, _)| format!("?variant={name}"));
+    let path = format!("/videos/{}/content", segment(job.id()));
+    let ready_within = options.ready_within.unwrap_or(READY_WITHIN).min(READY_WITHIN);
     let output = Output::open(target)?;
     (http.report)(&Event::TemporaryFile { path: output.temporary_path() });
     let transfer = Transfer {
         http,
-        path: format!("/videos/{}/content{query}", segment(id)),
+        source: Source::Content(format!("{path}{query}")),
+        lookup: UrlLookup {
+            http,
+            is_known: job.status() == Status::Completed,
+            is_current: job.status() == Status::Completed,
+            job: job.clone(),
+            excluded: [&options.sent[..], &[http.url(&path)]].concat(),
+        },
+        is_video: options.variant.is_none_or(|variant| variant == Variant::Video),
+        ready_by: Instant::now() + ready_within,
+        intervals: PollIntervals::new(options.poll_interval),
+        retries: 0,
+        is_renewed: false,
         output,
         position: 0,
         furthest: 0,
@@ -82,7 +109,7 @@ pub(crate) fn download(
         validator: None,
         supports_ranges: true,
     };
-    let result = transfer.run(options);
+    let result = transfer.run();
     (http.report)(&Event::TemporaryFile { path: None });
     result
 }
@@ -90,7 +117,17 @@ pub(crate) fn download(
 /// One download over all its attempts.
 struct Transfer<'a> {
     http: &'a Http,
-    path: String,
+    source: Source,
+    lookup: UrlLookup<'a>,
+    /// Whether the video is wanted, which is what a URL in the job leads to.
+    is_video: bool,
+    /// When content that is not ready is given up.
+    ready_by: Instant,
+    intervals: PollIntervals,
+    /// Retries since the last progress.
+    retries: u32,
+    /// Whether the URL was renewed since the last progress.
+    is_renewed: bool,
     output: Output<'a>,
     /// How many bytes of the content the output has.
     position: u64,
@@ -104,52 +141,121 @@ struct Transfer<'a> {
     supports_ranges: bool,
 }
 
+/// Where the media are downloaded from.
+#[derive(Clone)]
+enum Source {
+    /// `/videos/{id}/content` with its query, below the base URL.
+    Content(String),
+    /// An absolute URL that the job names.
+    Url(String),
+}
+
 /// Why an attempt did not complete the download.
 enum Stop {
     Failed(FailedAttempt),
-    NotReady { error: Error, asked: Option<Duration> },
+    /// There is no content. The job may name its media by URL.
+    NoContent {
+        attempt: FailedAttempt,
+        /// Whether there may be content later.
+        is_pending: bool,
+        /// The delay that the server asked for.
+        asked: Option<Duration>,
+    },
+    /// The host of the media refused the URL, which may have expired.
+    UrlRefused {
+        status: u16,
+    },
 }
 
 impl Transfer<'_> {
-    fn run(mut self, options: &Download) -> Result<u64, Error> {
-        let ready_within = options.ready_within.unwrap_or(READY_WITHIN).min(READY_WITHIN);
-        let deadline = Instant::now() + ready_within;
-        let mut intervals = PollIntervals::new(options.poll_interval);
-        let mut retries = 0;
+    fn run(mut self) -> Result<u64, Error> {
         loop {
             let before = self.furthest;
-            match self.attempt() {
-                Ok(()) => return self.output.finish().map(|()| self.position),
-                Err(Stop::NotReady { error, asked }) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(error);
-                    }
-                    (self.http.report)(&Event::NotReady { why: &error });
-                    thread::sleep(intervals.next(asked, random::fraction()).min(left));
-                }
-                Err(Stop::Failed(attempt)) => {
-                    if self.furthest > before {
-                        retries = 0;
-                    }
-                    match self.http.delay(&Request::get(&self.path), retries, &attempt) {
-                        Some(delay) => self.http.pause(&mut retries, delay, &attempt),
-                        None => return Err(attempt.error),
-                    }
-                }
+            let Err(stop) = self.attempt() else {
+                return self.output.finish().map(|()| self.position);
+            };
+            if self.furthest > before {
+                self.retries = 0;
+                self.is_renewed = false;
             }
+            match stop {
+                Stop::Failed(attempt) => self.retry(attempt)?,
+                Stop::NoContent { attempt, is_pending, asked } => {
+                    self.find_other_source(attempt, is_pending, asked)?
+                }
+                Stop::UrlRefused { status } => self.renew_url(status)?,
+            }
+        }
+    }
+
+    /// Waits for the next retry, if there is one.
+    fn retry(&mut self, attempt: FailedAttempt) -> Result<(), Error> {
+        match self.http.delay(&Request::get(""), self.retries, &attempt) {
+            Some(delay) => {
+                self.http.pause(&mut self.retries, delay, &attempt);
+                Ok(())
+            }
+            None => Err(match (attempt.error, &self.source) {
+                (Error::Api(api), Source::Url(url)) => self.lookup.refused(url, api.status),
+                (error, _) => error,
+            }),
+        }
+    }
+
+    /// Without content: goes on with the URL that the job names, else waits for the content.
+    fn find_other_source(
+        &mut self,
+        attempt: FailedAttempt,
+        is_pending: bool,
+        asked: Option<Duration>,
+    ) -> Result<(), Error> {
+        if self.is_video
+            && let Some(url) = self.lookup.find(is_pending)?
+        {
+            self.source = Source::Url(url);
+            self.validator = None;
+            return Ok(());
+        }
+        if !is_pending {
+            return self.retry(attempt);
+        }
+        let left = self.ready_by.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(attempt.error);
+        }
+        (self.http.report)(&Event::NotReady { why: &attempt.error });
+        thread::sleep(self.intervals.next(asked, random::fraction()).min(left));
+        Ok(())
+    }
+
+    /// Goes on with the URL that the job names by now: signed URLs expire.
+    fn renew_url(&mut self, status: u16) -> Result<(), Error> {
+        let Source::Url(old) = &self.source else { return Ok(()) };
+        let renewed = if self.is_renewed { None } else { self.lookup.find(true)? };
+        match renewed {
+            Some(url) if url != *old => {
+                self.source = Source::Url(url);
+                self.is_renewed = true;
+                Ok(())
+            }
+            _ => Err(self.lookup.refused(old, status)),
         }
     }
 
     /// Requests what is missing of the content and writes it to the output.
     fn attempt(&mut self) -> Result<(), Stop> {
-        let (path, range) = (self.path.clone(), self.range());
+        let range = self.range();
         // Without `identity` a server may compress the video, which would be stored compressed.
         let mut headers = vec![("Accept", "*/*"), ("Accept-Encoding", "identity")];
         if let Some((range, validator)) = &range {
             headers.extend([("Range", range.as_str()), ("If-Range", validator.as_str())]);
         }
-        let request = Request { headers: &headers, ..Request::get(&path) };
+        let source = self.source.clone();
+        let target = match &source {
+            Source::Content(path) => RequestTarget::Path(path),
+            Source::Url(url) => RequestTarget::Url(url),
+        };
+        let request = Request { target, headers: &headers, ..Request::get("") };
         let result = match self.http.open(&request) {
             Ok(response) => match response.head.status {
                 206 if range.is_some() => {
@@ -157,14 +263,37 @@ impl Transfer<'_> {
                 }
                 416 if range.is_some() => self.check_complete(&response.head),
                 200 | 203 => self.start_over(&response).and_then(|()| self.copy(response)),
-                status @ 200..300 => Err(AttemptError::NoResponse(format!(
-                    "unexpected status {status} for a download"
-                ))),
+                status @ 200..300 => {
+                    let reason = format!("unexpected status {status} for a download");
+                    let attempt = self.http.failed(&request, AttemptError::NoResponse(reason));
+                    return Err(match status {
+                        206 => Stop::Failed(attempt),
+                        _ => self.no_content(attempt, status == 202, None),
+                    });
+                }
                 _ => return Err(self.refused(&request, response)),
             },
             Err(error) => Err(error),
         };
-        result.map_err(|error| Stop::Failed(self.http.failed(&request, error)))
+        result.map_err(|error| match self.http.failed(&request, error) {
+            attempt @ FailedAttempt { error: Error::NotMedia { .. }, .. } => {
+                self.no_content(attempt, false, None)
+            }
+            attempt => Stop::Failed(attempt),
+        })
+    }
+
+    /// A response without media, which ends a download from a URL.
+    fn no_content(
+        &self,
+        attempt: FailedAttempt,
+        is_pending: bool,
+        asked: Option<Duration>,
+    ) -> Stop {
+        match self.source {
+            Source::Content(_) => Stop::NoContent { attempt, is_pending, asked },
+            Source::Url(_) => Stop::Failed(attempt),
+        }
     }
 
     /// The values of `Range` and `If-Range`, if the output has a part of the content and the rest can be requested.
@@ -282,26 +411,110 @@ impl Transfer<'_> {
         AttemptError::Final(Error::NotMedia { content_type, text })
     }
 
-    /// An error status: content that is not ready, or a failed attempt.
+    /// What an error status means.
     fn refused(&self, request: &Request<'_>, mut response: Response) -> Stop {
+        use ApiErrorKind::{
+            Conflict, Gone, MethodNotAllowed, NotAuthorized, NotFound, NotImplemented, NotReady,
+        };
         let head = &response.head;
         let body = match self.http.read(head, &mut response.body) {
             Ok(body) => body,
             Err(error) => return Stop::Failed(self.http.failed(request, error)),
         };
         let attempt = self.http.refused(request, head, &body);
-        let is_pending = matches!(
-            &attempt.error,
-            Error::Api(api) if matches!(
-                api.kind,
-                ApiErrorKind::NotFound | ApiErrorKind::Conflict | ApiErrorKind::NotReady
-            )
-        );
-        if is_pending {
-            Stop::NotReady { error: attempt.error, asked: attempt.poll_after }
-        } else {
-            Stop::Failed(attempt)
+        let Error::Api(api) = &attempt.error else { return Stop::Failed(attempt) };
+        let (status, asked) = (api.status, attempt.poll_after);
+        match (&self.source, api.kind) {
+            (Source::Url(_), NotAuthorized | NotFound | Gone) => Stop::UrlRefused { status },
+            (Source::Content(_), NotFound | Conflict | NotReady) => {
+                Stop::NoContent { attempt, is_pending: true, asked }
+            }
+            (Source::Content(_), MethodNotAllowed | Gone | NotImplemented) => {
+                Stop::NoContent { attempt, is_pending: false, asked }
+            }
+            _ => Stop::Failed(attempt),
         }
+    }
+}
+
+/// Looks for the URL that a completed job names its media by.
+struct UrlLookup<'a> {
+    http: &'a Http,
+    job: Job,
+    /// Whether the server has shown the job in this run.
+    is_known: bool,
+    /// Whether `job` is to be read as it is, before it is retrieved again.
+    is_current: bool,
+    /// URLs that are not the media's.
+    excluded: Vec<String>,
+}
+
+impl UrlLookup<'_> {
+    /// The URL in the job at hand or, if that was looked at before, in the job as the server shows it now.
+    /// `is_optional`: the download can go on without the job.
+    ///
+    /// # Errors
+    /// - [`Error::JobFailed`]: there will be no media.
+    /// - [`Error::MediaUrl`]: the URL is not one to download from.
+    /// - [`Error::Api`]: there is no such job.
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the server does not show the job for now, and
+    ///   `is_optional` is false.
+    fn find(&mut self, is_optional: bool) -> Result<Option<String>, Error> {
+        if !std::mem::take(&mut self.is_current) {
+            match self.http.text(&Request::get(&format!("/videos/{}", segment(self.job.id())))) {
+                Ok(text) => match Job::parse_as(text.body, self.job.id()) {
+                    Some(job) => (self.job, self.is_known) = (job, true),
+                    None => return Ok(None),
+                },
+                Err(error) if is_missing(&error) && !self.is_known => return Err(error),
+                Err(error) if is_temporary(&error) && !is_optional => return Err(error),
+                Err(_) => return Ok(None),
+            }
+        }
+        match self.job.status() {
+            Status::Pending => Ok(None),
+            Status::Failed => Err(Error::JobFailed(Box::new(self.job.clone()))),
+            Status::Completed => self.read(),
+        }
+    }
+
+    fn read(&self) -> Result<Option<String>, Error> {
+        let settings = self.http.settings();
+        let base_url = settings.base_url.as_str();
+        match media::media_url(self.job.text(), base_url, &self.excluded) {
+            Ok(Some(url))
+                if url.starts_with("http:")
+                    && settings.base_url.is_https()
+                    && !settings.allow_http =>
+            {
+                Err(Error::MediaUrl { url: without_secrets(&url), is_unencrypted: true })
+            }
+            Ok(url) => Ok(url),
+            Err(UnusableUrl(url)) => {
+                Err(Error::MediaUrl { url: without_secrets(&url), is_unencrypted: false })
+            }
+        }
+    }
+
+    fn refused(&self, url: &str, status: u16) -> Error {
+        Error::MediaRefused { host: authority(url), status, job: Box::new(self.job.clone()) }
+    }
+}
+
+/// Whether the server says that there is no such job.
+fn is_missing(error: &Error) -> bool {
+    use ApiErrorKind::{Gone, NotFound};
+    matches!(error, Error::Api(api) if matches!(api.kind, NotFound | Gone))
+}
+
+/// Whether another run may fare better.
+fn is_temporary(error: &Error) -> bool {
+    match error {
+        Error::Api(api) => matches!(
+            api.kind,
+            ApiErrorKind::Conflict | ApiErrorKind::Unavailable | ApiErrorKind::ServerError
+        ),
+        error => matches!(error, Error::Connect { .. } | Error::NoResponse { .. }),
     }
 }
 

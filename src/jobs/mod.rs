@@ -2,6 +2,7 @@
 
 pub(crate) mod content_range;
 pub(crate) mod download;
+pub(crate) mod media;
 pub(crate) mod output_file;
 pub(crate) mod recovery;
 pub(crate) mod state_file;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    CLIP, DOWNLOAD, EXTEND, Outcome, Reply, Request, Server, TempDir, call, media, openai,
+    CLIP, DOWNLOAD, EXTEND, Outcome, Reply, Request, Server, TempDir, call, job, media, openai,
 };
 
 const OLD: &[u8] = b"the earlier contents";
@@ -198,7 +198,11 @@ fn a_response_body_that_is_not_media_is_subject_to_the_timeout() {
             .header("Content-Type", kind)
             .body(&*text)
             .drip(1, Duration::from_millis(100));
-        let (outcome, _) = download(vec![reply], &["--timeout", "500ms", "--max-retries", "0"]);
+        let mut replies = vec![reply];
+        if status == 200 {
+            replies.push(job("completed"));
+        }
+        let (outcome, _) = download(replies, &["--timeout", "500ms", "--max-retries", "0"]);
         outcome.code(code).stdout("").never_shows("the end");
     }
 }
@@ -238,16 +242,22 @@ fn a_download_polls_until_the_content_is_ready() {
     let soon =
         |status: u16, body: &str| Reply::json(status, body).header("openai-poll-after-ms", "100");
     let not_ready = r#"{"error": {"message": "soon", "code": "video_not_ready"}}"#;
-    is_complete(download(
-        vec![
-            soon(404, "{}"),
-            soon(409, "{}"),
-            soon(425, "{}"),
-            soon(400, not_ready),
-            content(media()),
-        ],
-        &[],
-    ));
+    let replies = vec![
+        soon(404, "{}"),
+        job("in_progress"),
+        soon(409, "{}"),
+        Reply::json(403, "{}"),
+        soon(425, "{}"),
+        job("completed"),
+        soon(400, not_ready),
+        job("completed"),
+        content(media()),
+    ];
+    let requests = is_complete(download(replies, &[]));
+    for (index, request) in requests.iter().enumerate() {
+        let target = ["/v1/videos/video_1/content", "/v1/videos/video_1"][index % 2];
+        assert_eq!(request.target, target);
+    }
     is_unchanged(download(vec![Reply::json(400, "{}")], &[]), 3, "HTTP 400");
 }
 
@@ -255,13 +265,13 @@ fn a_download_polls_until_the_content_is_ready() {
 fn html_and_json_are_not_saved_as_media() {
     let json = Reply::json(200, r#"{"url": "https://example.com"}"#);
     is_unchanged(
-        download(vec![json], &[]),
+        download(vec![json, job("completed")], &[]),
         3,
         r#"expected media, got application/json: {"url": "https://example.com"}"#,
     );
     let page = Reply::status(200).header("Content-Type", "text/html").body("<html>log in</html>");
     is_unchanged(
-        download(vec![page], &[]),
+        download(vec![page, job("completed")], &[]),
         3,
         "expected media, got text/html: <html>log in</html>",
     );
@@ -479,11 +489,11 @@ fn a_changed_last_modified_date_restarts_a_download() {
 fn json_with_a_media_type_and_compressed_content_are_not_saved_as_media() {
     for kind in ["video/mp4", "application/octet-stream"] {
         let json = Reply::status(200).header("Content-Type", kind).body(r#" {"error": "expired"}"#);
-        is_unchanged(download(vec![json], &[]), 3, "expected media, got ");
+        is_unchanged(download(vec![json, job("completed")], &[]), 3, "expected media, got ");
     }
     let zipped = content(media()).header("Content-Encoding", "gzip");
     is_unchanged(
-        download(vec![zipped], &[]),
+        download(vec![zipped, job("completed")], &[]),
         3,
         "expected media, got video/mp4 with encoding gzip",
     );

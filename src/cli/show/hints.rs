@@ -43,6 +43,13 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>) -> Option<String>
             "run the same command again if it had --state, or wait with: {}",
             job_command("retrieve --wait", job, settings)
         ),
+        Error::MediaRefused { job, .. } => format!(
+            "try again later with: {}",
+            job_command("download-content --output FILE", job, settings)
+        ),
+        Error::MediaUrl { is_unencrypted: true, .. } => {
+            "pass --allow-http to download it all the same".to_owned()
+        }
         Error::Redirect { .. } => "set --base-url to the redirect target".to_owned(),
         Error::Connect { host, source } => return connect_hint(host, &**source, settings),
         Error::Api(error) => return api_hint(error, settings),
