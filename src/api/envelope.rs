@@ -66,7 +66,7 @@ impl<'a> JobObject<'a> {
     }
 
     /// The objects of a response from the outside in: each is followed by those inside it.
-    fn all(response: &'a str) -> Vec<Self> {
+    pub(crate) fn all(response: &'a str) -> Vec<Self> {
         let mut objects = Vec::new();
         Self::collect(response, 0, &mut objects);
         objects

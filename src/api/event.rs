@@ -100,7 +100,7 @@ pub enum Event<'a> {
         /// Why.
         why: &'a Error,
     },
-    /// The content is not there yet; it is asked for again for up to a minute.
+    /// The content is not ready; it is requested again for up to a minute. Reported again only if the status changes.
     NotReady {
         /// What the server said.
         why: &'a Error,

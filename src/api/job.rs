@@ -2,7 +2,7 @@
 //! only the id and the status are read, in the spellings that are in use.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::api::envelope::JobObject;
 use crate::api::video::{Video, VideoError};
@@ -47,6 +47,8 @@ pub struct Job {
     status_word: Option<String>,
     progress: Option<String>,
     poll_after: Option<Duration>,
+    /// When this process received it as the response to its POST.
+    created: Option<Instant>,
 }
 
 impl Job {
@@ -80,6 +82,7 @@ impl Job {
             status_word: None,
             progress: None,
             poll_after: Some(Duration::ZERO),
+            created: None,
         }
     }
 
@@ -93,7 +96,17 @@ impl Job {
             status_word: object.members.scalar("status"),
             progress: object.members.scalar("progress"),
             poll_after: None,
+            created: None,
         }
+    }
+
+    /// Marks the job as created by this process just now.
+    pub(crate) fn created_now(self) -> Self {
+        Self { created: Some(Instant::now()), ..self }
+    }
+
+    pub(crate) fn created(&self) -> Option<Instant> {
+        self.created
     }
 
     pub(crate) fn with_poll_after(mut self, poll_after: Option<Duration>) -> Self {

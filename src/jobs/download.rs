@@ -101,6 +101,7 @@ pub(crate) fn download(
         ready_by: Instant::now() + ready_within,
         intervals: PollIntervals::new(options.poll_interval),
         retries: 0,
+        reported: 0,
         is_renewed: false,
         output,
         position: 0,
@@ -126,6 +127,8 @@ struct Transfer<'a> {
     intervals: PollIntervals,
     /// Retries since the last progress.
     retries: u32,
+    /// The status of the response without content that was reported last, 0 at first.
+    reported: u16,
     /// Whether the URL was renewed since the last progress.
     is_renewed: bool,
     output: Output<'a>,
@@ -158,8 +161,6 @@ enum Stop {
         attempt: FailedAttempt,
         /// Whether there may be content later.
         is_pending: bool,
-        /// The delay that the server asked for.
-        asked: Option<Duration>,
     },
     /// The host of the media refused the URL, which may have expired.
     UrlRefused {
@@ -180,8 +181,8 @@ impl Transfer<'_> {
             }
             match stop {
                 Stop::Failed(attempt) => self.retry(attempt)?,
-                Stop::NoContent { attempt, is_pending, asked } => {
-                    self.find_other_source(attempt, is_pending, asked)?
+                Stop::NoContent { attempt, is_pending } => {
+                    self.find_other_source(attempt, is_pending)?
                 }
                 Stop::UrlRefused { status } => self.renew_url(status)?,
             }
@@ -203,17 +204,12 @@ impl Transfer<'_> {
     }
 
     /// Without content: goes on with the URL that the job names, else waits for the content.
-    fn find_other_source(
-        &mut self,
-        attempt: FailedAttempt,
-        is_pending: bool,
-        asked: Option<Duration>,
-    ) -> Result<(), Error> {
+    fn find_other_source(&mut self, attempt: FailedAttempt, is_pending: bool) -> Result<(), Error> {
         if self.is_video
             && let Some(url) = self.lookup.find(is_pending)?
         {
             self.source = Source::Url(url);
-            self.validator = None;
+            (self.validator, self.supports_ranges) = (None, true);
             return Ok(());
         }
         if !is_pending {
@@ -223,8 +219,15 @@ impl Transfer<'_> {
         if left.is_zero() {
             return Err(attempt.error);
         }
-        (self.http.report)(&Event::NotReady { why: &attempt.error });
-        thread::sleep(self.intervals.next(asked, random::fraction()).min(left));
+        let status = match &attempt.error {
+            Error::Api(api) => api.status,
+            _ => 202,
+        };
+        if self.reported != status {
+            (self.http.report)(&Event::NotReady { why: &attempt.error });
+            self.reported = status;
+        }
+        thread::sleep(self.intervals.next(attempt.poll_after, random::fraction()).min(left));
         Ok(())
     }
 
@@ -268,7 +271,7 @@ impl Transfer<'_> {
                     let attempt = self.http.failed(&request, AttemptError::NoResponse(reason));
                     return Err(match status {
                         206 => Stop::Failed(attempt),
-                        _ => self.no_content(attempt, status == 202, None),
+                        _ => self.no_content(attempt, status == 202),
                     });
                 }
                 _ => return Err(self.refused(&request, response)),
@@ -277,21 +280,16 @@ impl Transfer<'_> {
         };
         result.map_err(|error| match self.http.failed(&request, error) {
             attempt @ FailedAttempt { error: Error::NotMedia { .. }, .. } => {
-                self.no_content(attempt, false, None)
+                self.no_content(attempt, false)
             }
             attempt => Stop::Failed(attempt),
         })
     }
 
     /// A response without media, which ends a download from a URL.
-    fn no_content(
-        &self,
-        attempt: FailedAttempt,
-        is_pending: bool,
-        asked: Option<Duration>,
-    ) -> Stop {
+    fn no_content(&self, attempt: FailedAttempt, is_pending: bool) -> Stop {
         match self.source {
-            Source::Content(_) => Stop::NoContent { attempt, is_pending, asked },
+            Source::Content(_) => Stop::NoContent { attempt, is_pending },
             Source::Url(_) => Stop::Failed(attempt),
         }
     }
@@ -423,14 +421,14 @@ impl Transfer<'_> {
         };
         let attempt = self.http.refused(request, head, &body);
         let Error::Api(api) = &attempt.error else { return Stop::Failed(attempt) };
-        let (status, asked) = (api.status, attempt.poll_after);
+        let status = api.status;
         match (&self.source, api.kind) {
             (Source::Url(_), NotAuthorized | NotFound | Gone) => Stop::UrlRefused { status },
             (Source::Content(_), NotFound | Conflict | NotReady) => {
-                Stop::NoContent { attempt, is_pending: true, asked }
+                Stop::NoContent { attempt, is_pending: true }
             }
             (Source::Content(_), MethodNotAllowed | Gone | NotImplemented) => {
-                Stop::NoContent { attempt, is_pending: false, asked }
+                Stop::NoContent { attempt, is_pending: false }
             }
             _ => Stop::Failed(attempt),
         }

@@ -3,6 +3,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::api::envelope::JobObject;
 use crate::json::{Object, unquoted};
 use crate::url;
 
@@ -23,9 +24,7 @@ const PLACES: [&str; 13] = [
     "videos[].url",      // relays
     "data[].url",        // relays
 ];
-/// The members that gateways wrap a job in.
-const ENVELOPES: [&str; 3] = ["data", "result", "response"];
-/// How deep JSON is searched, in objects and lists around each other. It limits the recursion.
+/// How deep a request is searched, in objects and lists around each other. It limits the recursion.
 const MAX_DEPTH: usize = 16;
 
 /// A URL that cannot be downloaded: it is neither an http nor an https URL, or it holds credentials.
@@ -46,12 +45,10 @@ pub(crate) fn media_url(
     let base = format!("{base_url}/");
     let resolve = |reference: &str| url::resolve(&base, reference);
     let excluded_urls: Vec<String> = excluded.iter().filter_map(|text| resolve(text)).collect();
-    let mut objects = Vec::new();
-    collect_objects(job, MAX_DEPTH, &mut objects);
     let mut references = Vec::new();
-    for object in &objects {
+    for object in JobObject::all(job) {
         for place in PLACES {
-            collect_texts(object, place, &mut references);
+            collect_texts(&object.members, place, &mut references);
         }
     }
     let mut unusable = None;
@@ -85,22 +82,6 @@ pub(crate) fn strings(json: &str) -> Vec<String> {
     let mut strings = Vec::new();
     collect(json, MAX_DEPTH, &mut strings);
     strings
-}
-
-/// The objects that may be the job: the outermost one and those in envelopes.
-fn collect_objects<'a>(text: &'a str, levels: usize, objects: &mut Vec<Object<'a>>) {
-    if levels == 0 {
-        return;
-    }
-    if let Ok([element]) = serde_json::from_str::<[&RawValue; 1]>(text) {
-        collect_objects(element.get(), levels - 1, objects);
-    } else if let Ok(object) = Object::parse(text) {
-        let inner = ENVELOPES.map(|name| object.get(name));
-        objects.push(object);
-        for value in inner.into_iter().flatten() {
-            collect_objects(value.get(), levels - 1, objects);
-        }
-    }
 }
 
 /// The strings at a place such as `videos[].url`.

@@ -43,7 +43,7 @@ fn post(http: &Http, body: Body<'_>, idempotency_key: &str) -> Result<Job, Error
     let text = http.text(&request)?;
     let poll_after = text.head.poll_after();
     match Job::parse(text.body.as_str()) {
-        Some(job) => Ok(job.with_poll_after(poll_after)),
+        Some(job) => Ok(job.created_now().with_poll_after(poll_after)),
         None => {
             let start = shorten(&http.settings().redact(text.body));
             Err(http.no_response(&request, format!("the answer names no job: '{start}'")))

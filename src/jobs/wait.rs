@@ -26,6 +26,10 @@ const JITTER: f64 = 0.1;
 /// The least time that a poll has for its response, however close the deadline is.
 const MIN_POLL_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// For this long after the POST a 404 to a poll does not end the wait: replicas of a server lag behind the one that
+/// created the job.
+const REPLICA_LAG: Duration = Duration::from_secs(30);
+
 /// How to wait.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -54,6 +58,7 @@ pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error
     let path = format!("/videos/{}", segment(job.id()));
     let mut intervals = PollIntervals::new(rules.poll_interval);
     let mut asked = job.poll_after();
+    let mut expected_by = job.created().map(|created| created + REPLICA_LAG);
     (http.report)(&Event::Status { job: &job, elapsed: Duration::ZERO });
     loop {
         match job.status() {
@@ -69,14 +74,15 @@ pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error
         asked = match poll(http, &path, &job, deadline) {
             Ok(next) => {
                 job = next;
+                expected_by = None;
                 (http.report)(&Event::Status { job: &job, elapsed: start.elapsed() });
                 job.poll_after()
             }
-            Err(failed) if is_final(&failed.error) => return Err(failed.error),
-            Err(failed) => {
+            Err(failed) if !is_final(&failed.error, expected_by) => {
                 (http.report)(&Event::PollFailed { why: &failed.error });
                 failed.asked
             }
+            Err(failed) => return Err(failed.error),
         };
     }
 }
@@ -114,13 +120,13 @@ pub(crate) fn parse_job(
     }
 }
 
-/// Whether polling again cannot succeed after this error.
-fn is_final(error: &Error) -> bool {
+/// Whether polling again cannot succeed after this error. Until `expected_by` a new job may be unknown to the server.
+fn is_final(error: &Error, expected_by: Option<Instant>) -> bool {
     match error {
-        Error::Api(api) => matches!(
-            api.kind,
-            ApiErrorKind::NotAuthorized | ApiErrorKind::NotFound | ApiErrorKind::Gone
-        ),
+        Error::Api(api) if api.kind == ApiErrorKind::NotFound => {
+            expected_by.is_none_or(|time| time <= Instant::now())
+        }
+        Error::Api(api) => matches!(api.kind, ApiErrorKind::NotAuthorized | ApiErrorKind::Gone),
         Error::Connect { .. } | Error::NoResponse { .. } | Error::Redirect { .. } => false,
         _ => true,
     }

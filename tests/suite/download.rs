@@ -262,6 +262,26 @@ fn a_download_polls_until_the_content_is_ready() {
 }
 
 #[test]
+fn content_that_is_not_ready_is_reported_once() {
+    let soon = |status: u16, id: &str| {
+        let body = format!(r#"{{"error": {{"message": "request {id} is too early"}}}}"#);
+        Reply::json(status, &body).header("openai-poll-after-ms", "100").header("x-request-id", id)
+    };
+    let mut replies = Vec::new();
+    for (status, id) in [(404, "1"), (404, "2"), (404, "3"), (202, "4"), (202, "5"), (404, "6")] {
+        replies.extend([soon(status, id), job("in_progress")]);
+    }
+    replies.push(content(media()));
+    let server = Server::script(replies);
+    let without_quiet = [&DOWNLOAD[..3], &DOWNLOAD[4..]].concat();
+    let outcome = openai(&without_quiet).args(&["--poll-interval", "1ms"]).server(&server).run();
+    outcome.code(0);
+    let lines: Vec<String> = outcome.stderr_text().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    server.finish();
+}
+
+#[test]
 fn html_and_json_are_not_saved_as_media() {
     let json = Reply::json(200, r#"{"url": "https://example.com"}"#);
     is_unchanged(

@@ -169,7 +169,9 @@ fn an_unreachable_server_does_not_extend_the_wait_timeout() {
 #[test]
 fn a_refused_poll_ends_the_wait() {
     for (status, code) in [(401, 4), (403, 4), (404, 3), (410, 3)] {
-        let server = Server::script(vec![job("queued"), Reply::json(status, r#"{"error": "no"}"#)]);
+        let refusal = Reply::json(status, r#"{"error": "no"}"#);
+        // A poll has succeeded before, so that the 404 does not mean that a replica lags.
+        let server = Server::script(vec![job("queued"), job("queued"), refusal]);
         extend()
             .server(&server)
             .run()
@@ -178,6 +180,32 @@ fn a_refused_poll_ends_the_wait() {
             .stderr_contains(&format!("openai: the server answered HTTP {status}: no\n"));
         server.finish();
     }
+}
+
+#[test]
+fn a_job_that_a_replica_does_not_know_yet_is_polled_again() {
+    let unknown =
+        || Reply::json(404, r#"{"error": "no such job"}"#).header("openai-poll-after-ms", "100");
+    let server = Server::script(vec![job("queued"), unknown(), unknown(), job("completed")]);
+    let remark = "openai: the server answered HTTP 404: no such job; polling again\n";
+    extend().server(&server).run().is(0, &printed("completed"), &format!("{NOTE}{remark}"));
+    server.finish();
+    // A job that another run created is not new.
+    let server = Server::script(vec![unknown()]);
+    openai(&["videos", "retrieve", "video_1", "--wait"]).server(&server).run().code(3);
+    server.finish();
+}
+
+#[test]
+fn status_202_with_a_pending_job_is_a_poll_like_any_other() {
+    let accepted = Reply::json(202, r#"{"id":"video_1","status":"pending"}"#);
+    let server = Server::script(vec![
+        job("queued"),
+        accepted.header("openai-poll-after-ms", "100"),
+        job("completed"),
+    ]);
+    extend().server(&server).run().is(0, &printed("completed"), NOTE);
+    server.finish();
 }
 
 #[test]
