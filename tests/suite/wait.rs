@@ -96,9 +96,13 @@ fn an_error_that_repeats_is_reported_once() {
         Reply::json(502, "{}"),
         job("completed"),
         Reply::json(404, "{}").header("x-request-id", "req_3").header("openai-poll-after-ms", "1"),
+        job("completed"),
         Reply::json(404, "{}").header("x-request-id", "req_4").header("openai-poll-after-ms", "1"),
+        job("completed"),
         Reply::json(409, "{}").header("openai-poll-after-ms", "1"),
+        job("completed"),
         Reply::json(409, "{}").header("openai-poll-after-ms", "1"),
+        job("completed"),
         Reply::status(200).header("Content-Type", "video/mp4").body("media"),
     ]);
     let outcome = extend().args(&["--poll-interval", "1ms", "-o", "out.mp4"]).server(&server).run();
