@@ -158,7 +158,7 @@ impl Http {
             url: &shown_url,
             headers: &shown(&headers),
         });
-        self.tracker.start();
+        self.tracker.start(request.method == Method::Post);
         let uri = message.uri().clone();
         let response = self.send(request, message, url, self.agent(is_home))?;
         self.read_head(response, &uri, url)

@@ -5,10 +5,12 @@
 //! transport also
 //! - applies the stall timeout to bodies, and only to them;
 //! - reads the response of a server that closes the connection in the middle of an upload;
-//! - skips informational responses (1xx);
+//! - skips informational responses (1xx), and makes sure that ureq understands the framing of the final one;
+//! - gives each POST a connection of its own;
 //! - hands the connection over to [`DirectBody`](crate::net::direct_read::DirectBody) for a body of known length.
 
 use std::fmt;
+use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +23,7 @@ use ureq::unversioned::transport::{
 use crate::net::buffers::MAX_HEAD;
 use crate::net::direct_read::{Handover, cut_error};
 use crate::net::proxy_handshake::AbsoluteForm;
-use crate::net::response_head::{head_end, is_informational};
+use crate::net::response_head::{head_end, is_informational, transfer_codings};
 use crate::net::routes::Routes;
 use crate::net::tls_errors::tls_error;
 use crate::net::transport::DirectTransport;
@@ -34,11 +36,10 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const EARLY_RESPONSE_WAIT: Duration = Duration::from_millis(200);
 
 /// How far an attempt has come.
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Phase {
-    /// No byte of the request was handed to a connection.
-    #[default]
-    Unsent,
+    /// No byte of the request was handed to a connection. `needs_new`: it may not use a connection that is open already.
+    Unsent { needs_new: bool },
     /// The request is being sent, or the end of the final response head has not arrived.
     Sent,
     /// The server sent a response and closed the connection before it had read the whole request. What is left of the
@@ -66,14 +67,15 @@ impl Tracker {
         Self {
             stall_timeout: settings.stall_timeout,
             timeout: settings.timeout,
-            phase: Mutex::default(),
+            phase: Mutex::new(Phase::Unsent { needs_new: false }),
             deadline: Mutex::default(),
         }
     }
 
-    /// Begins an attempt.
-    pub(crate) fn start(&self) {
-        *self.phase() = Phase::Unsent;
+    /// Begins an attempt, on a new connection if it `needs_new`. A server may close an idle connection at the moment when
+    /// a request is sent over it. That leaves the outcome of a POST unknown, while other requests are retried.
+    pub(crate) fn start(&self, needs_new: bool) {
+        *self.phase() = Phase::Unsent { needs_new };
     }
 
     /// Lets the body of the response take any time as long as bytes arrive. With `direct`,
@@ -100,7 +102,7 @@ impl Tracker {
 
     /// Whether a byte of the request was handed to a connection.
     pub(crate) fn is_sent(&self) -> bool {
-        *self.phase() != Phase::Unsent
+        !matches!(*self.phase(), Phase::Unsent { .. })
     }
 
     /// Whether the server sent a response and closed the connection before it had read the whole request.
@@ -232,6 +234,9 @@ impl TrackedTransport {
 
     /// Waits for the final response head, or for the part of it that ureq may see. Informational responses without
     /// end take no longer than `timeout` together.
+    ///
+    /// # Errors
+    /// Those of the connection, and as [`TrackedTransport::check_transfer_coding`].
     fn await_head(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let deadline = match timeout.after {
             time::Duration::Exact(after) => Instant::now().checked_add(after),
@@ -241,7 +246,7 @@ impl TrackedTransport {
             let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
             let after = left.map_or(time::Duration::NotHappening, time::Duration::Exact);
             let has_more = self.inner.await_input(NextTimeout { after, ..timeout })?;
-            if !has_more || self.skip_informational() {
+            if !has_more || self.skip_informational(timeout.reason)? {
                 return Ok(has_more);
             }
         }
@@ -250,7 +255,10 @@ impl TrackedTransport {
     /// Takes informational responses (1xx) out of the input, except for the bare `100 Continue` that ureq waits for.
     /// ureq refuses one with header fields, which RFC 9110 (15.2) allows. `false`: the input is empty or holds only
     /// the start of an informational response.
-    fn skip_informational(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// As [`TrackedTransport::check_transfer_coding`].
+    fn skip_informational(&mut self, reason: Timeout) -> Result<bool, ureq::Error> {
         while matches!(*self.tracker.phase(), Phase::Sent | Phase::EarlyResponse) {
             let buffers = self.inner.buffers();
             let input = buffers.input();
@@ -258,32 +266,55 @@ impl TrackedTransport {
             // 101 would switch to another protocol, which ureq refuses.
             let is_informational = is_informational(input) && code != Some(b"101");
             match (is_informational, head_end(input)) {
-                (true, None) => return input.len() > MAX_HEAD,
+                (true, None) => return Ok(input.len() > MAX_HEAD),
                 (true, Some(end)) => {
-                    let is_continue = code == Some(b"100");
+                    let is_continue = code == Some(b"100") && reason == Timeout::Await100;
                     if is_continue && &input[..end] == CONTINUE {
-                        return true;
+                        return Ok(true);
                     }
                     buffers.input_consume(end);
                     if is_continue && buffers.input().is_empty() {
                         buffers.input_append_buf()[..CONTINUE.len()].copy_from_slice(CONTINUE);
                         buffers.input_appended(CONTINUE.len());
-                        return true;
+                        return Ok(true);
                     }
                 }
                 (false, None) => {
                     let has_start = !input.is_empty();
                     // Marks the input as tried: else ureq would not wait for more.
                     buffers.input_consume(0);
-                    return has_start;
+                    return Ok(has_start);
                 }
-                (false, Some(_)) => {
+                (false, Some(end)) => {
+                    self.check_transfer_coding(end)?;
                     let deadline = Instant::now() + self.tracker.timeout;
                     *self.tracker.phase() = Phase::Body { deadline };
                 }
             }
         }
-        true
+        Ok(true)
+    }
+
+    /// Makes ureq decode the body of a response whose head is the first `end` bytes of the input. ureq ignores the
+    /// transfer coding of HTTP/1.0 (some servers send it, and other clients decode it) and every one but `chunked`.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Other`] for a transfer coding other than `chunked`: the body would be taken as it is.
+    fn check_transfer_coding(&mut self, end: usize) -> Result<(), ureq::Error> {
+        let buffers = self.inner.buffers();
+        let codings = transfer_codings(&buffers.input()[..end]);
+        if !matches!(codings.as_str(), "" | "identity" | "chunked") {
+            let reason = format!("the transfer coding '{codings}' is not supported");
+            return Err(io::Error::other(reason).into());
+        }
+        if codings == "chunked" && buffers.input().starts_with(b"HTTP/1.0") {
+            let mut input = buffers.input().to_vec();
+            input[..8].copy_from_slice(b"HTTP/1.1");
+            buffers.input_consume(input.len());
+            buffers.input_append_buf()[..input.len()].copy_from_slice(&input);
+            buffers.input_appended(input.len());
+        }
+        Ok(())
     }
 }
 
@@ -295,6 +326,12 @@ impl Transport for TrackedTransport {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         if self.tracker.has_early_response() {
             return Ok(());
+        }
+        let buffers = self.inner.buffers();
+        if !buffers.input().is_empty() {
+            // A response that arrived along with `100 Continue`: makes ureq ask for it here.
+            buffers.input_consume(0);
+            self.has_untried_input = true;
         }
         let is_head = !self.tracker.is_sent();
         *self.tracker.phase() = Phase::Sent;
@@ -309,7 +346,7 @@ impl Transport for TrackedTransport {
         let awaits_continue = timeout.reason == Timeout::Await100;
         let is_untried = mem::replace(&mut self.has_untried_input, awaits_continue);
         let has_input = !self.inner.buffers().input().is_empty();
-        if is_untried && !awaits_continue && has_input && self.skip_informational() {
+        if is_untried && !awaits_continue && has_input && self.skip_informational(timeout.reason)? {
             return Ok(true);
         }
         let timeout = self.tracker.input_timeout(timeout);
@@ -318,12 +355,14 @@ impl Transport for TrackedTransport {
             Phase::Transfer { direct: true } => Err(Handover::take(&mut self.inner, timeout)),
             Phase::Transfer { direct: false } => self.inner.await_input(timeout).map_err(cut_error),
             Phase::Body { .. } => self.inner.await_input(timeout),
-            Phase::Unsent | Phase::Sent | Phase::EarlyResponse => self.await_head(timeout),
+            Phase::Unsent { .. } | Phase::Sent | Phase::EarlyResponse => self.await_head(timeout),
         }
     }
 
+    /// ureq asks before it reuses the connection, and drops it if this is `false`.
     fn is_open(&mut self) -> bool {
-        self.inner.is_open()
+        let needs_new = *self.tracker.phase() == Phase::Unsent { needs_new: true };
+        !needs_new && self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {

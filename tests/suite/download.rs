@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    CLIP, DOWNLOAD, EXTEND, Outcome, Reply, Request, Server, TempDir, call, job, media, openai,
+    CLIP, DOWNLOAD, EXTEND, JOB, Outcome, PRINTED, Reply, Request, Server, TempDir, call, job,
+    media, openai,
 };
 
 const OLD: &[u8] = b"the earlier contents";
@@ -219,6 +220,49 @@ fn a_repeated_content_length_is_accepted() {
         6,
         "the server closed the connection",
     );
+}
+
+/// A raw response with this version and transfer coding whose body is chunked, two chunks of it.
+fn coded(version: &str, coding: &str) -> Reply {
+    let media = media();
+    let (first, second) = media.split_at(1000);
+    let mut bytes = format!(
+        "HTTP/{version} 200 OK\r\nContent-Type: video/mp4\r\nTransfer-Encoding: {coding}\r\n\r\n"
+    )
+    .into_bytes();
+    for chunk in [first, second, b""] {
+        bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        bytes.extend_from_slice(chunk);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    Reply::raw(bytes)
+}
+
+#[test]
+fn a_chunked_http_1_0_response_is_decoded() {
+    is_complete(download(vec![coded("1.0", "chunked")], &[]));
+    is_complete(download(vec![coded("1.1", " Chunked ")], &[]));
+    let job = format!(
+        "HTTP/1.0 200 OK\r\ntransfer-encoding:chunked\r\n\r\n{:x}\r\n{JOB}\r\n0\r\n\r\n",
+        JOB.len()
+    );
+    let server = Server::script(vec![Reply::raw(job)]);
+    openai(&EXTEND).arg("-q").server(&server).run().is(0, PRINTED, "");
+    server.finish();
+}
+
+#[test]
+fn a_transfer_coding_other_than_chunked_is_refused() {
+    for (version, coding) in
+        [("1.1", "gzip, chunked"), ("1.0", "gzip"), ("1.1", "chunked\r\nTransfer-Encoding: gzip")]
+    {
+        let shown = coding.replace("\r\nTransfer-Encoding:", ",");
+        is_unchanged(
+            download(vec![coded(version, coding)], &["--max-retries", "0"]),
+            6,
+            &format!(": the transfer coding '{shown}' is not supported\n"),
+        );
+    }
 }
 
 #[test]

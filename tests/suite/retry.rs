@@ -1,5 +1,8 @@
 //! Retries: what is retried, how often, and that no second job is created.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener};
+use std::thread;
 use std::time::Duration;
 
 use crate::support::{CLIP, EXTEND, JOB, Openai, PRINTED, Reply, Server, openai};
@@ -22,6 +25,39 @@ fn a_refused_request_is_retried_with_the_same_idempotency_key() {
     assert!(keys[0].is_some() && keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     let bodies: Vec<_> = requests.iter().map(|request| request.text()).collect();
     assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+}
+
+#[test]
+fn a_retried_post_is_not_lost_on_a_connection_that_the_server_closes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (first, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&first).lines();
+        while !lines.next().unwrap().unwrap().is_empty() {}
+        let busy = b"HTTP/1.1 429 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
+        (&first).write_all(busy).unwrap();
+        // The body is the last line. What follows is another request, which is closed unread.
+        let is_reused = lines.nth(1).is_some();
+        drop(first);
+        if !is_reused {
+            let (mut second, _) = listener.accept().unwrap();
+            let length = JOB.len();
+            write!(second, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{JOB}").unwrap();
+            second.shutdown(Shutdown::Write).unwrap();
+            std::io::copy(&mut second, &mut std::io::sink()).unwrap();
+        }
+    });
+    extend().args(&["--base-url", &url]).run().is(0, PRINTED, "");
+    server.join().unwrap();
+    // GET and DELETE use an open connection again: they are retried if it is closed.
+    let server = Server::script(vec![busy(429), busy(429), Reply::json(200, JOB)]);
+    openai(&["videos", "retrieve", "v", "-q"]).server(&server).run().code(0);
+    assert!(server.finish().iter().all(|request| request.connection == 0));
+    let server = Server::script(vec![busy(429), busy(429), Reply::json(200, JOB)]);
+    extend().server(&server).run().code(0);
+    let connections: Vec<_> = server.finish().iter().map(|request| request.connection).collect();
+    assert_eq!(connections, [0, 1, 2]);
 }
 
 #[test]
