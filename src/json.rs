@@ -73,6 +73,11 @@ pub(crate) fn string_len(json: &str) -> usize {
     end.map_or(json.len(), |index| index + 1)
 }
 
+/// A JSON text on one line: without the white space between its tokens.
+pub(crate) fn compact(json: &str) -> String {
+    gjson::tools::ugly(json)
+}
+
 /// Whether a text is JSON.
 pub fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()
@@ -143,6 +148,20 @@ mod tests {
         let object = Object::parse(r#"{"\ud800":1,"\u0069d":"v\ud800"}"#).unwrap();
         assert_eq!(object.scalar("id").as_deref(), Some("v\u{fffd}"));
         assert_eq!(object.scalar("\u{fffd}").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn compact_removes_only_the_white_space_between_tokens() {
+        for (json, compacted) in [
+            (
+                "{\"a b\" :\n[ 1.50,\t\"x \\\" y\\\\\" , null ]\r\n}",
+                r#"{"a b":[1.50,"x \" y\\",null]}"#,
+            ),
+            (" \"\\n é\" ", r#""\n é""#),
+            ("-0.0", "-0.0"),
+        ] {
+            assert_eq!(compact(json), compacted);
+        }
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl fmt::Debug for Stream {
 pub enum Value {
     /// Text.
     Text(String),
-    /// JSON, with its literals as they were written.
+    /// JSON. It is sent on one line, with its literals as they were written.
     Json(Box<RawValue>),
 }
 
@@ -116,7 +116,7 @@ impl Value {
     fn to_json(&self) -> String {
         match self {
             Value::Text(text) => json::quote(text),
-            Value::Json(raw) => raw.get().to_owned(),
+            Value::Json(raw) => json::compact(raw.get()),
         }
     }
 
@@ -124,9 +124,13 @@ impl Value {
     fn to_text(&self) -> String {
         match self {
             Value::Text(text) => text.clone(),
-            Value::Json(raw) => json::scalar(raw).unwrap_or_else(|| raw.get().to_owned()),
+            Value::Json(raw) => form_text(raw),
         }
     }
+}
+
+fn form_text(raw: &RawValue) -> String {
+    json::scalar(raw).unwrap_or_else(|| json::compact(raw.get()))
 }
 
 /// Request fields in the order in which they are sent.
@@ -318,12 +322,12 @@ impl Extension {
                 _ => None,
             };
             match object {
-                Some(object) => parts.extend(object.0.into_iter().map(|(key, raw)| {
-                    (
-                        format!("video[{key}]"),
-                        json::scalar(raw).unwrap_or_else(|| raw.get().to_owned()),
-                    )
-                })),
+                Some(object) => parts.extend(
+                    object
+                        .0
+                        .into_iter()
+                        .map(|(key, raw)| (format!("video[{key}]"), form_text(raw))),
+                ),
                 None => parts.push((name.clone(), value.to_text())),
             }
         }
@@ -391,7 +395,7 @@ mod tests {
             ("seconds", "8"),
             ("video[id]", "v"),
             ("video[n]", "1.0"),
-            ("video[o]", r#"{"x": []}"#),
+            ("video[o]", r#"{"x":[]}"#),
         ];
         assert_eq!(parts, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
@@ -408,6 +412,28 @@ mod tests {
             extension.to_json(),
             r#"{"model":"m","prompt":"b","seconds":4,"video":{"id":"video_1"},"duration":6.50}"#
         );
+    }
+
+    #[test]
+    fn json_values_are_compacted_without_changing_their_literals() {
+        let fields =
+            Fields::from_json("{\"prompt\":\"a  b\",\"seconds\":4,\n\"video\" : {\n  \"id\": \"v 1\" ,\"n\":[ 1.50,\t2e3 ]\r\n}}")
+                .unwrap();
+        let mut extension = Extension::from_fields(fields, None).unwrap();
+        assert_eq!(
+            extension.to_json(),
+            r#"{"prompt":"a  b","seconds":4,"video":{"id":"v 1","n":[1.50,2e3]}}"#
+        );
+        assert_eq!(extension.to_parts()[3].1, "[1.50,2e3]");
+        for video in ["{\"id\":\n\"v\"}", "{id:\nv}"] {
+            let mut fields = Fields::default();
+            fields.set("prompt", Value::Text("p".to_owned()));
+            fields.set("seconds", Value::json(" 4\n").unwrap());
+            extension =
+                Extension::from_fields(fields, Some(VideoReference::object(video).unwrap()))
+                    .unwrap();
+            assert_eq!(extension.to_json(), r#"{"prompt":"p","seconds":4,"video":{"id":"v"}}"#);
+        }
     }
 
     #[test]
