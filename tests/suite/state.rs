@@ -78,6 +78,27 @@ fn a_rerun_resumes_the_job_in_the_state_file() {
 }
 
 #[test]
+fn a_rerun_resumes_a_request_whose_values_hold_line_breaks() {
+    let directory = TempDir::new();
+    fs::write(directory.path().join("body"), "{\"options\":{\n  \"seed\": 1\r\n}}").unwrap();
+    let server = Server::script(vec![job("queued"), Reply::silence(), job("completed")]);
+    let run = || {
+        openai(&["videos", "extend", "--wait", "--state", "job", "-q", "--body", "body"])
+            .args(&["--prompt", "It snows", "--seconds", "4", "--video", "{\"id\":\n\"v\"}"])
+            .args(&["--field", "x:=[1,\n2]"])
+            .server(&server)
+            .current_dir(directory.path())
+    };
+    let mut running = run().spawn();
+    server.wait_for(2);
+    running.kill();
+    let _ = running.wait();
+    run().run().is(0, COMPLETED, "");
+    let requests = server.finish();
+    assert_eq!(requests[2].target, "/v1/videos/video_1");
+}
+
+#[test]
 fn a_rerun_after_the_wait_timeout_keeps_waiting() {
     let directory = TempDir::new();
     let server = Server::script(vec![job("queued"), job("in_progress"), job("completed")]);
