@@ -96,7 +96,6 @@ fn an_error_that_repeats_is_reported_once() {
         Reply::json(502, "{}"),
         job("completed"),
         Reply::json(404, "{}").header("x-request-id", "req_3").header("openai-poll-after-ms", "1"),
-        job("completed"),
         Reply::json(404, "{}").header("x-request-id", "req_4").header("openai-poll-after-ms", "1"),
         job("completed"),
         Reply::json(409, "{}").header("openai-poll-after-ms", "1"),
