@@ -191,7 +191,7 @@ fn options_and_fields_override_the_body() {
             .success();
         server.finish().remove(0).text().to_owned()
     };
-    let as_it_is = r#"{"model":"sora-2","prompt":"@not-a-file.txt","seconds":4,"video":{"id": "v"},"big":1.0}"#;
+    let as_it_is = r#"{"model":"sora-2","prompt":"@not-a-file.txt","seconds":4,"video":{"id":"v"},"big":1.0}"#;
     assert_eq!(run(&["--body", "body.json"], ""), as_it_is);
     assert_eq!(run(&["--body", "-"], body), as_it_is);
     assert_eq!(
