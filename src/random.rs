@@ -1,24 +1,27 @@
-//! Random values: keys that are never met twice, boundaries that nobody can foresee, and jitter.
+//! Random values: idempotency keys, multipart boundaries and jitter.
 //!
-//! They come from the standard library, which seeds its hash maps from the operating system by the getrandom system
-//! call. The getrandom crate cannot find that call in a static glibc binary and reads /dev/urandom instead, which
-//! an empty root does not have.
+//! They come from the TLS provider's generator, ring's, which makes the getrandom system call itself. It so works in a
+//! static binary in an empty root, without /dev/urandom.
 
-use std::hash::{BuildHasher, RandomState};
+use rustls::crypto::ring;
 
-/// 32 hexadecimal digits.
+/// 128 random bits as 32 hexadecimal digits. Nobody can foresee it, so that no file can hold a boundary made of it.
 pub(crate) fn token() -> String {
-    format!("{:016x}{:016x}", word(), word())
+    format!("{:032x}", u128::from_ne_bytes(bytes()))
 }
 
-/// A number in `0.0..1.0`.
+/// A random number in `0.0..1.0`.
 pub(crate) fn fraction() -> f64 {
-    (word() >> 11) as f64 / (1u64 << 53) as f64
+    (u64::from_ne_bytes(bytes()) >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// SipHash under a key that was not used before.
-fn word() -> u64 {
-    RandomState::new().hash_one(0)
+/// # Panics
+/// If the system has no source of randomness: a kernel before 3.17 without /dev/urandom.
+fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    let filled = ring::default_provider().secure_random.fill(&mut bytes);
+    filled.expect("the system has no source of randomness");
+    bytes
 }
 
 #[cfg(test)]
