@@ -1,12 +1,12 @@
-//! Reading JSON without giving up what the server wrote: member order, number literals and unknown members stay
-//! as they came, because values are kept as raw text and looked at only where the program needs one.
+//! Reads JSON without changing it: member order, number literals and unknown members stay as written, because values
+//! are kept as raw text and parsed only where the program needs one.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of a JSON object in their order, duplicates included.
+/// The members of a JSON object in order, duplicates included.
 pub(crate) struct Object<'a>(pub(crate) Vec<(String, &'a RawValue)>);
 
 impl<'a> Object<'a> {
@@ -15,7 +15,7 @@ impl<'a> Object<'a> {
         serde_json::from_str(text)
     }
 
-    /// The last member with this name: what JavaScript and Python take when a name comes twice.
+    /// The last member with this name, as JavaScript and Python read an object that has it twice.
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
     }
@@ -35,8 +35,8 @@ pub(crate) fn scalar(value: &RawValue) -> Option<String> {
     }
 }
 
-/// The text of a JSON string literal. Half a surrogate pair is no character, and becomes U+FFFD: what a server cut in
-/// the middle of one is read all the same.
+/// The text of a JSON string literal. Half a surrogate pair becomes U+FFFD: some servers cut a text in the middle of
+/// one.
 pub fn unquoted(literal: &str) -> String {
     let inner = literal.strip_prefix('"').unwrap_or(literal);
     let mut chars = inner.strip_suffix('"').unwrap_or(inner).chars();
@@ -78,7 +78,7 @@ pub(crate) fn compact(json: &str) -> String {
     gjson::tools::ugly(json)
 }
 
-/// Whether a text is JSON.
+/// Whether a text is a JSON value.
 pub fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()
 }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn every_escape_is_read_and_half_a_surrogate_pair_does_no_harm() {
+    fn every_escape_is_read_and_half_a_surrogate_pair_is_replaced() {
         for (literal, text) in [
             (r#""""#, ""),
             (r#""a\"\/\\b\u0041\b\f\n\r\t""#, "a\"/\\bA\u{8}\u{c}\n\r\t"),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn other_json_than_an_object_is_refused() {
         for text in ["", "[]", "\"x\"", "{", "{} {}", "null"] {
             assert!(Object::parse(text).is_err(), "{text}");
         }

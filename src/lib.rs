@@ -14,17 +14,22 @@
 //! # Ok::<(), openai_videos::Error>(())
 //! ```
 //!
-//! Data flows one way:
+//! Each module imports only modules below it:
 //!
 //! ```text
-//! Settings ----------------------.
-//! Extension -> multipart -> message -> http <-> retry     (http is the only user of ureq)
-//!                                       `-> Job -> wait -> download -> output
-//! Roots, ClientCertificate, Proxies -> http: how a connection comes about
+//! client     the calls, each of a few lines
+//! jobs       submit, recover, wait for and download a job
+//! http       one request with its retries; the only user of ureq's API
+//! net        one connection: DNS, TCP, proxy, TLS
+//! settings   base URL, key, headers, certificates, proxies: validated values
+//! api        requests, jobs, errors and events as data
+//! text, json, url, random
 //! ```
 //!
-//! A request that creates a job is sent again only where that cannot create a second one; where that is not known,
-//! [`Error::UnknownOutcome`] says so. Nothing here reads the environment, prints or exits: that is the front end's part.
+//! A request that creates a job is retried only where that cannot create a second one. Where that is not known, the call
+//! ends with [`Error::UnknownOutcome`]. The library does not read the environment, print or exit.
+//!
+//! [`Job::text`] is the response as received, [`Job::video`] the same with its documented fields typed.
 
 mod api;
 mod client;
@@ -61,7 +66,7 @@ pub use settings::proxy::{NoProxy, Proxies, Proxy};
 pub use settings::{ApiKey, Family, Settings};
 pub use text::shorten;
 
-// Among the unit tests, as most of what they are about is private. tests/fuzz shares them.
+// Unit tests, because they test private items. The fuzz targets in tests/fuzz share them.
 #[cfg(test)]
 #[path = "../tests/properties"]
 mod properties {

@@ -1,10 +1,10 @@
-//! Text that comes from a server, made fit for a message.
+//! Shortens text of a server for use in a message.
 
-/// How much of a server's error text is shown, in characters.
+/// The longest text of a server that is shown, in characters.
 const SHOWN: usize = 512;
 
-/// A server's text as part of a message: one line of at most 512 characters. White space is folded, so that an HTML
-/// page stays readable. Control characters of other kinds are left to whoever shows it.
+/// Shortens a text to one line of at most 512 characters, with `...` after a cut. White space is collapsed, so that an
+/// HTML page stays readable. Control characters are kept: the caller escapes them.
 pub fn shorten(text: &str) -> String {
     let mut short = String::new();
     for (count, character) in text

@@ -1,8 +1,8 @@
-//! URLs: the one that the user names, those of the API below it, and those that a server redirects to.
+//! Functions on URLs: those of the API, and those that a server sends.
 
 use std::net::IpAddr;
 
-/// Whether a host, in lower case and without brackets, is this machine.
+/// Whether a host, in lower case and without brackets, is loopback.
 pub(crate) fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
@@ -111,8 +111,7 @@ pub(crate) fn differs_in_scheme(base: &str, location: &str) -> bool {
     let parts = |url: &str| {
         let (scheme, rest) = url.split_once("://")?;
         let authority = authority_of(rest);
-        let host = authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
-        let host = host.map_or(authority, |(host, _)| host).to_ascii_lowercase();
+        let host = split_host_port(authority).0.to_ascii_lowercase();
         Some((scheme.to_ascii_lowercase(), host, rest[authority.len()..].to_owned()))
     };
     match (parts(base), parts(&target)) {
@@ -129,7 +128,7 @@ pub(crate) fn authority(url: &str) -> String {
     authority_of(rest).to_owned()
 }
 
-/// The start of what follows on `//`, up to the path.
+/// The authority at the start of the text behind `//`.
 fn authority_of(rest: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
@@ -149,7 +148,7 @@ pub(crate) fn split_host_port(authority: &str) -> (&str, Option<u16>) {
     (host.trim_matches(['[', ']']), port)
 }
 
-/// A URL from a server as far as it may be shown: a signed query is as good as a key, and so is a password.
+/// A URL without query, fragment and credentials: a signed query is as good as a key, and so is a password.
 pub(crate) fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     match url.split_once("//") {
@@ -161,7 +160,7 @@ pub(crate) fn without_secrets(url: &str) -> String {
     }
 }
 
-/// Scheme, host and port of a URL, by which one server is told from another.
+/// The origin of a URL: scheme, host and port, without the default port (RFC 6454).
 pub(crate) fn origin(url: &str) -> String {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
     let authority = authority(url).to_ascii_lowercase();
@@ -175,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_one_segment_whatever_it_holds() {
+    fn an_id_is_encoded_as_one_segment() {
         for (id, encoded) in [
             ("video_68d7-A.b~", "video_68d7-A.b~"),
             ("a/b?c", "a%2Fb%3Fc"),
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn redirects_are_seen_from_where_they_come() {
+    fn redirects_are_resolved_against_the_request_url() {
         let base = "https://a.example:8443/v1/videos/1/content?variant=thumbnail";
         for (location, url) in [
             ("https://b.example/x?y#z", Some("https://b.example/x?y")),
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_from_a_server_is_shown_without_its_secrets() {
+    fn a_url_is_shown_without_query_fragment_and_credentials() {
         for (url, shown) in [
             ("https://a.example/x?sig=1#y", "https://a.example/x"),
             ("https://a.example/x#token=1", "https://a.example/x"),
@@ -301,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_told_apart_by_scheme_host_and_port() {
+    fn an_origin_is_scheme_host_and_port() {
         assert_eq!(origin("https://A.example:443/x"), origin("HTTPS://a.example"));
         assert_ne!(origin("https://a.example"), origin("http://a.example"));
         assert_ne!(origin("https://a.example"), origin("https://a.example:8443"));

@@ -1,4 +1,4 @@
-//! An error status of the server, with what its body says.
+//! Error responses of the server.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,8 +7,7 @@ use crate::json;
 use crate::json::Object;
 use crate::text::shorten;
 
-/// An error status of the server with what its body says: `Error` and `ErrorResponse` of the API's description,
-/// or any of the shapes that gateways use instead.
+/// An error response: `ErrorResponse` and `Error` of the API reference, or one of the shapes that gateways use instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
@@ -16,7 +15,7 @@ pub struct ApiError {
     pub status: u16,
     /// What the response means, whatever its number.
     pub kind: ApiErrorKind,
-    /// The server's message, or the start of its text; empty if it sent none.
+    /// The server's message, or the start of its text on one line; empty if it sent none.
     pub message: String,
     /// `error.type`.
     pub error_type: Option<String>,
@@ -24,11 +23,11 @@ pub struct ApiError {
     pub code: Option<String>,
     /// `error.param`: the request field at fault.
     pub param: Option<String>,
-    /// The `x-request-id` header: what a provider's support asks for.
+    /// The `x-request-id` header, which a provider's support asks for.
     pub request_id: Option<String>,
-    /// How long the server asks to wait, if that is longer than this client waits.
+    /// How long the server asks to wait, if that is longer than this client waits for a retry.
     pub retry_after: Option<Duration>,
-    /// The answer's body as it came, 64 KiB of it at most.
+    /// The response body as received, its first 64 KiB at most.
     pub body: String,
 }
 
@@ -66,7 +65,7 @@ pub enum ApiErrorKind {
 
 impl ApiError {
     /// Reads an error body: `{"error": {message, type, param, code}}`, `{"error": "..."}`, `{"detail": ...}`,
-    /// `{"message": ...}` or any text. What it means depends on more than the body: the caller sets `kind`.
+    /// `{"message": ...}` or any text. The caller sets `kind`, which depends on more than the body.
     pub(crate) fn read(status: u16, body: &str) -> Self {
         let mut error = ApiError {
             status,
@@ -87,7 +86,7 @@ impl ApiError {
                     error.param = inner.scalar("param");
                     inner.scalar("message")
                 }
-                // A bare word with more beside it: the reason may be in the rest.
+                // Other members beside a bare word may hold the reason.
                 Some((_, Err(_))) if object.0.len() > 1 => Some(body.to_owned()),
                 Some((raw, Err(_))) => json::scalar(raw),
                 None => None,
@@ -107,7 +106,7 @@ impl ApiError {
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server answered HTTP {}", self.status)?;
+        write!(f, "the server responded with HTTP {}", self.status)?;
         if !self.message.is_empty() {
             write!(f, ": {}", self.message)?;
         }
@@ -140,7 +139,7 @@ mod tests {
         );
         assert_eq!(
             error.to_string(),
-            "the server answered HTTP 400: bad seconds (type: invalid_request_error, param: seconds)"
+            "the server responded with HTTP 400: bad seconds (type: invalid_request_error, param: seconds)"
         );
     }
 

@@ -1,5 +1,5 @@
-//! What can go wrong, said so that a person can act on it. The variants are as fine as a caller's reactions to
-//! them; they carry no exit codes, which belong to the front end.
+//! The error type of the library. It has a variant for everything that callers react to differently. Exit codes and
+//! the names of options belong to the front end.
 
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
@@ -9,15 +9,15 @@ use crate::api::api_error::ApiError;
 use crate::api::job::Job;
 use crate::text::shorten;
 
-/// Any failure of this library. The text is one line, lower case, without a full stop, and never holds the key.
+/// Any failure of this library. Its message is one line in lower case without a full stop, and never shows the key.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// A value that cannot be used. Nothing was sent.
+    /// A value is invalid. Nothing was sent.
     Invalid {
         /// What is wrong, with the offending value quoted.
         what: String,
-        /// What to do instead, where that is known.
+        /// What to do instead, where that is known, as an imperative sentence.
         hint: Option<String>,
     },
     /// The request lacks a field that it needs. Nothing was sent.
@@ -33,50 +33,50 @@ pub enum Error {
     },
     /// The default base URL needs an API key and none was given. Nothing was sent.
     NoKey,
-    /// No connection: name lookup, TCP, proxy or TLS failed. Nothing of the request was sent.
+    /// No connection could be opened: the DNS lookup, TCP, the proxy or TLS failed. Nothing of the request was sent.
     Connect {
         /// `host:port` of the server.
         host: String,
-        /// The reason.
+        /// The cause, often a [`ConnectError`](crate::ConnectError).
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A request that changes nothing (GET, DELETE) got no readable answer: cut off, timed out or garbled.
+    /// A request that is safe to retry (GET, DELETE) got no readable response: it was cut off, timed out or is malformed.
     NoResponse {
-        /// `GET /videos/video_123`, say.
+        /// Method and path, such as `GET /videos/video_123`.
         request: String,
         /// The reason.
         why: String,
     },
     /// A POST was sent and its outcome is not known: a job may exist and may be paid for.
     UnknownOutcome {
-        /// What came instead of a readable answer.
+        /// What happened instead of a readable response.
         why: String,
-        /// The URL that lists recent jobs, to look before sending again.
+        /// The URL that lists recent jobs: look there before the request is sent again.
         list_url: String,
     },
-    /// The server answered with an error status.
+    /// The server responded with an error status.
     Api(Box<ApiError>),
-    /// The server sent the request elsewhere. A POST does not follow, as the other place would be paid twice.
+    /// The server redirects the request. A redirect of a POST is not followed, because that could create a second job.
     Redirect {
         /// The status, 300 to 399.
         status: u16,
         /// The `Location` header, or an empty string.
         target: String,
     },
-    /// The job ended without media.
+    /// The job failed: there will be no media.
     JobFailed(Box<Job>),
-    /// The job is still running after the longest wait.
+    /// The job is still pending when [`Wait::timeout`](crate::Wait::timeout) has passed.
     WaitTimeout {
-        /// The job as it was seen last.
+        /// The job as the last poll showed it.
         job: Box<Job>,
-        /// The longest wait.
+        /// The timeout.
         waited: Duration,
     },
-    /// The content that was to be downloaded is text, an error page or JSON, and no media.
+    /// The downloaded content is text, such as an error page or JSON, where media are expected.
     NotMedia {
         /// Its `Content-Type`.
         content_type: String,
-        /// The start of it.
+        /// Its first bytes as text.
         text: String,
     },
     /// The job names its media by a URL that is not one to download from.
@@ -101,30 +101,30 @@ pub enum Error {
         /// The state file.
         path: PathBuf,
     },
-    /// An earlier run sent the request and was cut, and the server does not tell whether there is a job.
+    /// An earlier run was interrupted while it sent the request, and the server does not show whether a job exists.
     Unresolved {
-        /// Why it cannot be told.
+        /// Why that cannot be decided.
         why: String,
         /// The URL that lists recent jobs.
         list_url: String,
-        /// The state file; without it the request would be sent again.
+        /// The state file. A run without it sends the request again.
         path: PathBuf,
     },
-    /// The server no longer has the job that a state file holds.
+    /// The server no longer has the job that is recorded in a state file.
     JobGone {
-        /// What the server said.
+        /// The server's response.
         error: Box<ApiError>,
         /// The state file.
         path: PathBuf,
     },
     /// A local file or stream could not be read or written.
     File {
-        /// The action and the path: `cannot read 'clip.mp4'`, say.
+        /// The action and the path, such as `cannot read 'clip.mp4'`.
         what: String,
         /// The reason.
         source: std::io::Error,
     },
-    /// A file changed its size while it was being uploaded; the upload was broken off.
+    /// A file changed its size during the upload, which was aborted.
     FileChanged {
         /// The file.
         path: PathBuf,
@@ -162,7 +162,7 @@ impl fmt::Display for Error {
             Error::NoKey => f.write_str("no API key"),
             Error::Connect { host, source } => write!(f, "no connection to {host}: {source}"),
             Error::NoResponse { request, why } => {
-                write!(f, "no readable answer to {request}: {why}")
+                write!(f, "no readable response to {request}: {why}")
             }
             Error::UnknownOutcome { why, .. } => {
                 write!(f, "the request was sent, but its outcome is unknown: {why}")
@@ -179,14 +179,14 @@ impl fmt::Display for Error {
                     "the job '{}' ended as {}: {}",
                     shorten(job.id()),
                     shorten(word),
-                    reason.as_deref().unwrap_or("the server gives no reason")
+                    reason.as_deref().unwrap_or("the server gave no reason")
                 )
             }
             Error::WaitTimeout { job, waited } => {
                 let word = shorten(job.status_word().unwrap_or("unknown"));
                 write!(
                     f,
-                    "the job '{}' still runs after {waited:?} (status: {word})",
+                    "the job '{}' is still running after {waited:?} (status: {word})",
                     shorten(job.id())
                 )
             }
@@ -223,15 +223,15 @@ impl fmt::Display for Error {
             Error::File { what, source } => write!(f, "{what}: {source}"),
             Error::FileChanged { path, expected } => write!(
                 f,
-                "'{}' changed while it was uploaded: it had {expected} bytes, so the upload was broken off",
+                "'{}' changed during the upload (it had {expected} bytes); upload aborted",
                 path.display()
             ),
         }
     }
 }
 
-/// Escapes control characters as JSON does: quoted values may hold them, and a line break would look like the end of
-/// the message.
+/// Escapes control characters as JSON does. Quoted values may contain them, and a line break would look like the end
+/// of the message.
 struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl fmt::Write for OneLine<'_, '_> {
@@ -265,7 +265,7 @@ mod tests {
         let job = Job::parse(r#"{"id":"a\nb\u001b[2J\u009b","status":"failed"}"#).unwrap();
         assert_eq!(
             Error::JobFailed(Box::new(job)).to_string(),
-            "the job 'a b\\u001b[2J\\u009b' ended as failed: the server gives no reason"
+            "the job 'a b\\u001b[2J\\u009b' ended as failed: the server gave no reason"
         );
         assert_eq!(Error::invalid("'é\t\r\n'").to_string(), "'é\\u0009\\u000d\\u000a'");
     }

@@ -1,4 +1,4 @@
-//! What a caller may want to show while a call runs. The library prints nothing itself.
+//! Events that a caller may want to show while a call runs. The library itself prints nothing.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,96 +8,96 @@ use std::time::Duration;
 use crate::api::error::Error;
 use crate::api::job::Job;
 
-/// Where reports go.
+/// The function that receives events.
 pub(crate) type Report = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// A report from inside a call. Header values that may be secret come as `[hidden]`.
+/// Something that happens during a call. Header values that may be secret are `[hidden]`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A request is about to be sent.
     Request {
-        /// `POST`, say.
+        /// The method, such as `POST`.
         method: &'static str,
-        /// The URL; of one that the server redirects to, no query and no credentials.
+        /// The URL; after a redirect without its query and credentials.
         url: &'a str,
-        /// Names and values in order.
+        /// Names and values in the order sent or received.
         headers: &'a [(String, String)],
     },
-    /// A server or proxy could not be connected to at one of its addresses. The next one follows, if there is one.
+    /// Connecting to one address of the server or proxy failed. The next address follows, if there is one.
     Unreachable {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The reason.
         why: &'a str,
     },
-    /// A new connection is open. Without this report between a [`Event::Request`] and its [`Event::Response`] an
-    /// earlier connection is used again.
+    /// A new connection is open. An earlier one is reused where this event is missing between [`Event::Request`] and
+    /// [`Event::Response`].
     Connected {
-        /// The server's address, or that of the proxy that leads to it.
+        /// The address of the server, or of the proxy.
         address: SocketAddr,
         /// The proxy's `host:port`.
         proxy: Option<&'a str>,
-        /// What is spoken to the server over it: `TLS 1.3`, say, or `None` for plain HTTP.
+        /// The version of TLS to the server, such as `TLS 1.3`; `None` for plain http.
         tls: Option<&'static str>,
-        /// What the way to it took.
+        /// The time that each step took.
         took: ConnectTimings,
     },
-    /// More of the request body was handed to the network.
+    /// A part of the request body was written to the connection.
     Upload {
         /// Bytes so far.
         sent: u64,
-        /// Bytes in all, unless the body is a stream.
+        /// Bytes in total; `None` for a stream.
         total: Option<u64>,
     },
-    /// The head of an answer came.
+    /// The head of a response was received.
     Response {
         /// The HTTP status.
         status: u16,
-        /// Names and values in order.
+        /// Names and values in the order sent or received.
         headers: &'a [(String, String)],
     },
-    /// The body of an answer was read to its end, or as far as it is wanted. Media come as [`Event::Download`].
+    /// The body of a response was read, whole or up to the limit. Media are reported as [`Event::Download`].
     BodyRead {
-        /// Bytes.
+        /// Bytes read.
         size: u64,
     },
-    /// An attempt failed and another follows.
+    /// An attempt failed and will be retried.
     Retry {
         /// The delay before it.
         after: Duration,
-        /// Whether the server asked for this delay; otherwise it is half a second, doubling up to 8 s, less up to
-        /// a quarter.
+        /// Whether the server asked for this delay. Otherwise it is an exponential backoff from 0.5 s to 8 s, less up
+        /// to 25 % of jitter.
         asked: bool,
         /// 1 for the first retry.
         number: u32,
-        /// How many there may be.
+        /// The largest number of retries.
         of: u32,
-        /// Why.
+        /// The reason.
         why: &'a Error,
     },
-    /// A job was created, or was seen again.
+    /// A job was created, or a poll succeeded.
     Status {
-        /// As it is now.
+        /// The job as the server describes it now.
         job: &'a Job,
-        /// Since the wait began; zero for the first look.
+        /// The time since the wait began.
         elapsed: Duration,
     },
-    /// The job's id could not be written to the state file. The run goes on without.
+    /// The job's id could not be written to the state file. The run continues without it.
     StateNotSaved {
-        /// The job.
+        /// The id of the job.
         id: &'a str,
-        /// Why.
+        /// The reason.
         why: &'a Error,
     },
-    /// A file beside the target is being written, or no longer.
+    /// A temporary file beside the target was created, or is gone.
     TemporaryFile {
-        /// The file; `None`: it is gone, or in its place.
+        /// The file; `None` when it was removed or renamed to the target.
         path: Option<&'a Path>,
     },
-    /// A poll failed; the next one follows.
+    /// A poll failed; the wait continues.
     PollFailed {
-        /// Why.
+        /// The reason.
         why: &'a Error,
     },
     /// The content is not ready; it is requested again for up to a minute. Reported again only if the status changes.
@@ -105,26 +105,26 @@ pub enum Event<'a> {
         /// What the server said.
         why: &'a Error,
     },
-    /// More of the content came.
+    /// A part of the content was received.
     Download {
         /// Bytes so far.
         received: u64,
-        /// Bytes in all, if the server said.
+        /// Bytes in total, if the server gives the length.
         total: Option<u64>,
     },
-    /// The server takes no JSON here (415): the reference is sent as a form.
+    /// The server does not accept JSON (415): the request is sent again as a form.
     EncodingSwitched,
 }
 
-/// What the steps to a new connection took. Those that were not needed took no time.
+/// The time that each step to a new connection took; zero for a step that was not needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectTimings {
-    /// Looking names up.
+    /// The DNS lookup.
     pub lookup: Duration,
-    /// Connecting: TCP, with the addresses that were tried in vain.
+    /// The TCP handshake, including addresses that failed.
     pub connect: Duration,
-    /// Asking the proxy for a way to the server, with TLS to the proxy.
+    /// The proxy's handshake: TLS to the proxy, and the tunnel.
     pub proxy: Duration,
     /// The TLS handshake with the server.
     pub handshake: Duration,

@@ -1,5 +1,5 @@
-//! An extension request and what is checked before it is sent (`CreateVideoExtendJsonBody` and
-//! `CreateVideoExtendMultipartBody` of the API's description). No I/O happens here.
+//! The request to extend a video, checked before it is sent (`CreateVideoExtendJsonBody` and
+//! `CreateVideoExtendMultipartBody` of the API reference). Nothing here does I/O.
 
 use std::fmt;
 use std::io::Read;
@@ -15,13 +15,13 @@ use crate::json::{self, Object};
 /// The longest prompt, in Unicode characters.
 pub const MAX_PROMPT: usize = 32_000;
 
-/// The segment lengths that the API's description allows, in seconds.
+/// The segment lengths that the API reference allows, in seconds.
 pub const SECONDS: [&str; 5] = ["4", "8", "12", "16", "20"];
 
-/// Far more than any server has names for.
+/// A body with more fields is refused: no server has that many, and each is searched for by its name.
 const MAX_FIELDS: usize = 1000;
 
-/// Fields that servers take in place of `seconds` and `video`, so a request that has one is complete.
+/// Fields that some servers take in place of `seconds` and `video`: a request with one of them is complete.
 const STAND_INS: [(&str, &[&str]); 2] =
     [("seconds", &["duration"]), ("video", &["video_id", "video_url"])];
 
@@ -31,14 +31,14 @@ const STAND_INS: [(&str, &[&str]); 2] =
 pub enum VideoReference {
     /// Its id, sent as `{"id": ...}`.
     Id(String),
-    /// An object as the server wants it, such as `{"url": ...}`. See [`VideoReference::object`].
+    /// An object that is sent as it is, such as `{"url": ...}`. See [`VideoReference::object`].
     Object(Value),
     /// A file, uploaded as multipart.
     Upload(Upload),
 }
 
 impl VideoReference {
-    /// An object from JSON, or from the short form `{id: video_123}`.
+    /// Reads an object from JSON or from the short form `{id: video_123}`.
     ///
     /// # Errors
     /// [`Error::Invalid`], quoting the text, if it is neither.
@@ -48,7 +48,7 @@ impl VideoReference {
             .map_or_else(
                 |why| {
                     Err(Error::invalid_with(
-                        format!("the video object '{text}' is broken: {why}"),
+                        format!("invalid video object '{text}': {why}"),
                         r#"write it as '{"id": "video_123"}' or '{id: video_123}'"#,
                     ))
                 },
@@ -62,17 +62,17 @@ impl VideoReference {
     }
 }
 
-/// Where an uploaded video comes from.
+/// The source of an uploaded video.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Upload {
     /// A file, opened afresh for each attempt.
     File(PathBuf),
-    /// A stream of unknown length, read once; a request with one is never sent again.
+    /// A stream of unknown length. It can be read only once, so its request is not retried after a part was sent.
     Stream(Stream),
 }
 
-/// A reader that can be taken once.
+/// A reader that can be read once.
 pub struct Stream(Mutex<Option<Box<dyn Read + Send>>>);
 
 impl Stream {
@@ -92,17 +92,17 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// A field's value: text, which JSON sends as a string, or any JSON, sent as it is.
+/// The value of a request field.
 #[derive(Debug, Clone)]
 pub enum Value {
-    /// Text.
+    /// Text, a string in JSON.
     Text(String),
     /// JSON. It is sent on one line, with its literals as they were written.
     Json(Box<RawValue>),
 }
 
 impl Value {
-    /// Any JSON text.
+    /// Reads a JSON value.
     ///
     /// # Errors
     /// [`Error::Invalid`], quoting the text, if it is not JSON.
@@ -120,7 +120,7 @@ impl Value {
         }
     }
 
-    /// As a form carries it: a string without its quotes, anything else as JSON.
+    /// The value in a form: a string without its quotes, anything else as JSON.
     fn to_text(&self) -> String {
         match self {
             Value::Text(text) => text.clone(),
@@ -138,13 +138,14 @@ fn form_text(raw: &RawValue) -> String {
 pub struct Fields(Vec<(String, Value)>);
 
 impl Fields {
-    /// The members of a JSON object.
+    /// Reads the members of a JSON object.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with line and column, if the text is no JSON object, or if it has more than 1,000 members.
+    /// [`Error::Invalid`] if the text is not a JSON object, with line and column, or has more than 1,000 members.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let object = Object::parse(text)
-            .map_err(|why| Error::invalid(format!("the request body is no JSON object: {why}")))?;
+        let object = Object::parse(text).map_err(|why| {
+            Error::invalid(format!("the request body is not a JSON object: {why}"))
+        })?;
         if object.0.len() > MAX_FIELDS {
             return Err(Error::invalid(format!(
                 "the request body has more than {MAX_FIELDS} fields"
@@ -157,7 +158,7 @@ impl Fields {
         Ok(fields)
     }
 
-    /// Gives a field its value, in the place that it has or at the end.
+    /// Sets the value of a field. A new field is appended; a known one keeps its place.
     pub fn set(&mut self, name: impl Into<String>, value: Value) {
         let name = name.into();
         match self.0.iter_mut().find(|(known, _)| *known == name) {
@@ -172,21 +173,21 @@ impl Fields {
     }
 }
 
-/// How the request is written.
+/// The encoding of the request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Encoding {
-    /// JSON for a reference and multipart for an upload; a server that answers 415 to JSON gets the reference as
-    /// the form field `video[id]`.
+    /// JSON for a reference and multipart for an upload. After a 415 to JSON the request is sent as a form, with the
+    /// reference in the field `video[id]`.
     #[default]
     Auto,
-    /// JSON; not for an upload.
+    /// JSON; an error for an upload.
     Json,
     /// `multipart/form-data`.
     Multipart,
 }
 
-/// A checked request to extend a video.
+/// A request to extend a video, checked.
 #[derive(Debug)]
 pub struct Extension {
     fields: Fields,
@@ -218,12 +219,13 @@ impl Extension {
         Self::from_fields(fields, Some(video))
     }
 
-    /// A request of any fields, for servers that want more or other ones than the API's description. `video` wins
-    /// over a field of that name. `seconds` may be anything here; a field `duration` stands in for it, and
-    /// `video_id` or `video_url` for the video.
+    /// A request of any fields, for servers that take more or other ones than the API reference has. `video` replaces a
+    /// field of that name. `seconds` may have any value; a field `duration` can stand for it, and `video_id` or
+    /// `video_url` for the video.
     ///
     /// # Errors
-    /// [`Error::Missing`] for a missing field; [`Error::Invalid`] for a prompt that is no text of 1 to 32,000 characters.
+    /// [`Error::Missing`] for a missing field; [`Error::Invalid`] for a prompt that is not a string of 1 to 32,000
+    /// characters.
     pub fn from_fields(mut fields: Fields, video: Option<VideoReference>) -> Result<Self, Error> {
         let mut upload = None;
         match video {
@@ -263,7 +265,7 @@ impl Extension {
     /// Chooses the encoding. Default: [`Encoding::Auto`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an upload as JSON.
+    /// [`Error::Invalid`] for [`Encoding::Json`] with an upload.
     pub fn encoding(mut self, encoding: Encoding) -> Result<Self, Error> {
         if encoding == Encoding::Json && self.upload.is_some() {
             return Err(Error::invalid_with(
@@ -278,17 +280,20 @@ impl Extension {
     /// Sends this `Idempotency-Key` instead of a random one.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it is empty or holds other than printable ASCII.
+    /// [`Error::Invalid`] if it is empty or contains a character that is not printable ASCII.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Result<Self, Error> {
         let key = key.into();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::invalid(format!("'{}' is no idempotency key", key.escape_debug())));
+            return Err(Error::invalid(format!(
+                "invalid idempotency key '{}': it must be printable ASCII without spaces",
+                key.escape_debug()
+            )));
         }
         self.idempotency_key = Some(key);
         Ok(self)
     }
 
-    /// The prompt as text.
+    /// The prompt.
     pub(crate) fn prompt(&self) -> String {
         self.fields.get("prompt").map(Value::to_text).unwrap_or_default()
     }
@@ -297,7 +302,7 @@ impl Extension {
         self.upload.as_ref()
     }
 
-    /// Whether the first attempt goes out as a form.
+    /// Whether the first request is a form.
     pub(crate) fn wants_form(&self) -> bool {
         self.upload.is_some() || self.encoding == Encoding::Multipart
     }
@@ -335,7 +340,7 @@ impl Extension {
     }
 }
 
-/// Checks a length against [`SECONDS`].
+/// Checks a segment length against [`SECONDS`].
 ///
 /// # Errors
 /// [`Error::Invalid`], quoting it and naming the allowed ones.
@@ -354,7 +359,7 @@ fn check_prompt(prompt: Option<&Value>) -> Result<(), Error> {
         None => return Err(Error::Missing { field: "prompt" }),
         Some(Value::Json(raw)) if !raw.get().starts_with('"') => {
             return Err(Error::invalid(format!(
-                "the prompt is no text: {}",
+                "the prompt is not a string: {}",
                 crate::text::shorten(raw.get())
             )));
         }
@@ -378,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_goes_out_as_the_described_json() {
+    fn an_id_is_sent_as_the_documented_json() {
         let extension = Extension::new("a \"b\"\n🎬", "4", id()).unwrap();
         assert_eq!(
             extension.to_json(),
@@ -387,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_in_a_form_is_one_part_for_each_member() {
+    fn a_reference_in_a_form_has_one_part_for_each_member() {
         let video = VideoReference::object(r#"{"id": "v", "n": 1.0, "o": {"x": []}}"#).unwrap();
         let parts = Extension::new("p", "8", video).unwrap().to_parts();
         let expected = [
@@ -401,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_keep_their_place_and_their_literals() {
+    fn fields_keep_their_order_and_their_literals() {
         let mut fields =
             Fields::from_json(r#"{"model":"m","prompt":"a","seconds":4,"video":{"id":"old"}}"#)
                 .unwrap();
@@ -437,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_takes_the_place_of_a_video_field() {
+    fn an_upload_replaces_a_video_field() {
         let fields =
             Fields::from_json(r#"{"prompt":"a","seconds":"4","video":{"id":"old"}}"#).unwrap();
         let extension =
@@ -463,7 +468,7 @@ mod tests {
         let fields = Fields::from_json(r#"{"prompt":["x"],"seconds":4,"video":"v"}"#).unwrap();
         assert_eq!(
             Extension::from_fields(fields, None).unwrap_err().to_string(),
-            r#"the prompt is no text: ["x"]"#
+            r#"the prompt is not a string: ["x"]"#
         );
     }
 
@@ -479,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_field_is_named_unless_another_stands_in() {
+    fn a_missing_field_is_named_unless_another_field_replaces_it() {
         for (body, missing) in [
             (r#"{"seconds":"4","video":"v"}"#, Some("the request has no prompt")),
             (r#"{"prompt":"p","video":"v"}"#, Some("the request has no seconds")),
@@ -492,10 +497,10 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_object_is_quoted() {
+    fn an_invalid_object_is_quoted() {
         assert_eq!(
             VideoReference::object("{id video}").unwrap_err().to_string(),
-            "the video object '{id video}' is broken: there is no ':' after \"id video\""
+            "invalid video object '{id video}': there is no ':' after \"id video\""
         );
     }
 }

@@ -1,5 +1,5 @@
-//! A video job (`VideoResource` of the API's description) as servers really send it. The text is kept as it came;
-//! only the id and the status are read, in the spellings that are in use.
+//! A video job (`VideoResource` of the API reference) as servers send it. The text is kept as received; only what the
+//! client itself needs is read, in the spellings that servers use.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use crate::api::video::{Video, VideoError};
 use crate::json::{self, Object};
 use crate::text::shorten;
 
-/// What a status word means for the caller.
+/// The meaning of a status word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// Not finished. Words that are not known count as this, so that a new one does not end a wait.
+    /// Not finished. An unknown word counts as pending, so that it does not end a wait.
     Pending,
     /// The media can be downloaded.
     Completed,
@@ -21,7 +21,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Reads a status word, whatever its case.
+    /// Reads a status word in upper or lower case.
     pub fn from_word(word: &str) -> Self {
         match word.to_ascii_lowercase().as_str() {
             "completed" | "complete" | "success" | "succeeded" | "succeed" | "finished"
@@ -33,7 +33,7 @@ impl Status {
     }
 }
 
-/// Words for a job that is not finished. Any other that is not known means the same, and is worth a remark.
+/// Known words for a pending job. Any other word means pending as well, but is reported.
 const PENDING: [&str; 6] =
     ["queued", "pending", "in_progress", "processing", "running", "not_start"];
 
@@ -114,7 +114,7 @@ impl Job {
         self
     }
 
-    /// The answer as it was received: JSON, with every field.
+    /// The response as received: JSON with all fields.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -124,29 +124,29 @@ impl Job {
         &self.id
     }
 
-    /// What `status` means; [`Status::Pending`] if there is none.
+    /// The meaning of `status`; [`Status::Pending`] if the response has none.
     pub fn status(&self) -> Status {
         self.status_word.as_deref().map_or(Status::Pending, Status::from_word)
     }
 
-    /// The server's word for the status.
+    /// The `status` as the server wrote it.
     pub fn status_word(&self) -> Option<&str> {
         self.status_word.as_deref()
     }
 
-    /// Whether the status is a word that this library does not know, and takes for pending.
+    /// Whether the status is a word that this library does not know, and so takes for pending.
     pub fn has_unknown_status(&self) -> bool {
         let known = |word: &str| PENDING.contains(&word.to_ascii_lowercase().as_str());
         self.status() == Status::Pending
             && self.status_word.as_deref().is_some_and(|word| !known(word))
     }
 
-    /// `progress` as the server wrote it: percent, mostly.
+    /// `progress` as the server wrote it: a percentage at most servers.
     pub fn progress(&self) -> Option<&str> {
         self.progress.as_deref()
     }
 
-    /// How long the server asked to wait before asking again: the `openai-poll-after-ms` header of the answer.
+    /// How long to wait before the next poll: the `openai-poll-after-ms` header of the response.
     pub fn poll_after(&self) -> Option<Duration> {
         self.poll_after
     }
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_job_is_none() {
+    fn a_response_without_an_id_is_not_a_job() {
         for text in [
             "",
             "null",
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_answer_keeps_the_id_that_was_given_first() {
+    fn a_poll_keeps_the_id_of_the_first_response() {
         let job =
             Job::parse_as(r#"{"id": "unknown", "status": "done"}"#.to_owned(), "video_1").unwrap();
         assert_eq!((job.id(), job.status()), ("video_1", Status::Completed));
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn only_words_that_nobody_knows_are_unknown() {
+    fn only_unknown_status_words_are_reported() {
         for (status, unknown) in [
             ("\"NOT_START\"", false),
             ("\"done\"", false),

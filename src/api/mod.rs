@@ -1,4 +1,4 @@
-//! The vocabulary of the API: requests, jobs, errors and events as data.
+//! The terms of the API as data: requests, jobs, errors and events.
 
 pub(crate) mod api_error;
 pub(crate) mod envelope;

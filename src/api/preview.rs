@@ -1,6 +1,6 @@
-//! A request as it is shown instead of being sent.
+//! A request that is shown instead of sent.
 
-/// A request that is only shown.
+/// A request that is shown instead of sent.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Preview {
@@ -8,9 +8,9 @@ pub struct Preview {
     pub method: &'static str,
     /// The whole URL.
     pub url: String,
-    /// Names and values; a value that may be secret is `[hidden]`.
+    /// Names and values in order; a value that may be secret is `[hidden]`.
     pub headers: Vec<(String, String)>,
-    /// What follows the headers.
+    /// The request body.
     pub body: PreviewBody,
 }
 
@@ -18,13 +18,13 @@ pub struct Preview {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum PreviewBody {
-    /// A JSON text.
+    /// JSON.
     Json(String),
-    /// A form.
+    /// `multipart/form-data`.
     Form {
-        /// Names and contents of the text parts, in order.
+        /// Names and values of the text parts, in order.
         parts: Vec<(String, String)>,
-        /// The part `video`, which comes last.
+        /// The part `video`, which is sent last.
         file: Option<FilePart>,
     },
 }
@@ -33,10 +33,10 @@ pub enum PreviewBody {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FilePart {
-    /// The file name that the server sees, before escaping.
+    /// The `filename` parameter, before escaping.
     pub name: String,
     /// The `Content-Type` of the part.
     pub content_type: &'static str,
-    /// In bytes; `None` for a stream.
+    /// The size in bytes; `None` for a stream.
     pub size: Option<u64>,
 }

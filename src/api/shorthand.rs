@@ -1,17 +1,20 @@
-//! The short form of an object that people type in a shell, `{id: video_123}`, turned into JSON. It is the part of
-//! YAML's flow style that the official command line takes: bare or quoted keys and values, nested objects.
+//! Converts the short form of an object that people type in a shell, `{id: video_123}`, to JSON. It is the subset of
+//! YAML's flow style that the official command line takes: bare or quoted keys and values, and nested objects.
 
 use serde_json::value::RawValue;
 
 use crate::json;
 
-/// Deeper nesting than any request has; it bounds the recursion.
+/// Objects nested deeper are refused. No request needs it; the bound limits the recursion.
 const DEPTH: usize = 16;
 
-/// Reads an object written as JSON or in the short form and gives its JSON text.
+/// Returns the JSON text of an object that is written as JSON or in the short form.
 ///
-/// A bare value is a number, `true`, `false` or `null` where it is one in JSON, else a string up to the next comma
-/// or closing brace. The error says what is missing where.
+/// A bare value that is a number, `true`, `false` or `null` in JSON keeps that type; any other one is a string up to
+/// the next comma or closing brace.
+///
+/// # Errors
+/// A sentence that names what is missing, and where.
 pub(crate) fn to_json(text: &str) -> Result<String, String> {
     let text = text.trim();
     if json::Object::parse(text).is_ok() {
@@ -52,7 +55,7 @@ impl<'a> Reader<'a> {
             if self.rest.starts_with('{') {
                 json.push_str(&self.object(depth - 1)?);
             } else if self.rest.starts_with('[') {
-                // It would be sent as a text that looks like one.
+                // Otherwise the list would be sent as a string.
                 return Err(format!(
                     "with a list, as after {}, the whole has to be JSON",
                     key.json()
@@ -68,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(json)
     }
 
-    /// A quoted text, or a bare one up to one of `ends`.
+    /// Reads a quoted text, or a bare one up to one of `ends`.
     fn token(&mut self, ends: &[char]) -> Result<Token, String> {
         self.skip_space();
         match self.rest.chars().next() {

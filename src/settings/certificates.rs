@@ -1,5 +1,5 @@
-//! Certificates: which are trusted, which one this machine shows, and what a failed handshake means. Everything is
-//! checked when it is read, so that a connection cannot meet a key that does not fit.
+//! The trusted root certificates and the client certificate. Both are checked when they are read, so that no handshake
+//! fails because a key does not match its certificate.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use rustls::{InconsistentKeys, RootCertStore};
 
 use crate::api::error::Error;
 
-/// The certificates that are trusted to sign a server's. Default: Mozilla's, as they were when this was built.
+/// The root certificates that are trusted. Default: Mozilla's at the time of the build.
 #[derive(Clone)]
 pub struct Roots(pub(crate) Arc<RootCertStore>);
 
 impl Roots {
-    /// Reads a bundle in PEM: any number of certificates, with any text between them. Those that cannot be read are
-    /// passed over, as old bundles hold some.
+    /// Reads a bundle in PEM: any number of certificates, with any text between them. Certificates that cannot be parsed
+    /// are skipped, because bundles contain old ones.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the text is broken PEM or holds no certificate that can be used.
+    /// [`Error::Invalid`] if the text is not valid PEM or contains no usable certificate.
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
         match roots.add_parsable_certificates(certificates(pem)?) {
@@ -41,18 +41,18 @@ impl fmt::Debug for Roots {
     }
 }
 
-/// What this machine shows to a server that asks who it is: a certificate, with those that lead to its issuer, and
-/// its private key. A proxy that is spoken to over TLS is shown it too. Debug output hides the key.
+/// A client certificate with its chain and its private key, for servers and https proxies that ask for one. Debug
+/// output does not show the key.
 #[derive(Clone)]
 pub struct ClientCertificate(pub(crate) Arc<CertifiedKey>);
 
 impl ClientCertificate {
-    /// Reads the certificate and its chain, the certificate first, and the key (PKCS #8, PKCS #1 or SEC1, not
-    /// encrypted), both in PEM.
+    /// Reads the chain, the client's certificate first, and the key (PKCS #8, PKCS #1 or SEC1, not encrypted), both in
+    /// PEM.
     ///
     /// # Errors
-    /// [`Error::Invalid`] as [`Roots::from_pem`], and for a key that is missing, cannot be used, or belongs to
-    /// another certificate. No message shows anything of the key.
+    /// [`Error::Invalid`] as [`Roots::from_pem`], and for a key that is missing, unusable or of another certificate. The
+    /// message shows nothing of the key.
     pub fn from_pem(certificate: &[u8], key_pem: &[u8]) -> Result<Self, Error> {
         let chain = certificates(certificate).map_err(|error| match error {
             Error::Invalid { what, hint } => {
@@ -88,7 +88,7 @@ impl fmt::Debug for ClientCertificate {
 }
 
 fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
-    // A byte order mark would hide the first one.
+    // A byte order mark would hide the first certificate.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match found {

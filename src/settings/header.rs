@@ -37,7 +37,7 @@ const SUSPICIOUS_LEN: usize = 16;
 /// `Bearer`.
 const MIN_PART: usize = 8;
 
-/// A request header of the user's own. It replaces a default one of its name; with an empty value it removes it.
+/// A request header that the user adds. It replaces the default one of its name, or removes it if the value is empty.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     /// A header name as RFC 9110 defines it.
@@ -48,7 +48,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// The body decides these; another value would break the framing of the request.
+    /// Headers that follow from the body: another value would break the framing of the request.
     const OWNED: [&str; 4] = ["content-length", "content-type", "transfer-encoding", "connection"];
 
     /// Reads `Name: value`.
@@ -63,7 +63,7 @@ impl Header {
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         if name.is_empty() || !name.chars().all(token) {
             return Err(Error::invalid_with(
-                format!("'{}' is no header name", name.escape_debug()),
+                format!("'{}' is not a header name", name.escape_debug()),
                 "write the header as 'Name: value'",
             ));
         }
@@ -131,8 +131,8 @@ mod tests {
         assert_eq!((header.name.as_str(), header.value.as_str()), ("X-A", "b: c"));
         for (line, what) in [
             ("X-A", "a header has no colon"),
-            (": b", "'' is no header name"),
-            ("X A: b", "'X A' is no header name"),
+            (": b", "'' is not a header name"),
+            ("X A: b", "'X A' is not a header name"),
             ("X-A: b\r\nX-B: c", "the value of the header 'X-A' holds a control character"),
             (
                 "Content-Length: 0",

@@ -1,5 +1,5 @@
-//! Validated values that a [`Client`](crate::Client) is made of: where to send, as whom, how long to wait. Checked
-//! here once, so that what follows cannot meet a URL without a host or a key that breaks out of its header.
+//! The settings of a [`Client`](crate::Client) as validated values. They are checked once, here, so that no other module
+//! has to deal with a URL without a host or a key that ends its header early.
 
 pub(crate) mod base_url;
 pub(crate) mod certificates;
@@ -20,15 +20,15 @@ use crate::settings::header::Header;
 use crate::settings::proxy::Proxies;
 use crate::settings::secrets::Secrets;
 
-/// A secret that is sent as `Authorization: Bearer` and shown nowhere: its Debug output hides it.
+/// An API key, sent as `Authorization: Bearer`. Its Debug output does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
 
 impl ApiKey {
-    /// Takes a key of printable ASCII characters, spaces inside included, without changing it.
+    /// Checks that the key consists of printable ASCII characters and spaces. It is sent unchanged.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it is empty or could not stand in an HTTP header. The message does not show the key.
+    /// [`Error::Invalid`] if it is empty or contains another character. The message does not show the key.
     pub fn new(key: impl Into<String>) -> Result<Self, Error> {
         let key = key.into();
         if key.is_empty() {
@@ -57,7 +57,7 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// A kind of internet address.
+/// An address family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// `192.0.2.1`
@@ -74,17 +74,17 @@ impl Family {
         }
     }
 
-    /// Whether an address is of the family that is wanted, if one is.
+    /// Whether an address is of the wanted family; every one is if none is wanted.
     pub(crate) fn fits(wanted: Option<Family>, address: IpAddr) -> bool {
         wanted.is_none_or(|family| family == Family::of(address))
     }
 }
 
-/// Everything a [`Client`](crate::Client) needs to know. Make one with [`Settings::new`] and set what differs.
+/// The settings of a [`Client`](crate::Client). Make them with [`Settings::new`] and set the fields that differ.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Where the API is.
+    /// The base URL of the API.
     pub base_url: BaseUrl,
     /// Sent as `Authorization: Bearer`. Default: none.
     pub api_key: Option<ApiKey>,
@@ -92,34 +92,34 @@ pub struct Settings {
     pub organization: Option<String>,
     /// Sent as `OpenAI-Project`. Default: none.
     pub project: Option<String>,
-    /// More headers, each replacing a default one of its name. Default: none.
+    /// More request headers, each replacing the default one of its name. Default: none.
     pub headers: Vec<Header>,
-    /// Lets a key go over plain http to another machine. Default: false.
+    /// Allows a key over plain http to a host that is not loopback. Default: false.
     pub allow_http: bool,
-    /// Who may sign the server's certificate. Default: Mozilla's list.
+    /// The trusted root certificates. Default: Mozilla's.
     pub roots: Option<Roots>,
-    /// Shown to a server that asks for it. Default: none.
+    /// The certificate for a server that asks the client for one. Default: none.
     pub client_certificate: Option<ClientCertificate>,
-    /// What requests go through. Default: nothing.
+    /// The proxies. Default: none.
     pub proxies: Proxies,
-    /// The one kind of address that is connected to. Default: both.
+    /// The only address family to connect to. Default: both.
     pub family: Option<Family>,
-    /// Longest time until there is a connection: for lookups, all addresses, a proxy and TLS together. Default: 10 s.
+    /// Maximum time to connect: DNS, all addresses, proxy and TLS together. Default: 10 s.
     pub connect_timeout: Duration,
-    /// Longest wait for the head of an answer, and for the rest of a JSON answer. Default: 10 min.
+    /// Maximum time to the response head, and from there to the end of a JSON body. Default: 10 min.
     pub timeout: Duration,
-    /// Longest time without a byte moving while a body is on its way. Default: 60 s.
+    /// Maximum time without a byte sent or received during a transfer. Default: 60 s.
     pub stall_timeout: Duration,
-    /// How often a request is sent again where that cannot pay twice. Default: 2.
+    /// Maximum number of retries of a request that cannot create a second job. Default: 2.
     pub max_retries: u32,
-    /// Whether a POST of unknown outcome is sent again, at the risk of a second job. Default: false.
+    /// Whether a POST of unknown outcome is retried, at the risk of a second job. Default: false.
     pub retry_unsafe: bool,
 }
 
 impl Settings {
-    /// No time is longer: it would be a mistake, and clocks could not count it.
+    /// The longest allowed timeout: a longer one is a mistake, and would overflow the clock.
     pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
-    /// The most that the key and the headers may hold together, in bytes. Servers take 8 to 16 KiB as a rule.
+    /// The largest size of the key and the headers together, in bytes. Most servers accept 8 to 16 KiB.
     const LARGEST_HEADERS: usize = 32 * 1024;
     /// Default of [`Settings::connect_timeout`].
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -130,7 +130,7 @@ impl Settings {
     /// Default of [`Settings::max_retries`].
     pub const MAX_RETRIES: u32 = 2;
 
-    /// The defaults, for this server.
+    /// The default settings for this base URL.
     pub fn new(base_url: BaseUrl) -> Self {
         Self {
             base_url,
@@ -151,7 +151,7 @@ impl Settings {
         }
     }
 
-    /// What must hold before anything is sent.
+    /// Checks everything that can be checked before anything is sent.
     ///
     /// # Errors
     /// - [`Error::NoKey`]: the default base URL, and no key.
@@ -197,7 +197,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Redacts the secrets of these settings in a diagnostic, should a server have sent them back: the API key, the
+    /// Redacts the secrets of these settings in a diagnostic, where a server may have echoed them: the API key, the
     /// values of headers that may be secret, and the passwords of proxies. Every occurrence is replaced, JSON-escaped,
     /// percent-encoded or in base64 as well; of a secret shorter than 8 bytes only a whole text or JSON string.
     pub fn redact(&self, text: String) -> String {
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_hides_every_secret() {
+    fn debug_output_shows_no_secret() {
         let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
         settings.api_key = Some(ApiKey::new("sk-topsecret").unwrap());
         settings.headers.push(Header::parse("X-Gateway-Key: topsecret").unwrap());
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_have_a_bound() {
+    fn the_size_of_the_headers_is_bounded() {
         let mut settings = Settings::new(BaseUrl::new("http://localhost").unwrap());
         let mut own = |size| {
             settings.headers = vec![Header::parse(&format!("a:{}", "x".repeat(size))).unwrap()];
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_bounds() {
+    fn timeouts_are_bounded() {
         for wrong in [Duration::ZERO, Duration::MAX] {
             let mut settings = Settings::new(BaseUrl::new("https://x").unwrap());
             settings.connect_timeout = wrong;
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_crosses_no_network_in_the_clear_unless_allowed() {
+    fn a_key_over_plain_http_is_refused_unless_allowed() {
         let mut settings = Settings::new(BaseUrl::new("http://gateway.example/v1").unwrap());
         assert!(settings.check().is_ok());
         settings.headers.push(Header::parse("authorization: Basic x").unwrap());

@@ -1,9 +1,8 @@
-//! Which proxy a request goes through, if any. Pure: the environment's words come in as text, and what is to be
-//! reached as a URL's parts.
+//! Proxies, and the choice of one for a URL. Nothing here reads the environment: the caller passes its values.
 //!
-//! As in curl, a name in the list of exceptions stands for its subdomains too, with or without a dot before it. As
-//! in Go, and so in the official client, what is on this machine is never reached through a proxy: the proxy's
-//! `localhost` is another one, and a key that is meant to stay here would leave.
+//! As in curl, a name in `NO_PROXY` covers its subdomains, with or without a leading dot. As in Go, and so in the
+//! official client, loopback is always connected to directly: the proxy's `localhost` is another machine, and would be
+//! sent a key that is meant to stay on this one.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,20 +14,20 @@ use crate::api::error::Error;
 use crate::settings::base_url::BaseUrl;
 use crate::url::{is_loopback, join_host_port, percent_decode};
 
-const EXAMPLE: &str = "write it like http://user:password@proxy.example.com:3128, with what is special in the password percent-encoded; http, https, socks5 and socks5h are known";
+const EXAMPLE: &str = "write it like http://user:password@proxy.example.com:3128, with special characters in the password percent-encoded; the schemes are http, https, socks5 and socks5h";
 
-/// How a proxy is spoken to.
+/// The protocol of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Http,
     Https,
-    /// Names are looked up here.
+    /// The client resolves names.
     Socks5,
-    /// Names are looked up by the proxy.
+    /// The proxy resolves names.
     Socks5h,
 }
 
-/// One proxy. Debug output hides its credentials.
+/// A proxy. Debug output does not show its credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     pub(crate) kind: Kind,
@@ -45,11 +44,11 @@ pub(crate) struct Credentials {
 }
 
 impl Proxy {
-    /// Reads `[scheme://][user[:password]@]host[:port]`. The schemes are http (taken where there is none), https,
-    /// socks5 and socks5h, their ports 80, 443 and 1080. User and password are percent-decoded. A path is ignored.
+    /// Reads `[scheme://][user[:password]@]host[:port]`. The schemes are http (the default), https, socks5 and socks5h,
+    /// with the default ports 80, 443 and 1080. User and password are percent-decoded. A path is ignored.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for anything else. The message quotes nothing of the URL, as it may hold a password.
+    /// [`Error::Invalid`] for anything else. The message does not quote the URL, which may hold a password.
     pub fn new(url: &str) -> Result<Self, Error> {
         let refuse = |why: &str| Error::invalid_with(format!("the proxy URL {why}"), EXAMPLE);
         let (scheme, rest) = url.trim().split_once("://").unwrap_or(("http", url.trim()));
@@ -58,11 +57,11 @@ impl Proxy {
             "https" => (Kind::Https, 443),
             "socks5" => (Kind::Socks5, 1080),
             "socks5h" => (Kind::Socks5h, 1080),
-            _ => return Err(refuse("is of an unknown kind")),
+            _ => return Err(refuse("has an unknown scheme")),
         };
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if path.contains('@') {
-            // A password that is not encoded: a part of it would be taken for the host.
+            // The password contains a `/`, `?` or `#`: a part of it would be taken for the host.
             return Err(refuse("has unusable credentials"));
         }
         let (credentials, place) = match authority.rsplit_once('@') {
@@ -81,7 +80,7 @@ impl Proxy {
                 (Some(credentials), place)
             }
         };
-        // The host and port of a proxy are those of any URL.
+        // Host and port are checked like those of any URL.
         let place = BaseUrl::new(&format!("http://{place}"))
             .map_err(|_| refuse("has no usable host or port"))?;
         Ok(Self {
@@ -112,7 +111,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// The proxies for each scheme of a URL, and what is reached without them. Default: none.
+/// The proxy for each scheme of a URL, and the exceptions. Default: none.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Proxies {
@@ -120,7 +119,7 @@ pub struct Proxies {
     pub https: Option<Proxy>,
     /// For `http://` URLs.
     pub http: Option<Proxy>,
-    /// What is reached directly.
+    /// Hosts that are connected to directly.
     pub exceptions: NoProxy,
 }
 
@@ -133,7 +132,7 @@ impl Proxies {
         proxy.as_ref().filter(|_| !direct)
     }
 
-    /// What must not be shown, whoever says it.
+    /// The secrets in the credentials: the password, and the base64 text that is sent.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
         let proxies = self.https.iter().chain(&self.http);
         proxies.flat_map(|proxy| {
@@ -145,7 +144,7 @@ impl Proxies {
     }
 }
 
-/// The list that `NO_PROXY` holds: what is reached directly.
+/// The value of `NO_PROXY`: hosts that are connected to directly.
 #[derive(Debug, Clone, Default)]
 pub struct NoProxy(Vec<Exception>);
 
@@ -155,13 +154,13 @@ enum Exception {
     /// The name and its subdomains.
     Name(String, Option<u16>),
     Address(IpAddr, Option<u16>),
-    /// All addresses that begin with the same bits.
+    /// A CIDR block: all addresses that begin with the same bits.
     Block(IpAddr, u8),
 }
 
 impl NoProxy {
-    /// Reads a list with commas or spaces between: `*`, names with or without a dot before them, addresses and CIDR
-    /// blocks; a name or an address may have a port. What is none of these matches nothing.
+    /// Reads a list separated by commas or spaces: `*`, names with or without a leading dot, addresses and CIDR blocks.
+    /// A name or an address may have a port. Other words match nothing.
     pub fn new(list: &str) -> Self {
         let words = list.split(|c: char| c == ',' || c.is_ascii_whitespace());
         Self(words.filter(|word| !word.is_empty()).filter_map(Exception::new).collect())
@@ -258,8 +257,8 @@ mod tests {
     fn unusable_proxies_are_refused_without_being_quoted() {
         let long = format!("socks5://u:{}@h", "secret".repeat(50));
         for (url, why) in [
-            ("ftp://secret@h", "is of an unknown kind"),
-            ("socks4://h", "is of an unknown kind"),
+            ("ftp://secret@h", "has an unknown scheme"),
+            ("socks4://h", "has an unknown scheme"),
             ("http://", "has no usable host or port"),
             ("http://user:secret", "has no usable host or port"),
             ("http://user:secret@", "has no usable host or port"),
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_are_reached_directly() {
+    fn exceptions_are_connected_to_directly() {
         let table: [(&str, &[&str], &[&str]); 10] = [
             ("*", &["a.example", "10.0.0.1"], &[]),
             ("", &[], &["a.example"]),
@@ -316,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scheme_decides_and_this_machine_is_reached_directly() {
+    fn the_scheme_chooses_the_proxy_and_loopback_is_direct() {
         let proxies = Proxies { http: Some(Proxy::new("plain").unwrap()), ..Proxies::default() };
         assert_eq!(proxies.choose(false, "a.example", 80), proxies.http.as_ref());
         assert_eq!(proxies.choose(true, "a.example", 443), None);

@@ -1,4 +1,4 @@
-//! Finds secrets in text and replaces them, should a server have sent them back.
+//! Finds secrets in text and replaces them. Servers echo them in errors, and users put them into URLs.
 //!
 //! Diagnostics (`--debug` output, errors, previews) and results are treated differently. A diagnostic never shows a
 //! secret, in whatever encoding and between whatever other text. A result is data that programs work with: an id or a

@@ -73,7 +73,7 @@ fn debug_output_shows_the_reason_and_the_delay_of_each_retry() {
             "* response after 0.000 s",
             "* 2 bytes of body received after 0.000 s",
             "* retrying in 0.000 s, as the server asks",
-            "openai: the server answered HTTP 503: {}; retry 1 of 2 in 0.0 s",
+            "openai: the server responded with HTTP 503: {}; retry 1 of 2 in 0.0 s",
         ]
     );
     let again = "* reused connection, response after 0.000 s";

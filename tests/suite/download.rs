@@ -271,7 +271,7 @@ fn an_incomplete_download_fails_after_the_retries() {
     is_unchanged(
         download(vec![cut(), cut()], &["--max-retries", "1"]),
         6,
-        "openai: no readable answer to GET ",
+        "openai: no readable response to GET ",
     );
     let empty = || content(Vec::new());
     is_unchanged(

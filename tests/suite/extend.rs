@@ -191,9 +191,10 @@ fn options_and_fields_override_the_body() {
             .success();
         server.finish().remove(0).text().to_owned()
     };
-    let as_it_is = r#"{"model":"sora-2","prompt":"@not-a-file.txt","seconds":4,"video":{"id":"v"},"big":1.0}"#;
-    assert_eq!(run(&["--body", "body.json"], ""), as_it_is);
-    assert_eq!(run(&["--body", "-"], body), as_it_is);
+    let compacted =
+        r#"{"model":"sora-2","prompt":"@not-a-file.txt","seconds":4,"video":{"id":"v"},"big":1.0}"#;
+    assert_eq!(run(&["--body", "body.json"], ""), compacted);
+    assert_eq!(run(&["--body", "-"], body), compacted);
     assert_eq!(
         run(
             &[
@@ -399,7 +400,7 @@ fn invalid_values_are_refused_before_the_request() {
         ),
         (
             &call("x", "4", "{id: v"),
-            "openai: the video object '{id: v' is broken: there is no ',' or '}' after \"id\"\n\
+            "openai: invalid video object '{id: v': there is no ',' or '}' after \"id\"\n\
              hint: write it as '{\"id\": \"video_123\"}' or '{id: video_123}'\n",
         ),
         (&call("x", "4", ""), "openai: the video id is empty\n"),

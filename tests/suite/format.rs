@@ -229,7 +229,7 @@ fn api_errors_are_printed_in_the_requested_format() {
     let refused = |more: &[&str], stderr: &str| {
         retrieve(Reply::json(400, REFUSAL), more, &[], (3, "", stderr));
     };
-    let plain = "openai: the server answered HTTP 400: bad \"seconds\" (type: invalid_request_error, code: 1.0)\n";
+    let plain = "openai: the server responded with HTTP 400: bad \"seconds\" (type: invalid_request_error, code: 1.0)\n";
     refused(&[], plain);
     refused(&["--format", "yaml", "--transform", "id", "-r"], plain);
     let inner = REFUSAL.strip_prefix("{\"error\":").unwrap();
@@ -276,7 +276,7 @@ fn errors_of_every_shape_are_printed_in_the_requested_format() {
     ] {
         let response = Reply::status(404).body(body).header("x-request-id", "req_1");
         let line = format!(
-            "{{\"message\":\"the server answered HTTP 404: {message} (request id: req_1)\",\"hint\":\"{hint}\"}}\n"
+            "{{\"message\":\"the server responded with HTTP 404: {message} (request id: req_1)\",\"hint\":\"{hint}\"}}\n"
         );
         retrieve(response, &jsonl, &[], (3, "", &line));
     }

@@ -136,7 +136,7 @@ fn a_download_of_a_job_that_does_not_exist_or_failed_ends_at_once() {
     let unknown = Reply::json(404, r#"{"error":"no such video"}"#);
     let server = Server::script(vec![missing(), unknown]);
     let outcome = openai(&DOWNLOAD).server(&server).run();
-    outcome.code(3).stderr_contains("openai: the server answered HTTP 404: no such video\n");
+    outcome.code(3).stderr_contains("openai: the server responded with HTTP 404: no such video\n");
     server.finish();
     let server = Server::script(vec![missing(), job("failed")]);
     openai(&DOWNLOAD).server(&server).run().code(1);

@@ -41,7 +41,7 @@ fn line_breaks_in_a_job_id_are_escaped_in_every_message() {
         .code(8)
         .stderr(&format!(
             "openai: job {EXACT}\n\
-             openai: the job '{FOLDED}' still runs after 10ms (status: in progress)\n\
+             openai: the job '{FOLDED}' is still running after 10ms (status: in progress)\n\
              hint: run the same command again if it had --state, or wait with: \
              openai videos retrieve --wait --base-url '{url}' -- '{EXACT}'\n"
         ));
@@ -115,7 +115,7 @@ fn every_message_about_a_response_contains_its_request_id() {
         (400, "", " (request id: req_1)"),
     ] {
         let server = Server::script(vec![response(status, body)]);
-        let message = format!("openai: the server answered HTTP {status}{message}\n");
+        let message = format!("openai: the server responded with HTTP {status}{message}\n");
         openai(&EXTEND).server(&server).run().is(3, "", &message);
         server.finish();
     }

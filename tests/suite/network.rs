@@ -28,7 +28,7 @@ fn client_errors_have_their_exit_codes_and_messages() {
     };
     let shown = |status: u16, message: &str| {
         format!(
-            "openai: the server answered HTTP {status}: {message} (type: invalid_request_error, param: seconds, request id: req_9)\n"
+            "openai: the server responded with HTTP {status}: {message} (type: invalid_request_error, param: seconds, request id: req_9)\n"
         )
     };
     let key_hint = "hint: check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE\n";

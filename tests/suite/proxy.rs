@@ -329,10 +329,10 @@ fn an_unreachable_proxy_ends_with_code_6() {
 
 #[test]
 fn an_invalid_proxy_url_is_refused_without_quoting_it() {
-    let hint = "hint: write it like http://user:password@proxy.example.com:3128, with what is special in the \
-                password percent-encoded; http, https, socks5 and socks5h are known\n";
+    let hint = "hint: write it like http://user:password@proxy.example.com:3128, with special characters in the \
+                password percent-encoded; the schemes are http, https, socks5 and socks5h\n";
     for (url, why) in [
-        ("socks4://user:secret1@h", "is of an unknown kind"),
+        ("socks4://user:secret1@h", "has an unknown scheme"),
         ("http://user:secret1@", "has no usable host or port"),
         ("http://user:secret1@h:port", "has no usable host or port"),
         ("http://user:secret1%zz@h", "has unusable credentials"),

@@ -63,7 +63,7 @@ fn a_retried_post_is_not_lost_on_a_connection_that_the_server_closes() {
 #[test]
 fn a_retry_is_reported_unless_quiet() {
     let server = Server::script(vec![busy(409), Reply::json(200, JOB)]);
-    let note = "openai: the server answered HTTP 409: busy; retry 1 of 2 in 0.0 s\n";
+    let note = "openai: the server responded with HTTP 409: busy; retry 1 of 2 in 0.0 s\n";
     openai(&EXTEND).server(&server).run().is(0, PRINTED, note);
     server.finish();
 }
@@ -72,7 +72,7 @@ fn a_retry_is_reported_unless_quiet() {
 fn exhausted_retries_end_with_code_5() {
     for status in [408, 409, 429, 503] {
         let server = Server::script(vec![busy(status), busy(status), busy(status)]);
-        let stderr = format!("openai: the server answered HTTP {status}: busy\n");
+        let stderr = format!("openai: the server responded with HTTP {status}: busy\n");
         extend().server(&server).run().is(5, "", &stderr);
         server.finish();
     }
@@ -84,9 +84,9 @@ fn exhausted_retries_end_with_code_5() {
 #[test]
 fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
     let broken: [(Reply, &str); 11] = [
-        (busy(500), "the server answered HTTP 500: busy"),
-        (busy(502), "the server answered HTTP 502: busy"),
-        (busy(504), "the server answered HTTP 504: busy"),
+        (busy(500), "the server responded with HTTP 500: busy"),
+        (busy(502), "the server responded with HTTP 502: busy"),
+        (busy(504), "the server responded with HTTP 504: busy"),
         (Reply::empty(), "the server closed the connection"),
         (Reply::reset(), "Connection reset by peer (os error 104)"),
         (
@@ -166,7 +166,8 @@ fn x_should_retry_and_the_error_code_override_the_retry_rules() {
     server.finish();
     let quota = r#"{"error": {"message": "no money", "code": "insufficient_quota"}}"#;
     let server = Server::script(vec![Reply::json(429, quota).header("Retry-After", "0")]);
-    let stderr = "openai: the server answered HTTP 429: no money (code: insufficient_quota)\n";
+    let stderr =
+        "openai: the server responded with HTTP 429: no money (code: insufficient_quota)\n";
     extend().server(&server).run().is(5, "", stderr);
     server.finish();
 }

@@ -153,7 +153,7 @@ fn an_undecided_recovery_ends_with_code_7_until_the_state_file_is_removed() {
     call(&server, &directory)
         .run()
         .code(7)
-        .stderr_contains("the server does not list its jobs: the server answered HTTP 404");
+        .stderr_contains("the server does not list its jobs: the server responded with HTTP 404");
     assert_eq!(state(&directory), before);
     fs::remove_file(directory.path().join("job")).unwrap();
     call(&server, &directory).run().is(0, COMPLETED, "");
@@ -190,7 +190,7 @@ fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
     call(&server, &directory).run().is(
         3,
         "",
-        "openai: the server no longer has the job that 'job' holds: the server answered HTTP 404: no\n\
+        "openai: the server no longer has the job that 'job' holds: the server responded with HTTP 404: no\n\
          hint: check that the key belongs to the account that created the job, and remove 'job' to create another one\n",
     );
     server.finish();

@@ -34,7 +34,7 @@ fn a_large_upload_sends_expect_and_no_body_after_a_refusal() {
         .run()
         .code(4)
         .stdout("")
-        .stderr_contains("openai: the server answered HTTP 401: wrong key\n");
+        .stderr_contains("openai: the server responded with HTTP 401: wrong key\n");
     let request = server.finish().remove(0);
     assert_eq!(request.header("expect"), Some("100-continue"));
     assert_eq!(request.body_len, 0);
@@ -77,7 +77,7 @@ fn a_refusal_instead_of_100_continue_is_reported_without_sending_the_body() {
             .run()
             .code(4)
             .stdout("")
-            .stderr_contains("openai: the server answered HTTP 401: no entry\n");
+            .stderr_contains("openai: the server responded with HTTP 401: no entry\n");
         assert_eq!(server.join().unwrap(), 0, "{pieces:?}");
     }
 }
@@ -93,7 +93,7 @@ fn a_refusal_right_after_100_continue_is_reported() {
             .args(&["--base-url", &url, "--timeout", "5s", "-q"])
             .run()
             .code(4)
-            .stderr_contains("openai: the server answered HTTP 401: no entry\n");
+            .stderr_contains("openai: the server responded with HTTP 401: no entry\n");
         server.join().unwrap();
     }
 }
@@ -134,7 +134,7 @@ fn a_response_in_the_middle_of_an_upload_is_reported() {
     extend().current_dir(clip.path()).server(&server).run().is(
         3,
         "",
-        "openai: the server answered HTTP 413: too large\n",
+        "openai: the server responded with HTTP 413: too large\n",
     );
     assert!(!server.finish()[0].whole);
 
@@ -149,7 +149,7 @@ fn a_response_in_the_middle_of_an_upload_is_reported() {
     extend().current_dir(clip.path()).args(&["--cacert", "ca.pem", "--base-url", &url]).run().is(
         3,
         "",
-        "openai: the server answered HTTP 413: too large\n",
+        "openai: the server responded with HTTP 413: too large\n",
     );
     server.finish();
 }
@@ -190,7 +190,7 @@ fn aborts_when_the_size_becomes(new_size: u64) {
     running.wait().is(
         9,
         "",
-        "openai: 'clip.mp4' changed while it was uploaded: it had 67108864 bytes, so the upload was broken off\n",
+        "openai: 'clip.mp4' changed during the upload (it had 67108864 bytes); upload aborted\n",
     );
     assert!(!server.finish()[0].whole);
 }

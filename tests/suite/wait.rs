@@ -107,10 +107,10 @@ fn an_error_that_repeats_is_reported_once() {
     let outcome = extend().args(&["--poll-interval", "1ms", "-o", "out.mp4"]).server(&server).run();
     let not_ready = "openai: the content is not ready, trying again for up to a minute";
     outcome.code(0).stderr(&format!(
-        "{NOTE}openai: the server answered HTTP 500: {{}} (request id: req_1); polling again\n\
-         openai: the server answered HTTP 502: {{}}; polling again\n\
-         {not_ready}: the server answered HTTP 404: {{}} (request id: req_3)\n\
-         {not_ready}: the server answered HTTP 409: {{}}\n"
+        "{NOTE}openai: the server responded with HTTP 500: {{}} (request id: req_1); polling again\n\
+         openai: the server responded with HTTP 502: {{}}; polling again\n\
+         {not_ready}: the server responded with HTTP 404: {{}} (request id: req_3)\n\
+         {not_ready}: the server responded with HTTP 409: {{}}\n"
     ));
     server.finish();
 }
@@ -132,7 +132,7 @@ fn errors_while_polling_do_not_end_the_wait() {
     outcome.code(0).stdout(
         "{\n  \"id\": \"unknown\",\n  \"status\": \"completed\",\n  \"progress\": null\n}\n",
     );
-    outcome.stderr_contains("openai: the server answered HTTP 500: {}; polling again\n");
+    outcome.stderr_contains("openai: the server responded with HTTP 500: {}; polling again\n");
     assert!(server.finish()[1..].iter().all(|request| request.target == "/v1/videos/video_1"));
 }
 
@@ -180,7 +180,7 @@ fn a_refused_poll_ends_the_wait() {
             .run()
             .code(code)
             .stdout("")
-            .stderr_contains(&format!("openai: the server answered HTTP {status}: no\n"));
+            .stderr_contains(&format!("openai: the server responded with HTTP {status}: no\n"));
         server.finish();
     }
 }
@@ -190,7 +190,7 @@ fn a_job_that_a_replica_does_not_know_yet_is_polled_again() {
     let unknown =
         || Reply::json(404, r#"{"error": "no such job"}"#).header("openai-poll-after-ms", "100");
     let server = Server::script(vec![job("queued"), unknown(), unknown(), job("completed")]);
-    let remark = "openai: the server answered HTTP 404: no such job; polling again\n";
+    let remark = "openai: the server responded with HTTP 404: no such job; polling again\n";
     extend().server(&server).run().is(0, &printed("completed"), &format!("{NOTE}{remark}"));
     server.finish();
     // A job that another run created is not new.
@@ -219,7 +219,7 @@ fn an_expired_wait_ends_with_code_8_and_prints_the_job() {
         8,
         &printed("in_progress"),
         &format!(
-            "{NOTE}openai: the job 'video_1' still runs after 10ms (status: in_progress)\n\
+            "{NOTE}openai: the job 'video_1' is still running after 10ms (status: in_progress)\n\
              hint: run the same command again if it had --state, or wait with: \
              openai videos retrieve --wait --base-url '{url}' -- 'video_1'\n"
         ),
@@ -301,7 +301,7 @@ fn a_failed_get_is_retried_and_ends_with_code_5_or_6() {
     openai(&["videos", "retrieve", "video_1", "-q"]).server(&server).run().is(
         5,
         "",
-        "openai: the server answered HTTP 502: busy\n",
+        "openai: the server responded with HTTP 502: busy\n",
     );
     server.finish();
 
@@ -309,7 +309,11 @@ fn a_failed_get_is_retried_and_ends_with_code_5_or_6() {
     openai(&["videos", "retrieve", "video_1", "--timeout", "100ms", "--max-retries", "0"])
         .server(&server)
         .run()
-        .is(6, "", "openai: no readable answer to GET /videos/video_1: no response within 100ms\n");
+        .is(
+            6,
+            "",
+            "openai: no readable response to GET /videos/video_1: no response within 100ms\n",
+        );
     server.finish();
 }
 
