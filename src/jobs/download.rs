@@ -30,6 +30,8 @@ use crate::url::{authority, segment, without_secrets};
 const BUFFER_SIZE: usize = 256 * 1024;
 /// How long a completed job's content may be "not ready".
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How much older than the response a strong `Last-Modified` is: more than clocks of one server's machines differ.
+const STRONG_AGE: Duration = Duration::from_secs(60);
 /// How much of a response that is not media is quoted in the error, in bytes.
 const MAX_QUOTED: usize = 4096;
 
@@ -138,7 +140,7 @@ struct Transfer<'a> {
     furthest: u64,
     /// Size of the whole content in bytes, where the server said.
     total: Option<u64>,
-    /// For `If-Range`, of the content that the output has a part of: a strong `ETag`, else `Last-Modified`.
+    /// For `If-Range`, of the content that the output has a part of: see [`validator`].
     validator: Option<String>,
     /// False once the server has answered a range request with something else than the range.
     supports_ranges: bool,
@@ -319,10 +321,12 @@ impl Transfer<'_> {
     /// The size of the whole content, if this 206 has a part of the same content that starts at `position`.
     fn total_if_rest(&self, head: &ResponseHead) -> Option<u64> {
         let validator = self.validator.as_deref()?;
-        let shown = head.header(if validator.starts_with('"') { "etag" } else { "last-modified" });
+        let is_same = |name| head.header(name).is_none_or(|value| value == validator);
+        let is_dated = !validator.starts_with('"');
         let range = head.header("content-range").and_then(content_range)?;
         let total = range.total.or(self.total)?;
-        let fits = shown.is_none_or(|shown| shown == validator)
+        let fits = is_same("etag")
+            && (!is_dated || is_same("last-modified"))
             && range.first == Some(self.position)
             && self.total.is_none_or(|known| known == total);
         fits.then_some(total)
@@ -528,10 +532,16 @@ fn looks_like_text(start: &[u8]) -> bool {
     matches!(start.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'))
 }
 
-/// The value for `If-Range` (RFC 9110, 13.1.5), which takes no weak `ETag`.
+/// The value for `If-Range` (RFC 9110, 13.1.5): a strong `ETag` or, if there is no `ETag` at all, a `Last-Modified` that is
+/// strong (8.8.2.2): so much older than the response that the content did not change twice within the same second.
 fn validator(head: &ResponseHead) -> Option<String> {
-    let strong = head.header("etag").filter(|etag| etag.starts_with('"'));
-    strong.or_else(|| head.header("last-modified")).map(str::to_owned)
+    if let Some(etag) = head.header("etag") {
+        return Some(etag.to_owned()).filter(|etag| etag.starts_with('"'));
+    }
+    let modified = head.header("last-modified")?;
+    let time = |date: &str| httpdate::parse_http_date(date.trim()).ok();
+    let age = time(head.header("date")?)?.duration_since(time(modified)?).ok()?;
+    (age >= STRONG_AGE).then(|| modified.to_owned())
 }
 
 #[cfg(test)]
@@ -556,7 +566,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_etag_is_not_a_validator() {
+    fn only_a_strong_validator_goes_into_if_range() {
         let head = |headers: &[(&str, &str)]| ResponseHead {
             status: 200,
             headers: headers
@@ -564,14 +574,21 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
         };
-        assert_eq!(
-            validator(&head(&[("ETag", "\"a\""), ("Last-Modified", "d")])).as_deref(),
-            Some("\"a\"")
-        );
-        assert_eq!(
-            validator(&head(&[("ETag", "W/\"a\""), ("Last-Modified", "d")])).as_deref(),
-            Some("d")
-        );
-        assert_eq!(validator(&head(&[("ETag", "W/\"a\"")])), None);
+        let modified = ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+        let date = |text| ("Date", text);
+        for (headers, expected) in [
+            (&[("ETag", "\"a\""), modified][..], Some("\"a\"")),
+            (&[modified, date("Sun, 06 Nov 1994 08:50:37 GMT")], Some(modified.1)),
+            (&[modified, date("Sun, 06 Nov 1994 08:50:36 GMT")], None),
+            (&[modified, date("Sun, 06 Nov 1994 08:49:37 GMT")], None),
+            (&[modified, date("Sat, 05 Nov 1994 08:49:37 GMT")], None),
+            (&[modified, date("today")], None),
+            (&[modified], None),
+            (&[("ETag", "W/\"a\""), modified, date("Mon, 07 Nov 1994 08:49:37 GMT")], None),
+            (&[("ETag", "W/\"a\"")], None),
+            (&[], None),
+        ] {
+            assert_eq!(validator(&head(headers)).as_deref(), expected, "{headers:?}");
+        }
     }
 }

@@ -540,13 +540,50 @@ fn a_partial_response_shorter_than_requested_is_followed_by_another_request() {
 
 #[test]
 fn a_changed_last_modified_date_restarts_a_download() {
-    let dated = |reply: Reply, date: &str| reply.header("Last-Modified", date);
+    let dated = |reply: Reply, date: &str| {
+        reply.header("Last-Modified", date).header("Date", "Tue, 08 Nov 1994 08:49:37 GMT")
+    };
     let (old, new) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Mon, 07 Nov 1994 08:49:37 GMT");
     let range = format!("bytes 300000-{}/{}", media().len() - 1, media().len());
     let start = dated(Reply::status(200).body(media()), old).truncated(300_000);
     let mixed = dated(Reply::status(206).header("Content-Range", &range), new)
         .body(vec![7; media().len() - 300_000]);
-    is_complete(download(vec![start, mixed, dated(Reply::status(200).body(media()), new)], &[]));
+    let whole = dated(Reply::status(200).body(media()), new);
+    let requests = is_complete(download(vec![start, mixed, whole], &[]));
+    assert_eq!(requests[1].header("if-range"), Some(old));
+    assert_eq!(requests[2].header("if-range"), None);
+}
+
+#[test]
+fn a_weak_validator_makes_an_interrupted_download_start_over() {
+    let (modified, day_later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Mon, 07 Nov 1994 08:49:37 GMT");
+    for headers in [
+        // The content may have changed again within the second.
+        &[("Last-Modified", modified), ("Date", modified)][..],
+        &[("ETag", "W/\"a\""), ("Last-Modified", modified), ("Date", day_later)],
+    ] {
+        let reply = || {
+            let reply = Reply::status(200).header("Content-Type", "video/mp4").body(media());
+            headers.iter().fold(reply, |reply, (name, value)| reply.header(name, value))
+        };
+        let requests = is_complete(download(vec![reply().truncated(300_000), reply()], &[]));
+        assert_eq!(requests[1].header("range"), None);
+    }
+}
+
+#[test]
+fn a_partial_response_with_another_etag_is_rejected() {
+    for etag in ["\"b\"", "W/\"a\"", "W/\"b\""] {
+        let range = format!("bytes 300000-{}/{}", media().len() - 1, media().len());
+        let other = Reply::status(206)
+            .header("Content-Range", &range)
+            .header("ETag", etag)
+            .body(vec![7; media().len() - 300_000]);
+        is_complete(download(
+            vec![content(media()).truncated(300_000), other, content(media())],
+            &[],
+        ));
+    }
 }
 
 #[test]
