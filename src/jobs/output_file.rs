@@ -2,13 +2,15 @@
 //! stream.
 //!
 //! The temporary name follows from the target's name, so that a run can remove what a killed run left behind. A lock
-//! tells such a leftover from the temporary file of a run that is still at work.
+//! tells such a leftover from the temporary file of a run that is still at work. The name is one that no user would
+//! choose, and a file that starts with text, such as a state file, is not a leftover.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::io::{self, ErrorKind, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::api::error::Error;
@@ -142,7 +144,7 @@ impl TemporaryFile {
 
     fn rename_into_place(mut self) -> Result<(), Error> {
         let renamed = self.file.sync_all().and_then(|()| {
-            if is_at(&self.file, &self.path) {
+            if is_at(&self.file, &self.path)? {
                 fs::rename(&self.path, &self.target)
             } else {
                 Err(io::Error::other("another program removed the temporary file"))
@@ -179,9 +181,12 @@ fn follow_links(path: &Path) -> PathBuf {
 
 /// How many runs may write beside one target at a time.
 const MAX_RUNS: u32 = 10;
+/// What the names of temporary files end in.
+const SUFFIX: &str = "openai-videos-part";
 
-/// Creates `.NAME.part` beside the target, empty and locked, or `.NAME.1.part` and so on while other runs hold the names
-/// before it. On a file system without locks a leftover cannot be told from a file in use: there the name is random.
+/// Creates `.NAME.openai-videos-part` beside the target, empty and locked, or `.NAME.1.openai-videos-part` and so on while
+/// other runs hold the names before it. On a file system without locks a leftover cannot be told from a file in use:
+/// there the name is random.
 fn create_temporary(target: &Path) -> io::Result<(PathBuf, File)> {
     let name = target.file_name().ok_or(ErrorKind::IsADirectory)?;
     let named = |suffix: &str| {
@@ -197,44 +202,57 @@ fn create_temporary(target: &Path) -> io::Result<(PathBuf, File)> {
         target.with_file_name(temporary)
     };
     for number in 0..MAX_RUNS {
-        let path = named(&if number == 0 { ".part".to_owned() } else { format!(".{number}.part") });
+        let path = if number == 0 {
+            named(&format!(".{SUFFIX}"))
+        } else {
+            named(&format!(".{number}.{SUFFIX}"))
+        };
         remove_leftover(&path);
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             // Before the lock is taken, another run may take the file for a leftover.
-            Ok(file) => match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => return Ok((path, file)),
-                Ok(()) | Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(_)) => {
+            Ok(file) => match (file.try_lock(), is_at(&file, &path)) {
+                (Ok(()), Ok(true)) => return Ok((path, file)),
+                (Ok(()), Ok(false)) | (Err(TryLockError::WouldBlock), _) => {}
+                (Err(TryLockError::Error(_)), _) => {
                     let _ = fs::remove_file(&path);
                     break;
+                }
+                (Ok(()), Err(error)) => {
+                    let _ = fs::remove_file(&path);
+                    return Err(error);
                 }
             },
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
     }
-    let path = named(&format!(".{}.part", random::token()));
+    let path = named(&format!(".{}.{SUFFIX}", random::token()));
     OpenOptions::new().write(true).create_new(true).open(&path).map(|file| (path, file))
 }
 
-/// Removes a file that a killed run left behind. A locked file is in use, and a symbolic link is not this program's.
+/// Removes a file that a killed run left behind. A locked file is in use; a symbolic link or a file of text is not this
+/// program's, as no media start with a brace.
 fn remove_leftover(path: &Path) {
     if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return;
     }
-    let Ok(file) = OpenOptions::new().write(true).open(path) else {
+    let Ok(mut file) = OpenOptions::new().read(true).write(true).open(path) else {
         return;
     };
-    if file.try_lock().is_ok() && is_at(&file, path) {
+    let mut start = [0];
+    let is_media = file.read(&mut start).is_ok() && start != *b"{";
+    if is_media && file.try_lock().is_ok() && is_at(&file, path).unwrap_or(false) {
         let _ = fs::remove_file(path);
     }
 }
 
 /// Whether the open file is the one at this path.
-fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
-        _ => false,
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok((open.dev(), open.ino()) == (named.dev(), named.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -258,12 +276,17 @@ fn cannot_write(path: &Path, error: io::Error) -> Error {
 ///
 /// # Errors
 /// [`Error::Invalid`] if the path is that of a directory or its directory does not exist; [`Error::File`] if the file
-/// cannot be written.
+/// cannot be written or replaced.
 pub fn check_output(path: &Path) -> Result<(), Error> {
     let shown = path.display();
     let ends_with_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
     if path.is_dir() || path.file_name().is_none() || ends_with_slash {
         return Err(Error::invalid(format!("the output '{shown}' is a directory")));
+    }
+    if let Ok(metadata) = fs::metadata(path)
+        && metadata.file_type().is_socket()
+    {
+        return Err(Error::invalid(format!("the output '{shown}' is a socket")));
     }
     if is_special(path) {
         return Ok(());
@@ -272,7 +295,48 @@ pub fn check_output(path: &Path) -> Result<(), Error> {
         let directory = directory(path).display();
         return Err(Error::invalid(format!("the output's directory '{directory}' does not exist")));
     }
-    TemporaryFile::create(path).map(drop)
+    let temporary = TemporaryFile::create(path)?;
+    check_replaceable(&temporary.target)
+}
+
+/// Checks that a rename can replace the file at this path, if there is one.
+fn check_replaceable(path: &Path) -> Result<(), Error> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(());
+    }
+    // The device number tells less: overlayfs may give a file another one than its directory.
+    let mounts = fs::read("/proc/self/mountinfo");
+    if mounts.is_ok_and(|mounts| is_mount_point(path, &mounts)) {
+        return Err(Error::invalid_with(
+            format!("cannot replace '{}': it is a mount point", path.display()),
+            "mount its directory instead of the file",
+        ));
+    }
+    // `rmdir` never removes a file. Its permission is checked first, as that of a rename is: another user's file in a
+    // sticky directory, or an immutable one, cannot be replaced.
+    match fs::remove_dir(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(Error::file(format!("cannot replace '{}'", path.display()), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a path is a mount point in the text of `/proc/self/mountinfo` (proc(5)), whose fifth field is one, with spaces
+/// and control characters as `\040`.
+fn is_mount_point(path: &Path, mounts: &[u8]) -> bool {
+    let Ok(path) = path.canonicalize() else {
+        return false;
+    };
+    let mut escaped = Vec::new();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\\' => escaped.extend(format!("\\{byte:03o}").as_bytes()),
+            byte => escaped.push(*byte),
+        }
+    }
+    let mut lines = mounts.split(|byte| *byte == b'\n');
+    lines.any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(&escaped[..]))
 }
 
 #[cfg(test)]
@@ -285,17 +349,34 @@ mod tests {
             std::env::temp_dir().join(format!("openai-videos-output-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         let target = directory.join("a.mp4");
-        fs::write(directory.join(".a.mp4.part"), "leftover").unwrap();
+        let leftover = directory.join(format!(".a.mp4.{SUFFIX}"));
+        fs::write(&leftover, "leftover").unwrap();
 
         let first = TemporaryFile::create(&target).unwrap();
         let second = TemporaryFile::create(&target).unwrap();
-        assert_eq!(first.path, directory.join(".a.mp4.part"));
+        assert_eq!(first.path, leftover);
         assert_ne!(first.path, second.path);
         assert_eq!(fs::metadata(&first.path).unwrap().len(), 0);
         second.rename_into_place().unwrap();
         assert!(first.path.exists() && target.exists());
         drop(first);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_mount_point_is_found_under_its_escaped_name() {
+        let directory =
+            std::env::temp_dir().join(format!("openai-videos-mounts {}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("a\\b.mp4");
+        fs::write(&path, "x").unwrap();
+        let escaped = path.to_str().unwrap().replace('\\', "\\134").replace(' ', "\\040");
+        let mounts =
+            |name: &str| format!("1 2 8:1 / / rw - ext4 /dev/a rw\n3 2 8:1 /x {name} rw\n");
+        assert!(is_mount_point(&path, mounts(&escaped).as_bytes()));
+        assert!(!is_mount_point(&path, mounts(&(escaped.clone() + "x")).as_bytes()));
+        assert!(!is_mount_point(&directory.join("none"), mounts(&escaped).as_bytes()));
         fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -1,16 +1,20 @@
 //! Downloads: the file is complete or unchanged, no other file is left, and a truncated transfer is
 //! resumed.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use crate::support::{
     CLIP, DOWNLOAD, EXTEND, JOB, Outcome, PRINTED, Reply, Request, Server, TempDir, call, job,
-    media, openai,
+    media, openai, program, skipped,
 };
 
 const OLD: &[u8] = b"the earlier contents";
@@ -488,9 +492,113 @@ fn an_output_that_cannot_be_written_is_refused_before_the_request() {
 fn a_download_removes_the_temporary_file_of_a_killed_run() {
     let server = Server::script(vec![content(media())]);
     let outcome =
-        openai(&DOWNLOAD).file(".out.mp4.part", "left by a killed run").server(&server).run();
+        openai(&DOWNLOAD).file(".out.mp4.openai-videos-part", [0; 9]).server(&server).run();
     outcome.is(0, "", "");
     assert_eq!(names(&outcome.directory), ["out.mp4"]);
+    server.finish();
+}
+
+#[test]
+fn a_download_keeps_files_with_similar_names_and_the_state_file() {
+    let server = Server::script(vec![content(media())]);
+    let outcome = openai(&DOWNLOAD).file(".out.mp4.part", "the user's own").server(&server).run();
+    outcome.is(0, "", "");
+    assert_eq!(fs::read(outcome.directory.join(".out.mp4.part")).unwrap(), b"the user's own");
+    server.finish();
+
+    for state in [".out.mp4.part", ".out.mp4.openai-videos-part"] {
+        let directory = TempDir::new();
+        let server = Server::script(vec![
+            job("queued"),
+            Reply::silence(),
+            job("completed"),
+            content(media()),
+        ]);
+        let call = || {
+            openai(&EXTEND)
+                .args(&["-q", "--state", state])
+                .server(&server)
+                .current_dir(directory.path())
+        };
+        let mut cut = call().arg("--wait").spawn();
+        server.wait_for(2);
+        cut.kill();
+        drop(cut.wait());
+        // The job is resumed, not paid for again.
+        call().args(&["-o", "out.mp4"]).run().code(0);
+        let requests = server.finish();
+        assert_eq!(requests[2].method, "GET");
+    }
+}
+
+/// Runs a command that needs a privilege. `false`: it is not there, and the test has nothing to check.
+fn privileged(command: &mut Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn an_output_that_cannot_be_replaced_is_refused_before_the_request() {
+    let server = Server::script(vec![]);
+    let call = [&EXTEND[..], &["-o"]].concat();
+
+    let directory = TempDir::new();
+    let socket = directory.path().join("socket");
+    drop(UnixListener::bind(&socket).unwrap());
+    let outcome = openai(&call).arg(&socket).server(&server).run();
+    outcome.is(2, "", &format!("openai: the output '{}' is a socket\n", socket.display()));
+
+    let target = directory.path().join("out.mp4");
+    fs::write(&target, OLD).unwrap();
+    let mut mount = Command::new("mount");
+    if privileged(mount.arg("--bind").args([&target, &target])) {
+        let outcome = openai(&call).arg(&target).server(&server).run();
+        assert!(privileged(Command::new("umount").arg(&target)));
+        outcome.is(
+            2,
+            "",
+            &format!(
+                "openai: cannot replace '{}': it is a mount point\n\
+                 hint: mount its directory instead of the file\n",
+                target.display()
+            ),
+        );
+    } else {
+        skipped("a bind mount needs CAP_SYS_ADMIN");
+    }
+    server.finish();
+    assert_eq!(names(directory.path()), ["out.mp4", "socket"]);
+}
+
+#[test]
+fn another_users_file_in_a_sticky_directory_is_refused_before_the_request() {
+    const NOBODY: u32 = 65534;
+    let directory = TempDir::new();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o1777)).unwrap();
+    let target = directory.path().join("out.mp4");
+    fs::write(&target, OLD).unwrap();
+    fs::set_permissions(&target, Permissions::from_mode(0o666)).unwrap();
+    // Its own copy: the directory of the build may be closed to other users.
+    let binary = directory.path().join("openai");
+    fs::copy(program(), &binary).unwrap();
+    fs::set_permissions(&binary, Permissions::from_mode(0o755)).unwrap();
+    let server = Server::script(vec![]);
+    let mut command = Command::new(&binary);
+    command.args(EXTEND).arg("-o").arg(&target).env_clear();
+    command.env("OPENAI_BASE_URL", server.base_url());
+    match command.uid(NOBODY).gid(NOBODY).output() {
+        Ok(output) => {
+            assert_eq!(output.status.code(), Some(9), "{output:?}");
+            assert_eq!(
+                String::from_utf8_lossy(&output.stderr),
+                format!(
+                    "openai: cannot replace '{}': Operation not permitted (os error 1)\n",
+                    target.display()
+                )
+            );
+            assert_eq!(names(directory.path()), ["openai", "out.mp4"]);
+        }
+        Err(_) => skipped("another user's file needs another user"),
+    }
     server.finish();
 }
 

@@ -455,7 +455,7 @@ fn sigterm_and_sigint_remove_the_temporary_file_and_exit_with_128_plus_the_signa
             .current_dir(directory.path())
             .spawn();
         server.wait_for(2);
-        let part = directory.path().join(".out.mp4.part");
+        let part = directory.path().join(".out.mp4.openai-videos-part");
         while fs::metadata(&part).is_ok_and(|metadata| metadata.len() == 0) {
             thread::sleep(Duration::from_millis(5));
         }
