@@ -499,6 +499,25 @@ fn a_download_removes_the_temporary_file_of_a_killed_run() {
 }
 
 #[test]
+fn the_devices_of_standard_output_get_media_and_nothing_else() {
+    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        let server = Server::videos();
+        let outcome = openai(&EXTEND).args(&["-o", name]).server(&server).run();
+        outcome.code(0);
+        assert!(outcome.stdout == CLIP, "{name}");
+        server.finish();
+
+        let directory = TempDir::new();
+        let path = directory.path().join("out.mp4");
+        let server = Server::videos();
+        let stdout = File::create(&path).unwrap();
+        openai(&EXTEND).args(&["-o", name]).stdout_to(stdout).server(&server).run().code(0);
+        assert!(fs::read(&path).unwrap() == CLIP, "{name}");
+        server.finish();
+    }
+}
+
+#[test]
 fn a_download_keeps_files_with_similar_names_and_the_state_file() {
     let server = Server::script(vec![content(media())]);
     let outcome = openai(&DOWNLOAD).file(".out.mp4.part", "the user's own").server(&server).run();

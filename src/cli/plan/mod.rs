@@ -54,6 +54,9 @@ pub(crate) enum Output {
     File(PathBuf),
 }
 
+/// The names of standard output: the same to `--output`, so that the job's JSON never follows the media.
+const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
 pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<Plan, Error> {
     let row = command(&args.words)?;
     check_flags(&args, row)?;
@@ -117,7 +120,7 @@ fn id(args: &Args, row: &CommandRow) -> Result<String, Error> {
 fn output(args: &Args, command: Command, terminals: Terminals) -> Result<Option<Output>, Error> {
     let needs = |flag: &str, other: &str| Err(Error::invalid(format!("--{flag} needs {other}")));
     match args.output.as_deref() {
-        Some(path) if path == "-" => Ok(Some(Output::Stdout)),
+        Some(path) if STDOUT.iter().any(|name| path == *name) => Ok(Some(Output::Stdout)),
         Some(path) if path.is_empty() => Err(Error::invalid("--output: the file name is empty")),
         Some(path) => {
             let path = PathBuf::from(path);
