@@ -6,12 +6,14 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, OnceLock};
 
-use rustls::ProtocolVersion;
 use rustls::client::{ClientConfig, ClientConnection};
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
+use rustls::{ProtocolVersion, RootCertStore};
 use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport, TransportAdapter};
+
+use webpki_roots::TLS_SERVER_ROOTS;
 
 use crate::net::buffers::Buffers;
 use crate::net::tls_errors::tls_error;
@@ -35,23 +37,28 @@ impl TlsConfig {
         }
     }
 
-    fn config(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
+    /// # Errors
+    /// An [`io::Error`] that holds a [`rustls::Error`], or an [`Error`](crate::api::error::Error) about the roots.
+    fn config(&self) -> io::Result<Arc<ClientConfig>> {
         if let Some(config) = self.config.get() {
             return Ok(Arc::clone(config));
         }
-        let config = Arc::new(config(self.roots.as_ref(), self.client_certificate.as_ref())?);
-        Ok(Arc::clone(self.config.get_or_init(|| config)))
+        let roots = match &self.roots {
+            Some(roots) => roots.store().map_err(io::Error::other)?,
+            None => Arc::new(RootCertStore { roots: TLS_SERVER_ROOTS.to_vec() }),
+        };
+        let config = config(roots, self.client_certificate.as_ref()).map_err(io::Error::other)?;
+        Ok(Arc::clone(self.config.get_or_init(|| Arc::new(config))))
     }
 }
 
 fn config(
-    roots: Option<&Roots>,
+    roots: Arc<RootCertStore>,
     client_certificate: Option<&ClientCertificate>,
 ) -> Result<ClientConfig, rustls::Error> {
-    let roots = roots.cloned().unwrap_or_else(Roots::mozilla);
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots.0);
+        .with_root_certificates(roots);
     Ok(match client_certificate {
         None => builder.with_no_client_auth(),
         Some(certificate) => {
@@ -71,17 +78,14 @@ impl TlsTransport {
     /// Performs the handshake with `host`, within the timeout of `stream`.
     ///
     /// # Errors
-    /// An [`io::Error`] that holds a [`rustls::Error`], or the connection's own.
+    /// As [`TlsConfig::config`], and the connection's own.
     pub(crate) fn new(
         tls: &TlsConfig,
         host: &str,
         mut stream: TransportAdapter<Box<dyn DirectTransport>>,
     ) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let mut tls = tls
-            .config()
-            .and_then(|config| ClientConnection::new(config, name))
-            .map_err(io::Error::other)?;
+        let mut tls = ClientConnection::new(tls.config()?, name).map_err(io::Error::other)?;
         if let Err(error) = tls.complete_io(&mut stream) {
             // A server that closed the connection may have sent an alert before.
             return Err(match tls.complete_io(&mut stream) {

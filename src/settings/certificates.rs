@@ -1,8 +1,7 @@
-//! The trusted root certificates and the client certificate. Both are checked when they are read, so that no handshake
-//! fails because a key does not match its certificate.
+//! The certificates that are trusted, and the one that this client presents.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
@@ -12,37 +11,60 @@ use rustls::{InconsistentKeys, RootCertStore};
 
 use crate::api::error::Error;
 
-/// The root certificates that are trusted. Default: Mozilla's at the time of the build.
+/// The certificates that are trusted to sign a server's, as a bundle in PEM. It is parsed before the first TLS
+/// handshake, so that plain http costs nothing. Default: Mozilla's, as they were when this was built.
 #[derive(Clone)]
-pub struct Roots(pub(crate) Arc<RootCertStore>);
+pub struct Roots {
+    name: String,
+    bundle: Arc<Mutex<Bundle>>,
+}
+
+enum Bundle {
+    Pem(Vec<u8>),
+    Parsed(Arc<RootCertStore>),
+}
 
 impl Roots {
-    /// Reads a bundle in PEM: any number of certificates, with any text between them. Certificates that cannot be parsed
-    /// are skipped, because bundles contain old ones.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if the text is not valid PEM or contains no usable certificate.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
-        let mut roots = RootCertStore::empty();
-        match roots.add_parsable_certificates(certificates(pem)?) {
-            (0, _) => Err(Error::invalid("none of the certificates in it can be used")),
-            _ => Ok(Self(Arc::new(roots))),
-        }
+    /// Takes a bundle in PEM: any number of certificates, with any text between them. Certificates that cannot be
+    /// parsed are skipped, as old bundles hold some. Errors call the bundle by `name`, such as the name of its file.
+    pub fn from_pem(name: impl Into<String>, pem: Vec<u8>) -> Self {
+        Self { name: name.into(), bundle: Arc::new(Mutex::new(Bundle::Pem(pem))) }
     }
 
-    pub(crate) fn mozilla() -> Self {
-        Self(Arc::new(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }))
+    /// Parses the bundle unless that is done.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is broken PEM or holds no usable certificate.
+    pub(crate) fn store(&self) -> Result<Arc<RootCertStore>, Error> {
+        let mut bundle = self.bundle.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = match &*bundle {
+            Bundle::Parsed(store) => return Ok(Arc::clone(store)),
+            Bundle::Pem(pem) => Arc::new(parse(pem).map_err(|error| named(error, &self.name))?),
+        };
+        *bundle = Bundle::Parsed(Arc::clone(&store));
+        Ok(store)
     }
+}
+
+fn parse(pem: &[u8]) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem) {
+        roots.add_parsable_certificates([certificate?]);
+    }
+    if roots.is_empty() {
+        return Err(Error::invalid("none of the certificates in it can be used"));
+    }
+    Ok(roots)
 }
 
 impl fmt::Debug for Roots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Roots({} certificates)", self.0.len())
+        write!(f, "Roots({})", self.name)
     }
 }
 
-/// A client certificate with its chain and its private key, for servers and https proxies that ask for one. Debug
-/// output does not show the key.
+/// The certificate that this client presents to a server that asks for one, with its chain and its private key. An
+/// https proxy gets it too. Debug output hides the key.
 #[derive(Clone)]
 pub struct ClientCertificate(pub(crate) Arc<CertifiedKey>);
 
@@ -51,15 +73,11 @@ impl ClientCertificate {
     /// PEM.
     ///
     /// # Errors
-    /// [`Error::Invalid`] as [`Roots::from_pem`], and for a key that is missing, unusable or of another certificate. The
-    /// message shows nothing of the key.
+    /// [`Error::Invalid`] for broken PEM, no certificate, and for a key that is missing, cannot be used, or belongs to
+    /// another certificate. No message shows anything of the key.
     pub fn from_pem(certificate: &[u8], key_pem: &[u8]) -> Result<Self, Error> {
-        let chain = certificates(certificate).map_err(|error| match error {
-            Error::Invalid { what, hint } => {
-                Error::Invalid { what: format!("the certificate file: {what}"), hint }
-            }
-            other => other,
-        })?;
+        let chain: Result<_, _> = certificates(certificate).collect();
+        let chain = chain.map_err(|error| named(error, "the certificate file"))?;
         let unusable = |why: &str| {
             Error::invalid_with(
                 format!("the key file: {why}"),
@@ -87,19 +105,32 @@ impl fmt::Debug for ClientCertificate {
     }
 }
 
-fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
-    // A byte order mark would hide the first certificate.
+/// The certificates in a text, parsed from PEM one at a time; at least one, or an error.
+fn certificates(text: &[u8]) -> impl Iterator<Item = Result<CertificateDer<'static>, Error>> {
+    // A byte order mark would hide the first one.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(Error::invalid_with(
+    let mut found = CertificateDer::pem_slice_iter(text).peekable();
+    let missing = found.peek().is_none().then(|| {
+        Err(Error::invalid_with(
             "there is no certificate in it",
             "a certificate in PEM starts with -----BEGIN CERTIFICATE-----",
-        )),
-        Ok(found) => Ok(found),
-        Err(pem::Error::MissingSectionEnd { .. }) => {
-            Err(Error::invalid("a certificate in it has no end"))
-        }
-        Err(_) => Err(Error::invalid("a certificate in it is broken PEM")),
+        ))
+    });
+    let found = found.map(|certificate| {
+        certificate.map_err(|error| match error {
+            pem::Error::MissingSectionEnd { .. } => {
+                Error::invalid("a certificate in it has no end")
+            }
+            _ => Error::invalid("a certificate in it is broken PEM"),
+        })
+    });
+    missing.into_iter().chain(found)
+}
+
+/// The same error, with the name of what it is about.
+fn named(error: Error, name: &str) -> Error {
+    match error {
+        Error::Invalid { what, hint } => Error::Invalid { what: format!("{name}: {what}"), hint },
+        other => other,
     }
 }

@@ -96,7 +96,7 @@ pub struct Settings {
     pub headers: Vec<Header>,
     /// Allows a key over plain http to a host that is not loopback. Default: false.
     pub allow_http: bool,
-    /// The trusted root certificates. Default: Mozilla's.
+    /// Who may sign the server's certificate. Default: Mozilla's list, as of the time of the build.
     pub roots: Option<Roots>,
     /// The certificate for a server that asks the client for one. Default: none.
     pub client_certificate: Option<ClientCertificate>,
@@ -157,7 +157,7 @@ impl Settings {
     /// - [`Error::NoKey`]: the default base URL, and no key.
     /// - [`Error::Unencrypted`]: a key would cross a network over plain http.
     /// - [`Error::Invalid`]: an organization or project that cannot be a header, a timeout of zero or of more than a
-    ///   year, or headers larger than 32 KiB.
+    ///   year, headers larger than 32 KiB, or, for an https base URL, roots that cannot be used.
     pub fn check(&self) -> Result<(), Error> {
         let replaced = self.headers.iter().any(|header| header.is("authorization"));
         let has_key =
@@ -193,6 +193,9 @@ impl Settings {
                     "the {name} '{value}' cannot be sent as a header"
                 )));
             }
+        }
+        if let Some(roots) = self.roots.as_ref().filter(|_| self.base_url.is_https()) {
+            roots.store()?;
         }
         Ok(())
     }

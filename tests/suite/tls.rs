@@ -178,6 +178,30 @@ fn an_invalid_ca_bundle_is_refused_with_its_name() {
 }
 
 #[test]
+fn an_invalid_ca_bundle_is_refused_only_where_it_is_needed() {
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    let call = || extend().file("ca.pem", broken).env("SSL_CERT_FILE", "ca.pem");
+    call().server(&server).run().is(0, PRINTED, "");
+    server.finish();
+    let tls_server = TlsServer::new(&Authority::new().issue(&["localhost"]), JOB);
+    let url = tls_server.url("localhost");
+    let why = "SSL_CERT_FILE 'ca.pem': a certificate in it has no end\n";
+    call().args(&["--base-url", &url]).run().is(2, "", &format!("openai: {why}"));
+    // A redirect from http to https needs it after all.
+    let server = Server::script(vec![Reply::redirect(302, &url)]);
+    openai(&DOWNLOAD)
+        .args(&["--max-retries", "0", "--cacert", "ca.pem"])
+        .file("ca.pem", broken)
+        .server(&server)
+        .run()
+        .code(6)
+        .stderr_contains(": --cacert 'ca.pem': a certificate in it has no end\n");
+    server.finish();
+    assert!(tls_server.finish().0.is_empty());
+}
+
+#[test]
 fn a_client_certificate_authenticates_the_client() {
     let authority = Authority::new();
     let server =

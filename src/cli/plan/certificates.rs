@@ -13,8 +13,7 @@ use crate::cli::plan::input;
 pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result<(), Error> {
     if let Some(file) = named_file(&args.cacert, "--cacert", "SSL_CERT_FILE", env) {
         let (pem, shown) = file.read()?;
-        let roots = Roots::from_pem(&pem).map_err(|error| with_name(&shown, error))?;
-        settings.roots = Some(roots);
+        settings.roots = Some(Roots::from_pem(shown, pem));
     }
     let certificate = named_file(
         &args.client_cert,
