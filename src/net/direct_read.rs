@@ -1,7 +1,7 @@
 //! Reads a response body of known length straight from the connection, past ureq.
 //!
-//! ureq copies a body once more, scans all of it for a trace log that is off, and reads it in smaller pieces: a fifth of
-//! the time of a large download. So ureq reads only what arrived along with the response head. Then it gives up the
+//! ureq copies a body once more, scans all of it for a trace log that is off, and reads it in smaller pieces: a fifth
+//! of the time of a large download. So ureq reads only what arrived along with the response head. Then it gives up the
 //! connection, the only way its interface has: as an error.
 //!
 //! ```text
@@ -42,7 +42,7 @@ enum Source {
 }
 
 impl DirectBody {
-    /// `length` in bytes. Needs [`Tracker::start_transfer`](crate::net::tracker::Tracker::start_transfer).
+    /// `length` in bytes. The tracker must know of it: `Tracker::start_transfer`.
     pub(crate) fn new(reader: BodyReader<'static>, length: u64) -> Self {
         Self { source: Source::Buffered(reader), left: length }
     }

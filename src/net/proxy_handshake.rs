@@ -167,8 +167,8 @@ fn refused(reason: &str) -> io::Error {
     io::Error::other(ConnectError::other(reason))
 }
 
-/// The form of requests for an `http` URL through an HTTP proxy: the request line holds the whole URL, and the head holds
-/// the credentials for the proxy. Debug output hides those.
+/// The form of requests for an `http` URL through an HTTP proxy: the request line holds the whole URL, and the head
+/// holds the credentials for the proxy. Debug output hides those.
 pub(crate) struct AbsoluteForm {
     /// `http://host:port`
     origin: String,

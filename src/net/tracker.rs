@@ -38,7 +38,7 @@ const EARLY_RESPONSE_WAIT: Duration = Duration::from_millis(200);
 /// How far an attempt has come.
 #[derive(Clone, Copy, PartialEq)]
 enum Phase {
-    /// No byte of the request was handed to a connection. `needs_new`: it may not use a connection that is open already.
+    /// No byte of the request was handed to a connection. With `needs_new`, it may not use one that is open already.
     Unsent { needs_new: bool },
     /// The request is being sent, or the end of the final response head has not arrived.
     Sent,
@@ -72,8 +72,8 @@ impl Tracker {
         }
     }
 
-    /// Begins an attempt, on a new connection if it `needs_new`. A server may close an idle connection at the moment when
-    /// a request is sent over it. That leaves the outcome of a POST unknown, while other requests are retried.
+    /// Begins an attempt, on a new connection if it `needs_new`. A server may close an idle connection just when a
+    /// request is sent over it, which leaves the outcome of a POST unknown. Other requests are retried.
     pub(crate) fn start(&self, needs_new: bool) {
         *self.phase() = Phase::Unsent { needs_new };
     }
