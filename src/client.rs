@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::api::error::Error;
@@ -13,8 +14,11 @@ use crate::api::preview::Preview;
 use crate::http::Http;
 use crate::http::request::Request;
 use crate::jobs::download::{self, Download};
+use crate::jobs::effects::Live;
+use crate::jobs::list::{self, ListQuery};
 use crate::jobs::output_file::Target;
 use crate::jobs::state_file::StateFile;
+use crate::jobs::submit_once::Delivery;
 use crate::jobs::wait::{self, Wait};
 use crate::jobs::{submit, submit_once};
 use crate::settings::Settings;
@@ -71,19 +75,55 @@ impl Client {
         submit::submit(&self.http, extension)
     }
 
-    /// Like [`Client::extend`], but for one job however often the run is cut: what is under way stands in `state`. A
-    /// job that an earlier run began is taken up instead of a new one; after a run that was cut while it sent its
-    /// request, the server is asked whether there is a job (`GET /videos`, `ListVideos`).
+    /// Like [`Client::extend`], but creates at most one job, however often the run is interrupted and repeated: `state`
+    /// records what is under way. A job that an earlier run created is waited for instead of a new one; after a run
+    /// that was interrupted during its POST, the server is asked for the job of it (`GET /videos`, `ListVideos`).
     ///
-    /// The caller clears the state when it has what it wants of the job; a job that ended without media, too.
+    /// With `wait` it waits as [`Client::wait`]. Then `deliver` takes the client and the job or the error, and does
+    /// what the caller wants of them. The state is emptied once the job has failed, or is completed and delivered.
     ///
     /// # Errors
-    /// As [`Client::extend`], and:
+    /// As [`Client::extend`], [`Client::wait`] and `deliver`, and:
     /// - [`Error::Invalid`]: the state is about another request, or this one uploads a stream.
-    /// - [`Error::Unresolved`]: the server does not tell whether there is a job.
+    /// - [`Error::Unresolved`]: whether there is a job cannot be told.
+    /// - [`Error::JobGone`]: the server does not have the job that an earlier run created.
     /// - [`Error::File`]: the state cannot be written; if it says so before the request, nothing was sent.
-    pub fn extend_once(&self, extension: &Extension, state: &mut StateFile) -> Result<Job, Error> {
-        submit_once::submit_once(&self.http, extension, state)
+    pub fn extend_once(
+        self,
+        extension: &Extension,
+        state: &mut StateFile,
+        wait: Option<&Wait>,
+        deliver: impl FnOnce(Client, Result<Job, Error>) -> Result<Delivery, Error>,
+    ) -> Result<(), Error> {
+        let live = Live::new(self.http, extension, wait);
+        let submission = live.submission().map_err(|error| state.waiting(error))?;
+        submit_once::run(live, state, &submission, |live, result| {
+            deliver(Client { http: live.http, alone: PhantomData }, result)
+        })
+    }
+
+    /// Gives each job of the server's list to `each` as its JSON, until `each` breaks off: `GET /videos`
+    /// (`ListVideos`). Pages are requested as they are needed, and one is in memory at a time.
+    ///
+    /// # Errors
+    /// - [`Error::Invalid`]: the limit is out of range.
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: a page could not be had after the retries, is not
+    ///   a list, or is larger than 16 MiB.
+    /// - those of `each`.
+    pub fn list(
+        &self,
+        query: &ListQuery,
+        each: &mut dyn FnMut(&str) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error> {
+        list::list(&self.http, query, each)
+    }
+
+    /// One page of the list as the server sent it. [`ListQuery::max_items`] does not matter here.
+    ///
+    /// # Errors
+    /// As [`Client::list`].
+    pub fn list_page(&self, query: &ListQuery) -> Result<String, Error> {
+        list::list_page(&self.http, query)
     }
 
     /// The job as it is now: `GET /videos/{video_id}` (`GetVideo`).

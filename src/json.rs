@@ -88,6 +88,70 @@ pub(crate) fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
+/// Values nested deeper are left as they are: the bound limits the recursion.
+const MAX_DEPTH: usize = 100;
+
+/// A JSON text on one line, in one spelling for all texts of the same value: without white space, the members of
+/// objects sorted by name (the last of several with one name), strings and numbers written in one way.
+///
+/// A number of more than 15 characters is left as it is, because an `f64` may not tell it from its neighbours.
+///
+/// ```json
+/// {"b": [1.0, "\u0061"], "a": null}   becomes   {"a":null,"b":[1,"a"]}
+/// ```
+pub(crate) fn canonical(text: &str) -> String {
+    let mut canonical = String::with_capacity(text.len());
+    write_canonical(text.trim_ascii(), 0, &mut canonical);
+    canonical
+}
+
+fn write_canonical(text: &str, depth: usize, into: &mut String) {
+    if depth < MAX_DEPTH
+        && let Ok(Object(mut members)) = Object::parse(text)
+    {
+        // A stable sort: of several with one name the last one stays last.
+        members.sort_by(|a, b| a.0.cmp(&b.0));
+        let count = members.len();
+        let is_last = |i: usize| i + 1 == count || members[i].0 != members[i + 1].0;
+        let members: Vec<_> = (0..count).filter(|i| is_last(*i)).map(|i| &members[i]).collect();
+        write_list(['{', '}'], &members, into, |(name, value), into| {
+            into.push_str(&quote(name));
+            into.push(':');
+            write_canonical(value.get(), depth + 1, into);
+        });
+    } else if depth < MAX_DEPTH
+        && let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(text)
+    {
+        write_list(['[', ']'], &elements, into, |value, into| {
+            write_canonical(value.get(), depth + 1, into);
+        });
+    } else if text.starts_with('"') {
+        into.push_str(&quote(&unquoted(text)));
+    } else {
+        let number: Option<f64> = if text.len() <= 15 { text.parse().ok() } else { None };
+        match number.filter(|number| number.is_finite()) {
+            Some(number) => into.push_str(&number.to_string()),
+            None => into.push_str(text),
+        }
+    }
+}
+
+fn write_list<T>(
+    [open, close]: [char; 2],
+    items: &[T],
+    into: &mut String,
+    write: impl Fn(&T, &mut String),
+) {
+    into.push(open);
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            into.push(',');
+        }
+        write(item, into);
+    }
+    into.push(close);
+}
+
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
@@ -162,6 +226,27 @@ mod tests {
         ] {
             assert_eq!(compact(json), compacted);
         }
+    }
+
+    #[test]
+    fn texts_of_the_same_value_have_one_canonical_form() {
+        for (text, form) in [
+            (
+                "{\n  \"b\": [1.0, 1e2, -0.50],\r\n\t\"a\": null }\n",
+                r#"{"a":null,"b":[1,100,-0.5]}"#,
+            ),
+            (r#"{"a": 1, "b": 2, "a": {"y": [], "x": {}}}"#, r#"{"a":{"x":{},"y":[]},"b":2}"#),
+            (r#" "\u0061\/\n" "#, r#""a/\n""#),
+            ("true", "true"),
+            ("10000000000000000000001", "10000000000000000000001"),
+            ("0.10000000000000000001", "0.10000000000000000001"),
+            (r#"["8", 8]"#, r#"["8",8]"#),
+        ] {
+            assert_eq!(canonical(text), form);
+            assert_eq!(canonical(form), form);
+        }
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(canonical(&deep), deep);
     }
 
     #[test]

@@ -33,6 +33,7 @@
 
 mod api;
 mod client;
+mod digest;
 mod http;
 mod jobs;
 mod json;
@@ -54,8 +55,10 @@ pub use api::preview::{FilePart, Preview, PreviewBody};
 pub use api::video::{Video, VideoError};
 pub use client::Client;
 pub use jobs::download::{Download, Variant};
+pub use jobs::list::{ListQuery, Order};
 pub use jobs::output_file::{Target, check_output};
 pub use jobs::state_file::StateFile;
+pub use jobs::submit_once::Delivery;
 pub use jobs::wait::Wait;
 pub use json::{is_json, unquoted};
 pub use net::connect_error::{ConnectError, ConnectErrorKind};

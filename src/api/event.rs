@@ -90,6 +90,13 @@ pub enum Event<'a> {
         /// The reason.
         why: &'a Error,
     },
+    /// The server does not list the job of an interrupted POST. It may list it late, and is asked again.
+    JobNotListed {
+        /// After this time the job counts as not created.
+        left: Duration,
+    },
+    /// The list of jobs ends before its end: the server does not give the next page.
+    ListIncomplete,
     /// A temporary file beside the target was created, or is gone.
     TemporaryFile {
         /// The file; `None` when it was removed or renamed to the target.

@@ -1,8 +1,6 @@
 //! Carries out a plan.
 
-use openai_videos::{
-    ApiErrorKind, Client, Download, Error, Extension, Job, StateFile, Status, Target,
-};
+use openai_videos::{Client, Delivery, Download, Error, Job, StateFile, Target};
 
 use crate::cli::plan::{Action, Output, Plan};
 use crate::cli::show::Printer;
@@ -23,7 +21,12 @@ pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
                 let job = client.extend(extension)?;
                 run.follow(client, job)
             }
-            Some(path) => run.once(client, extension, &mut StateFile::open(path)?),
+            Some(path) => {
+                let state = &mut StateFile::open(path)?;
+                client.extend_once(extension, state, plan.wait.as_ref(), |client, result| {
+                    run.deliver(client, result)
+                })
+            }
         },
         // The first poll belongs to the wait, so that its failure does not end the run.
         Action::Retrieve(id) if plan.wait.is_some() => run.follow(client, Job::of(id)),
@@ -34,13 +37,6 @@ pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
         Action::Download(id) => run.fetch(&client, &Job::of(id)).map(drop),
         Action::Delete(id) => printer.json(&client.delete(id)?),
     }
-}
-
-/// Whether the reader of standard output took everything. A pipe that it closed ends the run quietly, but not the job.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Delivery {
-    Whole,
-    ClosedPipe,
 }
 
 struct Run<'a> {
@@ -60,40 +56,6 @@ impl Run<'_> {
         match &self.plan.wait {
             Some(rules) => client.wait(job, rules),
             None => Ok(job),
-        }
-    }
-
-    /// Creates at most one job, however often the run is interrupted: the state is cleared once the job has failed, or
-    /// has completed and is delivered.
-    fn once(
-        &self,
-        client: Client,
-        extension: &Extension,
-        state: &mut StateFile,
-    ) -> Result<(), Error> {
-        let resumed = state.is_pending();
-        let path = state.path().to_owned();
-        let gone = |error| match error {
-            Error::Api(error)
-                if resumed && matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Gone) =>
-            {
-                Error::JobGone { error, path: path.clone() }
-            }
-            error => error,
-        };
-        let mut job = client.extend_once(extension, state)?;
-        if resumed && self.plan.wait.is_none() {
-            job = client.retrieve(job.id()).map_err(gone)?;
-        }
-        let result = self.wait(&client, job).map_err(gone).and_then(|job| match job.status() {
-            Status::Failed => Err(Error::JobFailed(Box::new(job))),
-            _ => Ok(job),
-        });
-        let is_completed = result.as_ref().is_ok_and(|job| job.status() == Status::Completed);
-        match self.deliver(client, result) {
-            Err(failed @ Error::JobFailed(_)) => state.clear().and(Err(failed)),
-            Ok(Delivery::Whole) if is_completed => state.clear(),
-            delivery => delivery.map(drop),
         }
     }
 

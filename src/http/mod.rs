@@ -49,8 +49,18 @@ impl Http {
     /// # Errors
     /// As section "Errors" of [`Client::extend`](crate::Client::extend) lists them.
     pub(crate) fn text(&self, request: &Request<'_>) -> Result<TextResponse, Error> {
+        self.text_with(request, &mut |_| true)
+    }
+
+    /// As [`Http::text`]. `before_retry` is called with each delay before a retry, and returns whether to go on.
+    pub(crate) fn text_with(
+        &self,
+        request: &Request<'_>,
+        before_retry: &mut dyn FnMut(Duration) -> bool,
+    ) -> Result<TextResponse, Error> {
         let mut earlier = None;
-        self.attempts(request, &mut earlier).map_err(|last| match (request.method, earlier) {
+        let response = self.attempts(request, &mut earlier, before_retry);
+        response.map_err(|last| match (request.method, earlier) {
             // The last attempt's failure says nothing about the job that an earlier one may have created.
             (Method::Post, Some(earlier)) => earlier,
             _ => last,
@@ -64,7 +74,7 @@ impl Http {
     /// As [`Http::text`].
     pub(crate) fn delete(&self, path: &str) -> Result<String, Error> {
         let mut earlier = None;
-        match self.attempts(&Request::delete(path), &mut earlier) {
+        match self.attempts(&Request::delete(path), &mut earlier, &mut |_| true) {
             Ok(response) => Ok(response.body),
             Err(Error::Api(api))
                 if earlier.is_some()
@@ -82,6 +92,7 @@ impl Http {
         &self,
         request: &Request<'_>,
         earlier: &mut Option<Error>,
+        before_retry: &mut dyn FnMut(Duration) -> bool,
     ) -> Result<TextResponse, Error> {
         let mut retries = 0;
         loop {
@@ -90,8 +101,8 @@ impl Http {
                 Err(failed) => failed,
             };
             match self.delay(request, retries, &failed) {
-                Some(delay) => self.pause(&mut retries, delay, &failed),
-                None => return Err(failed.error),
+                Some(delay) if before_retry(delay) => self.pause(&mut retries, delay, &failed),
+                _ => return Err(failed.error),
             }
             if failed.may_be_performed() {
                 *earlier = Some(failed.error);

@@ -2,9 +2,12 @@
 
 pub(crate) mod content_range;
 pub(crate) mod download;
+pub(crate) mod effects;
+pub(crate) mod list;
 pub(crate) mod media;
 pub(crate) mod output_file;
 pub(crate) mod recovery;
+pub(crate) mod search;
 pub(crate) mod state_file;
 pub(crate) mod submit;
 pub(crate) mod submit_once;

@@ -1,210 +1,344 @@
-//! After a POST of unknown outcome: is there a job? The server's list of recent jobs tells, where it has one.
+//! After a POST whose response never came: does the server have a job of it? Decides that from the server's list.
+//!
+//! Two mistakes are possible. A POST sent again although there is a job is paid twice; the job of somebody else taken
+//! for ours loses our own. So only a list that leaves no doubt decides, and every doubt is left to the user.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use serde_json::value::RawValue;
-
-use crate::api::api_error::ApiErrorKind;
-use crate::api::error::Error;
+use crate::api::extension::Extension;
 use crate::api::job::Job;
-use crate::http::request::Request;
-use crate::http::{Http, TextResponse};
+use crate::jobs::list::Page;
+use crate::jobs::state_file::unix_seconds;
 use crate::json::{self, Object};
 use crate::text::shorten;
 
-/// The newest jobs first, as many as the API gives at once (`ListVideos`).
-const LIST: &str = "/videos?order=desc&limit=100";
-/// Both clocks count in seconds, and an answer takes its time.
-const SLACK: u64 = 5;
-/// A job from this long before the request may be ours by a clock that is slow: the server's parts have several. In
-/// seconds.
-const DOUBT: u64 = 15 * 60;
-/// Some servers give fewer jobs at once than they are asked for, in pages of at least this many.
+/// How long after a POST its job may be missing in the list. Lists lag; five seconds are for the way of the request.
+pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(125);
+/// How far two readings of the same time may differ, in seconds: clocks count whole ones, and a response takes time.
+const TOLERANCE: u64 = 5;
+/// A job dated this long before the POST may be ours, in seconds: the parts of a server have several clocks.
+const MARGIN: u64 = 15 * 60;
+/// The same for a server that sends no `Date`, which leaves only this machine's clock and its time zone to compare.
+const MARGIN_WITHOUT_DATE: u64 = 24 * 3600;
+/// A server that does not say whether there is more has shown all of its list on a first page with fewer jobs.
 const SHORT_PAGE: usize = 20;
-/// A clock that says less was not set when the request was made, and says nothing about when that was.
+/// A clock that shows less was not set when the request was made, in Unix seconds.
 const CLOCK_WAS_SET: u64 = 1_700_000_000;
 
-/// What the server's list says.
+/// What to do about the interrupted POST.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Recovery {
-    Job(String),
-    None,
+pub(crate) enum Decision {
+    /// The server has its job, with this id.
+    Recover(String),
+    /// The server cannot have a job of it.
+    PostAgain,
+    /// The list shows no job of it, which does not count before this time has passed.
+    LookAgain(Duration),
     /// The list does not tell, for this reason.
-    Unclear(String),
+    InDoubt(String),
 }
 
-/// Asks for a job with this prompt that was created since.
-///
-/// # Errors
-/// As [`Client::retrieve`](crate::Client::retrieve), where asking later may bring an answer.
-pub(crate) fn find(http: &Http, prompt: &str, since: SystemTime) -> Result<Recovery, Error> {
-    let unclear = |why: String| Ok(Recovery::Unclear(why));
-    let TextResponse { head, body } = match http.text(&Request::get(LIST)) {
-        Ok(text) => text,
-        // A server without such a list: asking again tells no more.
-        Err(Error::Api(api)) if !is_temporary(api.kind) => {
-            return unclear(format!("the server does not list its jobs: {api}"));
-        }
-        Err(Error::Redirect { target, .. }) => {
-            return unclear(format!("the list of jobs is redirected to '{target}'"));
-        }
-        Err(error) => return Err(error),
-    };
-    let now = SystemTime::now();
-    let server_now =
-        head.header("date").and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
-    Ok(search(&body, prompt, since, now, server_now))
+/// What this machine knows of the time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clocks {
+    /// Before the first POST, by this machine's clock.
+    pub(crate) since: SystemTime,
+    /// The latest POST, by this machine's clock.
+    pub(crate) posted: SystemTime,
+    /// When the latest page of the list had come, by this machine's clock.
+    pub(crate) now: SystemTime,
+    /// Whether this machine's clock is known to have been set since the POST.
+    pub(crate) was_set: bool,
 }
 
-/// Whether a later question may be answered better.
-fn is_temporary(kind: ApiErrorKind) -> bool {
-    matches!(
-        kind,
-        ApiErrorKind::NotAuthorized
-            | ApiErrorKind::Conflict
-            | ApiErrorKind::NotReady
-            | ApiErrorKind::Unavailable
-            | ApiErrorKind::ServerError
-    )
-}
-
-/// Pure: the list, what is looked for, and both clocks.
-fn search(
-    list: &str,
-    prompt: &str,
-    since: SystemTime,
-    now: SystemTime,
-    server_now: SystemTime,
-) -> Recovery {
-    let unclear = |why: &str| Recovery::Unclear(why.to_owned());
-    let seconds = |time: SystemTime| {
-        time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
-    };
-    if seconds(since) < CLOCK_WAS_SET || seconds(since) > seconds(now) + SLACK {
-        return unclear("this machine's clock was not right when the request was sent");
-    }
-    let age = seconds(now).saturating_sub(seconds(since));
-    let (since, latest) = (seconds(server_now).saturating_sub(age), seconds(server_now) + DOUBT);
-
-    let Some(list) = List::parse(list) else {
-        return unclear("the server's list of jobs cannot be read");
-    };
-    let mut found = Vec::new();
-    for job in &list.jobs {
-        let created = match job.created {
-            Some(created) if created > latest => {
-                return unclear("the server dates its jobs in the future");
-            }
-            Some(created) if created + DOUBT < since => continue,
-            created => created,
-        };
-        match (job.prompt.as_deref().map(|listed| same(listed, prompt)), created, &job.id) {
-            (Some(Same::No), ..) => {}
-            (None, ..) => return unclear("the server does not list the prompts of its jobs"),
-            (Some(Same::Perhaps), ..) => {
-                return unclear("the server does not list the whole prompts of its jobs");
-            }
-            (_, None, _) => return unclear("the server does not say when its jobs were created"),
-            (_, _, None) => return unclear("a job with this prompt is listed without an id"),
-            (_, Some(created), Some(id)) if created + SLACK < since => {
-                return Recovery::Unclear(format!(
-                    "the job '{}' with this prompt was created shortly before",
-                    shorten(id)
-                ));
-            }
-            (_, _, Some(id)) => found.push(id.clone()),
+impl Clocks {
+    fn doubt(&self) -> Option<&'static str> {
+        let [since, posted, now] = [self.since, self.posted, self.now].map(unix_seconds);
+        if since < CLOCK_WAS_SET || since.max(posted) > now + TOLERANCE {
+            Some("this machine's clock was not right when the request was sent")
+        } else if self.was_set {
+            Some("this machine's clock was set after the request was sent")
+        } else {
+            None
         }
     }
-    match &found[..] {
-        [id] => Recovery::Job(id.clone()),
-        [] if list.reaches_back_to(since.saturating_sub(DOUBT)) => Recovery::None,
-        [] => unclear("the server may have had more jobs since than it lists at once"),
-        _ => Recovery::Unclear(format!(
-            "several jobs with this prompt were created since: {}",
-            shorten(&found.join(", "))
-        )),
+}
+
+/// What the headers of a page say about the time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PageTime {
+    /// The `Date` header.
+    pub(crate) date: Option<SystemTime>,
+    /// The `Age` header in seconds, 0 without one; `None` if it cannot be read.
+    pub(crate) age: Option<u64>,
+}
+
+/// When a job of the request was created, by the server's clock, in Unix seconds.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    /// A job dated before this is not ours.
+    earliest: u64,
+    start: u64,
+    /// A job dated after this has a date that cannot be right.
+    latest: u64,
+}
+
+impl Window {
+    fn new(clocks: &Clocks, time: PageTime) -> Self {
+        let now = unix_seconds(clocks.now);
+        let elapsed = now.saturating_sub(unix_seconds(clocks.since));
+        let date = time.date.map(|date| unix_seconds(date).saturating_add(time.age.unwrap_or(0)));
+        let margin = if date.is_some() { MARGIN } else { MARGIN_WITHOUT_DATE };
+        let server_now = date.unwrap_or(now);
+        let start = server_now.saturating_sub(elapsed);
+        Self {
+            earliest: start.saturating_sub(margin),
+            start: start.saturating_sub(TOLERANCE),
+            latest: server_now.saturating_add(MARGIN),
+        }
+    }
+}
+
+/// The request, as far as a listed job can be compared with it.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// With its white space folded.
+    prompt: String,
+    /// Members of a job, and what they are in a job of this request.
+    members: Vec<(&'static str, String)>,
+}
+
+impl Wanted {
+    /// An extension's `seconds` is not compared: in its job it is the length of the whole video.
+    pub(crate) fn of(extension: &Extension) -> Self {
+        let text = extension.to_json();
+        let fields = Object::parse(&text).unwrap_or(Object(Vec::new()));
+        let video = fields.get("video").and_then(|video| match Object::parse(video.get()) {
+            Ok(object) => object.scalar("id"),
+            Err(_) => json::scalar(video).filter(|id| !id.contains(':')),
+        });
+        let members = [
+            ("model", fields.scalar("model")),
+            ("size", fields.scalar("size")),
+            ("remixed_from_video_id", video.or_else(|| fields.scalar("video_id"))),
+        ];
+        Self {
+            prompt: fold(&extension.prompt()),
+            members: members.into_iter().filter_map(|(name, text)| Some((name, text?))).collect(),
+        }
     }
 }
 
-/// `VideoListResource` of the API's description, as far as it is needed.
-struct List {
-    jobs: Vec<Listed>,
-    has_more: Option<bool>,
+/// Servers trim prompts and fold their white space.
+fn fold(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-struct Listed {
+/// What is known of the server's list, page by page.
+#[derive(Debug)]
+pub(crate) struct Listing<'a> {
+    wanted: &'a Wanted,
+    window: Window,
+    /// The jobs that are not dated before the window.
+    candidates: Vec<Candidate>,
+    /// Whether every page came from the server itself and not from a cache.
+    is_current: bool,
+    /// Whether the list was read to its end, and the server said that it is the end.
+    is_whole: bool,
+    /// Whether no job of the window can be missing in it.
+    covers_window: bool,
+    /// Whether the dates of all jobs so far descend, and the last of them.
+    descends: bool,
+    last_date: Option<u64>,
+    is_first_page: bool,
+}
+
+/// A listed job that may be ours.
+#[derive(Debug)]
+struct Candidate {
     id: Option<String>,
-    prompt: Option<String>,
     /// In Unix seconds.
     created: Option<u64>,
+    prompt: Prompt,
+    /// The member that contradicts the request.
+    contradiction: Option<&'static str>,
 }
 
-impl List {
-    fn parse(text: &str) -> Option<Self> {
-        let top = Object::parse(text).ok()?;
-        let data: Vec<&RawValue> = serde_json::from_str(top.get("data")?.get()).ok()?;
-        let jobs: Option<Vec<Listed>> = data.into_iter().map(Listed::parse).collect();
-        let has_more = top.get("has_more").and_then(|more| more.get().parse().ok());
-        Some(Self { jobs: jobs?, has_more })
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prompt {
+    Same,
+    Other,
+    /// The start of ours.
+    Cut,
+    Missing,
+}
+
+impl<'a> Listing<'a> {
+    /// A listing without pages. `time` is that of the first one.
+    pub(crate) fn new(wanted: &'a Wanted, clocks: &Clocks, time: PageTime) -> Self {
+        Self {
+            wanted,
+            window: Window::new(clocks, time),
+            candidates: Vec::new(),
+            is_current: true,
+            is_whole: false,
+            covers_window: false,
+            descends: true,
+            last_date: None,
+            is_first_page: true,
+        }
     }
 
-    /// Whether no job since then can be missing: there are no more, or the list goes down in time beyond it.
-    fn reaches_back_to(&self, since: u64) -> bool {
-        let descends = self.jobs.windows(2).all(|pair| match (pair[0].created, pair[1].created) {
-            (Some(first), Some(second)) => first >= second,
-            _ => false,
-        });
-        let last = self.jobs.last().and_then(|job| job.created);
-        match self.has_more {
-            Some(false) => true,
-            None if self.jobs.len() < SHORT_PAGE => true,
-            _ => descends && self.jobs.len() > 1 && last.is_some_and(|last| last < since),
+    /// Adds the next page, whose items are those of no page before.
+    pub(crate) fn add(&mut self, page: &Page<'_>, time: PageTime) {
+        self.is_current &= time.age == Some(0);
+        for item in &page.items {
+            let candidate = Candidate::read(item.get(), self.wanted);
+            self.descends &= match (self.last_date, candidate.created) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some(last), Some(created)) => last >= created,
+            };
+            self.last_date = candidate.created;
+            if candidate.created.is_none_or(|created| created >= self.window.earliest) {
+                self.candidates.push(candidate);
+            }
+        }
+        let goes_beyond = self.last_date.is_some_and(|last| last < self.window.earliest);
+        let is_short = self.is_first_page && page.items.len() < SHORT_PAGE;
+        self.is_whole = page.has_more == Some(false);
+        self.covers_window = self.is_whole
+            || (self.descends && goes_beyond)
+            || (page.has_more.is_none() && is_short);
+        self.is_first_page = false;
+    }
+
+    /// Whether further pages would not change what is decided.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.covers_window && !(self.candidates.is_empty() && self.is_current)
+    }
+}
+
+impl Candidate {
+    fn read(item: &str, wanted: &Wanted) -> Self {
+        let members = Object::parse(item).unwrap_or(Object(Vec::new()));
+        let created = members.scalar("created_at").and_then(|text| text.parse::<f64>().ok());
+        // Milliseconds are told by their size: as seconds they would be thousands of years away.
+        let created = created.map(|time| if time > 1e11 { time / 1000.0 } else { time });
+        let prompt = members.get("prompt").and_then(json::scalar).map(|prompt| fold(&prompt));
+        let contradicts = |(name, ours): &&(&'static str, String)| {
+            members.scalar(name).is_some_and(|theirs| theirs != *ours)
+        };
+        Self {
+            id: Job::parse(item).map(|job| job.id().to_owned()),
+            created: created
+                .filter(|time| time.is_finite() && *time >= 1.0)
+                .map(|time| time as u64),
+            prompt: prompt.map_or(Prompt::Missing, |prompt| compare(&prompt, &wanted.prompt)),
+            contradiction: wanted.members.iter().find(contradicts).map(|(name, _)| *name),
         }
     }
 }
 
-impl Listed {
-    fn parse(job: &RawValue) -> Option<Self> {
-        let fields = Object::parse(job.get()).ok()?;
-        let created = fields.scalar("created_at").and_then(|text| text.parse::<f64>().ok());
-        // Milliseconds are seen by their size: as seconds they would be thousands of years away.
-        let created = created.map(|time| if time > 1e11 { time / 1000.0 } else { time });
-        Some(Self {
-            id: Job::parse(job.get()).map(|job| job.id().to_owned()),
-            prompt: fields.get("prompt").and_then(json::scalar),
-            created: created
-                .filter(|time| time.is_finite() && *time >= 0.0)
-                .map(|time| time as u64),
-        })
-    }
-}
-
-enum Same {
-    Yes,
-    No,
-    /// The listed prompt is the start of ours.
-    Perhaps,
-}
-
-/// Servers trim prompts and fold their white space, and some cut them.
-fn same(listed: &str, ours: &str) -> Same {
-    let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let (listed, ours) = (fold(listed), fold(ours));
+fn compare(listed: &str, ours: &str) -> Prompt {
     let start = listed.trim_end_matches(['.', '\u{2026}']);
     if listed == ours {
-        Same::Yes
+        Prompt::Same
     } else if ours.starts_with(start) {
-        Same::Perhaps
+        Prompt::Cut
     } else {
-        Same::No
+        Prompt::Other
     }
+}
+
+/// Decides what to do about an interrupted POST.
+///
+/// Its job is recovered only if exactly one listed job can be it: with its prompt, dated within the window, and
+/// without a member that contradicts the request. The POST is sent again only if no listed job can be it, whatever
+/// its prompt, as servers shorten, escape, redact and translate prompts.
+pub(crate) fn decide(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
+    if let Some(reason) = clocks.doubt() {
+        return Decision::InDoubt(reason.to_owned());
+    }
+    let latest = listing.window.latest;
+    if listing.candidates.iter().any(|job| job.created.is_some_and(|created| created > latest)) {
+        return Decision::InDoubt("the server dates its jobs in the future".to_owned());
+    }
+    let is_ours = |job: &&Candidate| job.prompt == Prompt::Same;
+    let ours: Vec<&Candidate> = listing.candidates.iter().filter(is_ours).collect();
+    match ours[..] {
+        [] => absent(listing, clocks),
+        [job] => match doubt_about(job, listing) {
+            Some(reason) => Decision::InDoubt(reason),
+            None => Decision::Recover(job.id.clone().unwrap_or_default()),
+        },
+        _ => {
+            let ids: Vec<&str> =
+                ours.iter().map(|job| job.id.as_deref().unwrap_or("without an id")).collect();
+            Decision::InDoubt(format!(
+                "several jobs with this prompt were created since: {}",
+                shorten(&ids.join(", "))
+            ))
+        }
+    }
+}
+
+/// Why the only job with our prompt may not be ours.
+fn doubt_about(job: &Candidate, listing: &Listing<'_>) -> Option<String> {
+    let Some(id) = job.id.as_deref().map(shorten) else {
+        return Some("a job with this prompt is listed without an id".to_owned());
+    };
+    let others = |prompt| listing.candidates.iter().any(|job| job.prompt == prompt);
+    match (job.created, job.contradiction) {
+        (None, _) => Some("the server does not say when its jobs were created".to_owned()),
+        (_, Some(name)) => Some(format!("the job '{id}' has this prompt, but another {name}")),
+        (Some(created), _) if created < listing.window.start => {
+            Some(format!("the job '{id}' with this prompt was created shortly before"))
+        }
+        _ if others(Prompt::Missing) => Some(NO_PROMPTS.to_owned()),
+        _ if others(Prompt::Cut) => Some(CUT_PROMPTS.to_owned()),
+        _ if !listing.covers_window => Some(MORE_JOBS.to_owned()),
+        _ => None,
+    }
+}
+
+const NO_PROMPTS: &str = "the server does not list the prompts of its jobs";
+const CUT_PROMPTS: &str = "the server does not list the whole prompts of its jobs";
+const MORE_JOBS: &str = "the server may have had more jobs since than it lists at once";
+
+/// No job with our prompt is listed: can there be one all the same?
+fn absent(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
+    let reason = match listing.candidates.first() {
+        Some(Candidate { prompt: Prompt::Missing, .. }) => NO_PROMPTS.to_owned(),
+        Some(Candidate { prompt: Prompt::Cut, .. }) => CUT_PROMPTS.to_owned(),
+        Some(Candidate { created: None, .. }) => {
+            "the server does not say when its jobs were created".to_owned()
+        }
+        Some(Candidate { id, .. }) => format!(
+            "the job '{}' was created at about that time, and servers may change a prompt",
+            shorten(id.as_deref().unwrap_or("without an id"))
+        ),
+        None if !listing.is_current => "the list of jobs came from a cache".to_owned(),
+        None if !listing.covers_window => MORE_JOBS.to_owned(),
+        None if !listing.is_whole => {
+            "the server does not say whether its list of jobs is complete".to_owned()
+        }
+        None => {
+            let elapsed = clocks.now.duration_since(clocks.posted).unwrap_or_default();
+            return match LISTED_WITHIN.saturating_sub(elapsed) {
+                Duration::ZERO => Decision::PostAgain,
+                left => Decision::LookAgain(left),
+            };
+        }
+    };
+    Decision::InDoubt(reason)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use std::time::Duration;
+    use crate::api::extension::Fields;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -212,99 +346,274 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    /// Asked 100 s after the request, by clocks that agree.
-    fn ask(list: &str) -> Recovery {
-        search(list, "p", at(NOW - 100), at(NOW), at(NOW))
+    /// The POST was sent 1,000 s ago, by clocks that agree.
+    fn clocks() -> Clocks {
+        Clocks { since: at(NOW - 1000), posted: at(NOW - 1000), now: at(NOW), was_set: false }
     }
 
-    fn job(id: &str, prompt: &str, age: u64) -> String {
-        format!(r#"{{"id":"{id}","prompt":{prompt},"created_at":{}}}"#, NOW - age)
+    fn date() -> PageTime {
+        PageTime { date: Some(at(NOW)), age: Some(0) }
     }
 
-    fn list(jobs: &[String]) -> String {
-        format!(r#"{{"object":"list","data":[{}],"has_more":false}}"#, jobs.join(","))
+    fn wanted() -> Wanted {
+        let body = r#"{"prompt":"a  prompt\n","seconds":"8","video":{"id":"v"},"model":"m"}"#;
+        Wanted::of(&Extension::from_fields(Fields::from_json(body).unwrap(), None).unwrap())
     }
 
-    #[test]
-    fn exactly_one_job_with_the_prompt_since_is_ours() {
-        let older = job("old", "\"p\"", 20_000);
-        let other = job("other", "\"q\"", 50);
-        assert_eq!(
-            ask(&list(&[other.clone(), job("new", "\"p\"", 90), older.clone()])),
-            Recovery::Job("new".into())
-        );
-        assert_eq!(ask(&list(&[other.clone(), older.clone()])), Recovery::None);
-        assert_eq!(ask(&list(&[])), Recovery::None);
-        let two = list(&[job("a", "\"p\"", 50), job("b", "\"p\"", 60)]);
-        assert_eq!(
-            ask(&two),
-            Recovery::Unclear("several jobs with this prompt were created since: a, b".into())
-        );
+    fn decide_with(pages: &[&str], clocks: &Clocks, time: PageTime) -> Decision {
+        let wanted = wanted();
+        let mut listing = Listing::new(&wanted, clocks, time);
+        for page in pages {
+            listing.add(&Page::parse(page).unwrap(), time);
+        }
+        decide(&listing, clocks)
     }
 
-    #[test]
-    fn clocks_that_differ_are_set_against_each_other() {
-        let list = list(&[job("new", "\"p\"", 90)]);
-        // This machine is an hour behind: the request was made 100 s ago all the same.
-        let behind = search(&list, "p", at(NOW - 3700), at(NOW - 3600), at(NOW));
-        assert_eq!(behind, Recovery::Job("new".into()));
-        // This machine is an hour ahead, and the request was made 60 s ago: the job is older, but not by much.
-        let ahead = search(&list, "p", at(NOW + 3540), at(NOW + 3600), at(NOW));
-        assert!(matches!(ahead, Recovery::Unclear(_)));
-        for since in [100, NOW + 3600] {
-            assert!(matches!(
-                search(&list, "p", at(since), at(NOW), at(NOW)),
-                Recovery::Unclear(_)
-            ));
+    fn decided(list: &str) -> Decision {
+        decide_with(&[list], &clocks(), date())
+    }
+
+    fn reason(decision: &Decision) -> &str {
+        match decision {
+            Decision::InDoubt(reason) => reason,
+            decision => panic!("{decision:?}"),
         }
     }
 
+    /// A job with these members, created `age` seconds ago.
+    fn job(id: &str, age: u64, members: &str) -> String {
+        format!(r#"{{"id":"{id}","created_at":{}{members}}}"#, NOW - age)
+    }
+
+    /// A job with our prompt.
+    fn ours(id: &str, age: u64) -> String {
+        job(id, age, r#","prompt":"a prompt""#)
+    }
+
+    fn other(age: u64) -> String {
+        job("other", age, r#","prompt":"another""#)
+    }
+
+    fn page(jobs: &[String], has_more: &str) -> String {
+        format!(r#"{{"data":[{}]{has_more}}}"#, jobs.join(","))
+    }
+
+    fn whole(jobs: &[String]) -> String {
+        page(jobs, r#","has_more":false"#)
+    }
+
+    const HOUR: u64 = 3600;
+
     #[test]
-    fn what_does_not_tell_is_unclear() {
-        for list in [
-            "",
-            "{}",
-            "[]",
-            r#"{"data": {}}"#,
-            r#"{"data": [7]}"#,
-            &list(&[job("new", "null", 50)]),
-            r#"{"data": [{"id": "new", "prompt": "p"}]}"#,
-            &list(&[job("other", "\"q\"", 50)]).replace("false", "true"),
+    fn exactly_one_job_with_the_prompt_in_the_window_is_recovered() {
+        for jobs in [
+            vec![ours("a", 990)],
+            vec![other(900), ours("a", 990), ours("old", 9 * HOUR), other(9 * HOUR)],
+            vec![ours("a", 1004)],
+            vec![job("a", 9, r#","prompt":" a\t prompt ","seconds":"16","model":"m","size":null"#)],
+            vec![job("a", 9, r#","prompt":"a prompt","remixed_from_video_id":"v""#)],
         ] {
-            assert!(matches!(ask(list), Recovery::Unclear(_)), "{list}");
+            assert_eq!(decided(&whole(&jobs)), Decision::Recover("a".into()), "{jobs:?}");
         }
-        let older =
-            list(&[job("other", "\"q\"", 50), job("older", "null", 5000)]).replace("false", "true");
-        assert_eq!(ask(&older), Recovery::None);
-        let ascending = list(&[
-            job("older", "null", 5000),
-            job("other", "\"q\"", 50),
-            job("old", "null", 9000),
-        ]);
-        assert!(matches!(ask(&ascending.replace("false", "true")), Recovery::Unclear(_)));
-        let full: Vec<String> = (0..100).map(|_| job("other", "\"q\"", 50)).collect();
-        assert!(matches!(
-            ask(&list(&full).replace(",\"has_more\":false", "")),
-            Recovery::Unclear(_)
-        ));
-        let shortly_before = list(&[job("new", "\"p\"", 120)]);
-        assert!(matches!(ask(&shortly_before), Recovery::Unclear(_)));
-        let future = list(&[format!(r#"{{"id":"a","prompt":"p","created_at":{}}}"#, NOW + 86_400)]);
-        assert!(matches!(ask(&future), Recovery::Unclear(_)));
-        let nameless = list(&[format!(r#"{{"prompt":"p","created_at":{NOW}}}"#)]);
-        assert!(matches!(ask(&nameless), Recovery::Unclear(_)));
+        // A server that does not say whether there is more has shown all on a short page.
+        for has_more in ["", r#","has_more":null"#, r#","has_more":"no""#] {
+            let list = page(&[ours("a", 990)], has_more);
+            assert_eq!(decided(&list), Decision::Recover("a".into()), "{has_more}");
+        }
+        let milliseconds = format!(r#"{{"id":"a","prompt":"a prompt","created_at":{NOW}000}}"#);
+        assert_eq!(decided(&whole(&[milliseconds])), Decision::Recover("a".into()));
     }
 
     #[test]
-    fn times_in_milliseconds_and_prompts_that_were_trimmed_are_understood() {
-        let milliseconds =
-            |age: u64| format!(r#"{{"id":"a","prompt":"p","created_at":{}}}"#, (NOW - age) * 1000);
-        assert_eq!(ask(&list(&[milliseconds(50)])), Recovery::Job("a".into()));
-        assert_eq!(ask(&list(&[milliseconds(86_400)])), Recovery::None);
-        let ask_for = |prompt: &str, listed: &str| {
-            search(&list(&[job("a", listed, 50)]), prompt, at(NOW - 100), at(NOW), at(NOW))
+    fn a_job_with_the_prompt_that_may_not_be_ours_is_in_doubt() {
+        let named = r#","prompt":"a prompt""#;
+        for (jobs, why) in [
+            (
+                vec![ours("a", 50), ours("b", 60)],
+                "several jobs with this prompt were created since: a, b",
+            ),
+            (
+                vec![ours("a", 50), ours("b", 1500)],
+                "several jobs with this prompt were created since: a, b",
+            ),
+            (
+                vec![ours("a", 50), format!(r#"{{"id":"b"{named}}}"#)],
+                "several jobs with this prompt were created since: a, b",
+            ),
+            (vec![ours("a", 1500)], "the job 'a' with this prompt was created shortly before"),
+            (
+                vec![job("a", 9, &format!(r#"{named},"model":"n""#))],
+                "the job 'a' has this prompt, but another model",
+            ),
+            (
+                vec![job("a", 9, &format!(r#"{named},"remixed_from_video_id":"w""#))],
+                "the job 'a' has this prompt, but another remixed_from_video_id",
+            ),
+            (
+                vec![format!(r#"{{"id":"a"{named}}}"#)],
+                "the server does not say when its jobs were created",
+            ),
+            (
+                vec![format!(r#"{{"id":"a"{named},"created_at":0}}"#)],
+                "the server does not say when its jobs were created",
+            ),
+            (
+                vec![format!(r#"{{"created_at":{NOW}{named}}}"#)],
+                "a job with this prompt is listed without an id",
+            ),
+            (vec![ours("a", 50), job("b", 60, "")], NO_PROMPTS),
+            (vec![ours("a", 50), job("b", 60, r#","prompt":"a pro...""#)], CUT_PROMPTS),
+            (
+                vec![format!(r#"{{"id":"a"{named},"created_at":{}}}"#, NOW + HOUR)],
+                "the server dates its jobs in the future",
+            ),
+        ] {
+            assert_eq!(reason(&decided(&whole(&jobs))), why);
+        }
+        let list = page(&[ours("a", 50)], r#","has_more":true"#);
+        assert_eq!(reason(&decided(&list)), MORE_JOBS);
+        let many: Vec<String> = (0..20).map(|_| other(60)).chain([ours("a", 50)]).collect();
+        assert_eq!(reason(&decided(&page(&many, ""))), MORE_JOBS);
+    }
+
+    #[test]
+    fn the_post_is_sent_again_if_every_job_is_dated_before_the_window() {
+        for jobs in
+            [vec![], vec![other(2 * HOUR)], vec![ours("old", 2 * HOUR), job("x", 3 * HOUR, "")]]
+        {
+            assert_eq!(decided(&whole(&jobs)), Decision::PostAgain, "{jobs:?}");
+        }
+        let more = page(&[other(2 * HOUR)], r#","has_more":true"#);
+        let pages = [more.as_str(), &whole(&[ours("a", 3 * HOUR)])];
+        assert_eq!(decide_with(&pages, &clocks(), date()), Decision::PostAgain);
+    }
+
+    #[test]
+    fn any_other_list_without_our_prompt_is_in_doubt() {
+        let prompt = |prompt: &str| whole(&[job("a", 50, &format!(r#","prompt":"{prompt}""#))]);
+        let undated = r#"{"id":"a","prompt":"another"}"#.to_owned();
+        let old = [other(2 * HOUR)];
+        for list in [
+            // Normalised, escaped, shortened, redacted, translated: any prompt may be ours.
+            prompt("A prompt."),
+            prompt("a&nbsp;prompt"),
+            prompt("a pro\u{2026}"),
+            prompt("[redacted]"),
+            prompt("ein Prompt"),
+            prompt(""),
+            whole(&[job("a", 50, "")]),
+            whole(&[job("a", 50, r#","prompt":null"#)]),
+            whole(&[job("a", 50, r#","prompt":"another","model":"n""#)]),
+            // Shortly before the window, by whatever clock.
+            whole(&[other(1500)]),
+            // Without a date.
+            whole(&[undated.clone()]),
+            whole(&[undated.replace('}', r#","created_at":0}"#)]),
+            whole(&[undated.replace('}', r#","created_at":null}"#)]),
+            whole(&[undated.replace('}', r#","created_at":"2026-11-24T00:00:00Z"}"#)]),
+            whole(&["7".to_owned()]),
+            // Perhaps not the whole list.
+            page(&old, ""),
+            page(&[], ""),
+            page(&old, r#","has_more":null"#),
+            page(&old, r#","has_more":"false""#),
+            page(&old, r#","has_more":0"#),
+            page(&old, r#","more":false"#),
+            page(&old, r#","has_more":true"#),
+        ] {
+            reason(&decided(&list));
+        }
+    }
+
+    #[test]
+    fn a_list_from_a_cache_does_not_show_that_there_is_no_job() {
+        let list = whole(&[other(2 * HOUR)]);
+        for age in [Some(1), Some(600), None] {
+            let decision = decide_with(&[&list], &clocks(), PageTime { age, ..date() });
+            assert_eq!(reason(&decision), "the list of jobs came from a cache");
+        }
+    }
+
+    #[test]
+    fn an_absence_counts_from_two_minutes_after_the_latest_post() {
+        for (elapsed, decision) in [
+            (0, Decision::LookAgain(Duration::from_secs(125))),
+            (124, Decision::LookAgain(Duration::from_secs(1))),
+            (125, Decision::PostAgain),
+        ] {
+            let clocks = Clocks { posted: at(NOW - elapsed), ..clocks() };
+            assert_eq!(decide_with(&[&whole(&[])], &clocks, date()), decision);
+        }
+        // A doubt is no absence, however early.
+        let early = Clocks { posted: at(NOW), ..clocks() };
+        reason(&decide_with(&[&whole(&[other(50)])], &early, date()));
+    }
+
+    #[test]
+    fn the_window_is_by_the_servers_clock() {
+        // This machine is an hour behind: the POST was sent 1,000 s ago all the same.
+        let [since, now] = [NOW - 1000 - HOUR, NOW - HOUR].map(at);
+        let behind = Clocks { since, posted: since, now, ..clocks() };
+        let decide = |list: &str, time| decide_with(&[list], &behind, time);
+        assert_eq!(decide(&whole(&[ours("a", 990)]), date()), Decision::Recover("a".into()));
+        assert_eq!(decide(&whole(&[other(2000)]), date()), Decision::PostAgain);
+        // Without a date of the server's, the clocks may be a time zone apart.
+        let undated = PageTime { date: None, age: Some(0) };
+        reason(&decide(&whole(&[other(23 * HOUR)]), undated));
+        assert_eq!(decide(&whole(&[other(26 * HOUR)]), undated), Decision::PostAgain);
+        // A cache answers with the date of the response that it keeps.
+        let cached = PageTime { date: Some(at(NOW - HOUR)), age: Some(HOUR) };
+        assert_eq!(decide(&whole(&[ours("a", 990)]), cached), Decision::Recover("a".into()));
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_or_was_set_leaves_all_in_doubt() {
+        for clocks in [
+            Clocks { since: at(100), ..clocks() },
+            Clocks { since: at(NOW + 60), ..clocks() },
+            Clocks { posted: at(NOW + 60), ..clocks() },
+            Clocks { was_set: true, ..clocks() },
+        ] {
+            for jobs in [vec![], vec![ours("a", 990)], vec![other(9 * HOUR)]] {
+                reason(&decide_with(&[&whole(&jobs)], &clocks, date()));
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_read_until_they_leave_the_window_behind() {
+        let wanted = wanted();
+        let is_enough = |pages: &[Vec<String>]| {
+            let mut listing = Listing::new(&wanted, &clocks(), date());
+            for jobs in pages {
+                let page = page(jobs, r#","has_more":true"#);
+                listing.add(&Page::parse(&page).unwrap(), date());
+            }
+            (listing.is_enough(), decide(&listing, &clocks()))
         };
-        assert_eq!(ask_for("a  prompt \n", "\"a prompt\""), Recovery::Job("a".into()));
-        assert!(matches!(ask_for("a long prompt", "\"a long...\""), Recovery::Unclear(_)));
+        let (newer, older) = (vec![other(50), ours("a", 60)], vec![other(2 * HOUR)]);
+        assert!(!is_enough(&[newer.clone()]).0);
+        let recovered = (true, Decision::Recover("a".into()));
+        assert_eq!(is_enough(&[newer.clone(), older.clone()]), recovered);
+        // In another order a newer job may follow.
+        assert!(!is_enough(&[older.clone(), newer]).0);
+        // To be sent again, the POST needs the whole list.
+        assert!(!is_enough(&[older]).0);
+    }
+
+    #[test]
+    fn what_a_job_is_compared_with_comes_from_the_request() {
+        let members = |video: &str| {
+            let body = format!(r#"{{"prompt":"p","seconds":8,"size":"1x1",{video}}}"#);
+            let fields = Fields::from_json(&body).unwrap();
+            Wanted::of(&Extension::from_fields(fields, None).unwrap()).members
+        };
+        let with_id = vec![("size", "1x1".to_owned()), ("remixed_from_video_id", "v".to_owned())];
+        for video in [r#""video":{"id":"v"}"#, r#""video":"v""#, r#""video_id":"v""#] {
+            assert_eq!(members(video), with_id);
+        }
+        for video in [r#""video":{"url":"https://x"}"#, r#""video":"https://x""#] {
+            assert_eq!(members(video), with_id[..1]);
+        }
     }
 }

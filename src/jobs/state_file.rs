@@ -1,7 +1,7 @@
-//! The state file: one job, however often the run is cut.
+//! The state file of a job: what a rerun needs to resume it instead of paying again.
 //!
-//! A journal of lines of JSON, each written in one piece and brought to the disk before the next step is taken; the
-//! last whole line counts. A run that is killed while it writes leaves a line without its end, which is passed over.
+//! A journal of JSON records, a line each. Each is written and fsynced before the next step of the run; the last
+//! whole one counts. A run that is killed during a write leaves an incomplete record at the end, which is ignored.
 //! The file is never replaced by another one, because the lock of a run is on this one. It is empty between jobs.
 //!
 //! ```text
@@ -14,37 +14,76 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde_json::value::RawValue;
+
 use crate::api::error::Error;
 use crate::api::extension::{Extension, Upload};
+use crate::digest::sha256;
 use crate::json::{self, Object};
-use crate::settings::base_url::BaseUrl;
+use crate::settings::Settings;
 use crate::text::shorten;
 
-/// How every line begins: what begins otherwise is not ours, and is left as it is.
+/// The start of every record. A file that starts otherwise is not a state file, and is left untouched.
 const MAGIC: &str = "{\"openai-videos-state\":1,";
-/// What is longer is no journal, and no journal is made longer, in bytes.
+/// The largest state file, in bytes.
 const LIMIT: u64 = 4 * 1024 * 1024;
+/// The start of a digest that stands for a value with a secret.
+const DIGEST: &str = "sha256:";
 
-/// A state file, locked for as long as this value lives.
+/// A state file. It stays locked as long as this value lives.
 #[derive(Debug)]
 pub struct StateFile {
-    file: File,
+    journal: Journal<File>,
     path: PathBuf,
-    /// Where the next line goes: behind the last whole one.
+}
+
+/// The records of a state file.
+#[derive(Debug)]
+pub(crate) struct Journal<D> {
+    disk: D,
+    /// Where the next record goes: behind the last whole one.
     end: u64,
     record: Option<Record>,
 }
 
-/// What the last line says.
+/// What a journal needs of its file.
+pub(crate) trait Disk {
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// One record: a job that is being created, or that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// What was asked of whom, as [`describe`] writes it.
+    /// The request and its server, as [`Description::stored`] writes them.
     pub(crate) request: String,
     pub(crate) idempotency_key: String,
-    /// By this machine's clock, from before the POST.
+    /// By this machine's clock, before the first POST.
     pub(crate) since: SystemTime,
-    /// Known once the server has answered.
+    /// By this machine's clock, before the latest attempt of a POST; `None` if that was the first one.
+    pub(crate) retried: Option<SystemTime>,
+    /// The boot of this machine at the latest POST. `None` where it is unknown.
+    pub(crate) boot: Option<Boot>,
+    /// The id of the job, once the server has sent it.
     pub(crate) id: Option<String>,
+}
+
+/// The state file as a run uses it.
+pub(crate) trait State {
+    fn path(&self) -> &Path;
+    fn record(&self) -> Option<&Record>;
+    /// Appends a record, which is on the disk when this returns.
+    fn note(&mut self, record: Record) -> Result<(), Error>;
+    fn clear(&mut self) -> Result<(), Error>;
+}
+
+/// A boot of this machine. The same boot with another time means that the clock was set in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Boot {
+    pub(crate) id: String,
+    /// The time of the boot by this machine's clock, in Unix seconds.
+    pub(crate) time: u64,
 }
 
 impl StateFile {
@@ -54,25 +93,10 @@ impl StateFile {
     /// [`Error::StateLocked`] if another run holds it; [`Error::Invalid`] if it is not a state file, or its directory does
     /// not exist; [`Error::File`] if it cannot be read and written.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let shown = path.display();
-        let unusable =
-            |error: io::Error| Error::file(format!("cannot use the state file '{shown}'"), error);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path);
-        let mut file = file.map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => {
-                Error::invalid(format!("the directory of the state file '{shown}' does not exist"))
-            }
-            ErrorKind::IsADirectory => {
-                Error::invalid(format!("the state file '{shown}' is a directory"))
-            }
-            _ => unusable(error),
-        })?;
+        let unusable = |error: io::Error| {
+            Error::file(format!("cannot use the state file '{}'", path.display()), error)
+        };
+        let mut file = open_file(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -82,37 +106,40 @@ impl StateFile {
         }
         let foreign = || {
             Error::invalid_with(
-                format!("'{shown}' is not a state file of this program, and is left as it is"),
-                "name another state file, or remove this one if it is none of yours",
+                format!(
+                    "'{}' is not a state file of this program, and is left as it is",
+                    path.display()
+                ),
+                "name another state file",
             )
         };
-        if !file.metadata().map_err(unusable)?.is_file() {
+        let metadata = file.metadata().map_err(unusable)?;
+        if !metadata.is_file() || metadata.len() > LIMIT {
             return Err(foreign());
         }
-        // An older file may be there for all to read.
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(unusable)?;
-        let mut text = Vec::new();
-        Read::by_ref(&mut file).take(LIMIT + 1).read_to_end(&mut text).map_err(unusable)?;
-        if text.len() as u64 > LIMIT {
-            return Err(foreign());
+        let mut bytes = Vec::new();
+        Read::by_ref(&mut file).take(LIMIT + 1).read_to_end(&mut bytes).map_err(unusable)?;
+        let (end, record) = read(&bytes).ok_or_else(foreign)?;
+        // Only now that the file is known to be a state file. An older one may be readable by all.
+        if metadata.mode() & 0o777 != 0o600 {
+            file.set_permissions(Permissions::from_mode(0o600)).map_err(unusable)?;
         }
-        let (end, record) = read(&text).ok_or_else(foreign)?;
-        Ok(Self { file, path: path.to_owned(), end, record })
+        Ok(Self { journal: Journal { disk: file, end, record }, path: path.to_owned() })
     }
 
-    /// The file's name, for messages.
+    /// The path, for messages.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether it holds a job that was begun and not ended.
+    /// Whether it holds a job that is not finished.
     pub fn is_pending(&self) -> bool {
-        self.record.is_some()
+        self.journal.record.is_some()
     }
 
-    /// The error for a request that cannot be compared with what is pending, which must not be forgotten over it.
+    /// The error for a request that cannot be compared with the one in the file, naming the job that this file holds.
     pub(crate) fn waiting(&self, error: Error) -> Error {
-        match (error, self.record.as_ref().and_then(|record| record.id.as_ref())) {
+        match (error, self.record().and_then(|record| record.id.as_ref())) {
             (Error::Invalid { what, .. }, Some(id)) => Error::invalid_with(
                 what,
                 format!(
@@ -125,166 +152,367 @@ impl StateFile {
         }
     }
 
-    pub(crate) fn record(&self) -> Option<&Record> {
-        self.record.as_ref()
+    fn unwritable(&self, error: io::Error) -> Error {
+        Error::file(format!("cannot write the state file '{}'", self.path.display()), error)
+    }
+}
+
+impl State for StateFile {
+    fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// Notes what is about to be sent, or what came of it. It is on the disk when this returns.
-    pub(crate) fn note(&mut self, record: Record) -> Result<(), Error> {
+    fn record(&self) -> Option<&Record> {
+        self.journal.record.as_ref()
+    }
+
+    /// Appends a record. It is on the disk when this returns.
+    fn note(&mut self, record: Record) -> Result<(), Error> {
+        // The next record, with the id, is about as long: it has to fit too.
+        if self.journal.end + 2 * record.line().len() as u64 > LIMIT {
+            return Err(Error::invalid("the request is too large for a state file: 2 MB at most"));
+        }
+        let is_first = self.journal.end == 0;
+        self.journal.note(record).map_err(|error| self.unwritable(error))?;
+        if is_first {
+            // The name of a new file has to reach the disk too, where the file system can sync a directory.
+            let parent = self.path.parent().filter(|parent| *parent != Path::new(""));
+            let _ =
+                File::open(parent.unwrap_or(Path::new("."))).and_then(|parent| parent.sync_all());
+        }
+        Ok(())
+    }
+
+    /// Empties the file: there is no job to resume any more.
+    ///
+    /// This is not fsynced: a machine that loses it finds the finished job again, and pays for nothing. A run that is
+    /// killed between this and its exit looks to its scheduler like one that failed, so nothing must be left to do.
+    fn clear(&mut self) -> Result<(), Error> {
+        self.journal.clear().map_err(|error| self.unwritable(error))
+    }
+}
+
+/// Opens the file for reading and writing. A new one is created with mode 0600.
+fn open_file(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let shown = path.display();
+    options.open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Error::invalid(format!("the directory of the state file '{shown}' does not exist"))
+        }
+        ErrorKind::IsADirectory => {
+            Error::invalid(format!("the state file '{shown}' is a directory"))
+        }
+        _ => Error::file(format!("cannot use the state file '{shown}'"), error),
+    })
+}
+
+impl<D: Disk> Journal<D> {
+    /// Appends a record and syncs the disk. If that fails, a record without an id is taken back, because its POST
+    /// is not sent; one with an id stays if it can, because its job exists.
+    pub(crate) fn note(&mut self, record: Record) -> io::Result<()> {
         if self.record.as_ref() == Some(&record) {
             return Ok(());
         }
         let line = record.line();
-        // The next line, with the id, is as long: it has to fit too.
-        if self.end + 2 * line.len() as u64 > LIMIT {
-            return Err(Error::invalid("the request is too large for a state file: 2 MB at most"));
-        }
         let written = self
-            .file
-            .set_len(self.end)
-            .and_then(|()| self.file.seek(SeekFrom::Start(self.end)))
-            .and_then(|_| self.file.write_all(line.as_bytes()))
-            .and_then(|()| self.file.sync_all());
-        written.map_err(|error| self.unwritable(error))?;
-        if self.end == 0 {
-            // A new file's name has to reach the disk too, where the file system knows such a thing.
-            let parent = self
-                .path
-                .parent()
-                .filter(|parent| *parent != Path::new(""))
-                .unwrap_or(Path::new("."));
-            let _ = File::open(parent).and_then(|directory| directory.sync_all());
+            .disk
+            .truncate(self.end)
+            .and_then(|()| self.disk.append(line.as_bytes()))
+            .and_then(|()| self.disk.sync());
+        if let Err(error) = written {
+            if record.id.is_none() {
+                let _ = self.disk.truncate(self.end);
+            }
+            return Err(error);
         }
         self.end += line.len() as u64;
         self.record = Some(record);
         Ok(())
     }
 
-    /// The job has come to its end, or never was: the next run starts anew.
-    ///
-    /// This is not brought to the disk: a machine that loses it finds the ended job again, and pays for nothing. What
-    /// matters is that nothing is left to do after it, as a run that is killed between this and its end looks to its
-    /// scheduler like one that failed.
-    ///
-    /// # Errors
-    /// [`Error::File`] if the file cannot be written.
-    pub fn clear(&mut self) -> Result<(), Error> {
-        self.file.set_len(0).map_err(|error| self.unwritable(error))?;
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
+        self.disk.truncate(0)?;
         (self.end, self.record) = (0, None);
         Ok(())
     }
+}
 
-    fn unwritable(&self, error: io::Error) -> Error {
-        Error::file(format!("cannot write the state file '{}'", self.path.display()), error)
+impl Disk for File {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)?;
+        self.seek(SeekFrom::Start(length)).map(drop)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
     }
 }
 
-/// The end of the last whole line and what it says. `None`: it is no journal.
-fn read(text: &[u8]) -> Option<(u64, Option<Record>)> {
-    let newline = text.iter().rposition(|byte| *byte == b'\n');
-    let (whole, torn) = text.split_at(newline.map_or(0, |at| at + 1));
-    let magic = MAGIC.as_bytes();
-    let begun =
-        torn.starts_with(magic) || magic.starts_with(torn) || torn.iter().all(|byte| *byte == 0);
-    if !begun {
-        return None;
+/// The length of the whole records, and the last of them. `None` if this is not a journal.
+///
+/// Records are told apart as JSON and not by lines: 0.1.0 wrote values with line breaks in them as they were.
+fn read(bytes: &[u8]) -> Option<(u64, Option<Record>)> {
+    let (mut end, mut last) = (0, None);
+    while !is_incomplete(&bytes[end..]) {
+        let rest = &bytes[end..];
+        let text = match str::from_utf8(rest) {
+            Ok(text) => text,
+            // Half a character, at the end of an incomplete record.
+            Err(error) if error.error_len().is_none() => {
+                str::from_utf8(&rest[..error.valid_up_to()]).ok()?
+            }
+            Err(_) => return None,
+        };
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+        match values.next()? {
+            Ok(value) if text.starts_with(MAGIC) => {
+                let length = values.byte_offset();
+                match rest.get(length) {
+                    Some(b'\n') => last = Some(Record::parse(value.get())?),
+                    Some(_) => return None,
+                    None => break,
+                }
+                end += length + 1;
+            }
+            Err(error) if error.is_eof() && text.starts_with(MAGIC) => break,
+            _ => return None,
+        }
     }
-    let whole = str::from_utf8(whole).ok()?;
-    let records: Option<Vec<Record>> = whole.lines().map(Record::parse).collect();
-    Some((whole.len() as u64, records?.pop()))
+    Some((end as u64, last))
+}
+
+/// Whether this is nothing, or less than the start of a record: some of its first bytes, or zeros, which a file
+/// system leaves where a size but no data had been written when the power failed.
+fn is_incomplete(bytes: &[u8]) -> bool {
+    MAGIC.as_bytes().starts_with(bytes) || bytes.iter().all(|byte| *byte == 0)
 }
 
 impl Record {
-    fn line(&self) -> String {
-        let since = self.since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let phase = if self.id.is_some() { "submitted" } else { "submitting" };
-        let id =
-            self.id.as_ref().map_or(String::new(), |id| format!(",\"id\":{}", json::quote(id)));
-        format!(
-            "{MAGIC}\"phase\":\"{phase}\",\"since\":{since},\"idempotency_key\":{}{id},\"request\":{}}}\n",
-            json::quote(&self.idempotency_key),
-            self.request
-        )
+    /// The time of the latest attempt of a POST, by this machine's clock.
+    pub(crate) fn posted(&self) -> SystemTime {
+        self.retried.unwrap_or(self.since)
     }
 
-    fn parse(line: &str) -> Option<Self> {
-        if !line.starts_with(MAGIC) {
-            return None;
+    fn line(&self) -> String {
+        let mut line = format!(
+            "{MAGIC}\"phase\":\"{}\",\"since\":{},\"idempotency_key\":{}",
+            if self.id.is_some() { "submitted" } else { "submitting" },
+            unix_seconds(self.since),
+            json::quote(&self.idempotency_key)
+        );
+        if let Some(retried) = self.retried {
+            line += &format!(",\"retried\":{}", unix_seconds(retried));
         }
-        let object = Object::parse(line).ok()?;
+        if let Some(Boot { id, time }) = &self.boot {
+            line += &format!(",\"boot\":{},\"booted\":{time}", json::quote(id));
+        }
+        if let Some(id) = &self.id {
+            line += &format!(",\"id\":{}", json::quote(id));
+        }
+        line + &format!(",\"request\":{}}}\n", self.request)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let object = Object::parse(text).ok()?;
+        let time = |name: &str| {
+            let seconds = object.scalar(name)?.parse().ok()?;
+            SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+        };
         let id = object.scalar("id");
         let phase = if id.is_some() { "submitted" } else { "submitting" };
-        let since = object.scalar("since")?.parse().ok().map(Duration::from_secs)?;
+        if object.scalar("phase")? != phase {
+            return None;
+        }
+        let boot = object.scalar("boot").zip(time("booted"));
         Some(Self {
             request: object.get("request")?.get().to_owned(),
             idempotency_key: object.scalar("idempotency_key")?,
-            since: SystemTime::UNIX_EPOCH.checked_add(since)?,
-            id: (object.scalar("phase")? == phase).then_some(id)?,
+            since: time("since")?,
+            retried: time("retried"),
+            boot: boot.map(|(id, time)| Boot { id, time: unix_seconds(time) }),
+            id,
         })
     }
 }
 
-/// What makes two requests the same: the server, the fields, and a file's place, size and time of change.
-///
-/// # Errors
-/// [`Error::Invalid`] for a stream, which cannot be compared, or a missing file; [`Error::File`] for one that cannot
-/// be looked at.
-pub(crate) fn describe(base_url: &BaseUrl, extension: &Extension) -> Result<String, Error> {
-    let upload = match extension.upload() {
-        None => String::new(),
-        Some(Upload::Stream(_)) => {
-            return Err(Error::invalid_with(
-                "a stream cannot be uploaded with a state file: another run could not tell whether it is the same",
-                "upload a file",
-            ));
-        }
-        Some(Upload::File(path)) => {
-            let place = path.canonicalize().and_then(|place| Ok((place.metadata()?, place)));
-            let (metadata, place) = place.map_err(|error| match error.kind() {
-                ErrorKind::NotFound => {
-                    Error::invalid(format!("there is no file '{}' to upload", path.display()))
-                }
-                _ => Error::file(format!("cannot read '{}'", path.display()), error),
-            })?;
-            if !metadata.is_file() {
-                return Err(Error::invalid(format!(
-                    "'{}' is no file that another run could find",
-                    path.display()
-                )));
+/// Whole seconds since 1970, and 0 before that.
+pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// What makes two requests the same: the server, the fields, and the path, size and modification time of a file. The
+/// encoding of the body is no part of it.
+pub(crate) struct Description(String);
+
+impl Description {
+    /// # Errors
+    /// [`Error::Invalid`] for a stream, which cannot be compared, or a missing file; [`Error::File`] for one whose
+    /// metadata cannot be read.
+    pub(crate) fn of(settings: &Settings, extension: &Extension) -> Result<Self, Error> {
+        let file = match extension.upload() {
+            None => String::new(),
+            Some(Upload::File(path)) => format!(",\"file\":{}", describe_file(path)?),
+            Some(Upload::Stream(_)) => {
+                return Err(Error::invalid_with(
+                    "a stream cannot be uploaded with a state file: another run could not tell whether it is the same",
+                    "upload a file",
+                ));
             }
-            format!(
-                ",\"file\":{{\"path\":{},\"size\":{},\"mtime\":\"{}.{:09}\"}}",
-                json::quote(&place.to_string_lossy()),
-                metadata.len(),
-                metadata.mtime(),
-                metadata.mtime_nsec()
-            )
-        }
+        };
+        Ok(Self(format!(
+            "{{\"base_url\":{},\"fields\":{}{file}}}",
+            json::quote(settings.base_url.as_str()),
+            extension.to_json()
+        )))
+    }
+
+    /// The description for the state file: on one line, with a digest of each value that holds a secret of these
+    /// settings or a URL, which may have a password or a signature in it.
+    pub(crate) fn stored(&self, settings: &Settings) -> String {
+        let write = |value: &RawValue| {
+            let value = json::canonical(value.get());
+            let may_have_secret = value.contains("://") || settings.redact(value.clone()) != value;
+            if may_have_secret { digest(&value) } else { value }
+        };
+        rewrite(&self.0, &|value| match Object::parse(value.get()) {
+            Ok(_) => rewrite(value.get(), &write),
+            Err(_) => write(value),
+        })
+    }
+
+    /// Whether a stored description is that of this request. 0.1.0 stored it without digests.
+    pub(crate) fn is(&self, stored: &str) -> bool {
+        is_same(&self.0, stored, true)
+    }
+}
+
+/// The JSON object with its values rewritten.
+fn rewrite(object: &str, value: &dyn Fn(&RawValue) -> String) -> String {
+    let members = Object::parse(object).map(|object| object.0).unwrap_or_default();
+    let members: Vec<String> =
+        members.iter().map(|(name, raw)| format!("{}:{}", json::quote(name), value(raw))).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// Compares the members of two objects, and where `is_nested` those of objects in them.
+fn is_same(described: &str, stored: &str, is_nested: bool) -> bool {
+    let (Ok(described), Ok(stored)) = (Object::parse(described), Object::parse(stored)) else {
+        return false;
     };
+    let is_same_member = |(name, value): &(String, &RawValue)| {
+        let Some(stored) = stored.get(name) else {
+            return false;
+        };
+        let (value, stored) = (value.get(), stored.get());
+        let (canonical, known) = (json::canonical(value), json::canonical(stored));
+        canonical == known
+            || digest(&canonical) == known
+            || (is_nested && is_same(value, stored, false))
+    };
+    stored.0.iter().all(|(name, _)| described.get(name).is_some())
+        && described.0.iter().all(is_same_member)
+}
+
+/// The JSON string that stands for a value.
+fn digest(canonical: &str) -> String {
+    json::quote(&format!("{DIGEST}{}", sha256(canonical)))
+}
+
+fn describe_file(path: &Path) -> Result<String, Error> {
+    let found = path.canonicalize().and_then(|path| Ok((path.metadata()?, path)));
+    let (metadata, canonical) = found.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            Error::invalid(format!("there is no file '{}' to upload", path.display()))
+        }
+        _ => Error::file(format!("cannot read '{}'", path.display()), error),
+    })?;
+    if !metadata.is_file() {
+        return Err(Error::invalid_with(
+            format!("'{}' is not a regular file, which another run could compare", path.display()),
+            "upload a regular file",
+        ));
+    }
     Ok(format!(
-        "{{\"base_url\":{},\"fields\":{}{upload}}}",
-        json::quote(base_url.as_str()),
-        extension.to_json()
+        "{{\"path\":{},\"size\":{},\"mtime\":\"{}.{:09}\"}}",
+        json::quote(&canonical.to_string_lossy()),
+        metadata.len(),
+        metadata.mtime(),
+        metadata.mtime_nsec()
     ))
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    use crate::api::extension::Fields;
+    use crate::settings::ApiKey;
+    use crate::settings::base_url::BaseUrl;
+
+    /// A disk in memory, on which writes fail where a test says so.
+    #[derive(Debug, Default, Clone)]
+    pub(crate) struct MemoryDisk {
+        pub(crate) bytes: Vec<u8>,
+        /// How many bytes of the next append are written, and whether a sync fails.
+        pub(crate) room: Option<usize>,
+        pub(crate) is_sync_broken: bool,
+    }
+
+    impl Disk for MemoryDisk {
+        fn truncate(&mut self, length: u64) -> io::Result<()> {
+            self.bytes.truncate(length as usize);
+            Ok(())
+        }
+
+        fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+            let room = self.room.unwrap_or(bytes.len()).min(bytes.len());
+            self.bytes.extend_from_slice(&bytes[..room]);
+            if room < bytes.len() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            if self.is_sync_broken { Err(ErrorKind::Other.into()) } else { Ok(()) }
+        }
+    }
+
+    impl Journal<MemoryDisk> {
+        /// `None` if the disk does not hold a journal.
+        pub(crate) fn open(disk: MemoryDisk) -> Option<Self> {
+            let (end, record) = read(&disk.bytes)?;
+            Some(Self { disk, end, record })
+        }
+
+        pub(crate) fn record(&self) -> Option<&Record> {
+            self.record.as_ref()
+        }
+
+        pub(crate) fn disk(&mut self) -> &mut MemoryDisk {
+            &mut self.disk
+        }
+    }
 
     fn record(id: Option<&str>) -> Record {
         Record {
             request: r#"{"base_url":"https://x","fields":{"prompt":"a\nbé"}}"#.to_owned(),
             idempotency_key: "key".to_owned(),
             since: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+            retried: None,
+            boot: None,
             id: id.map(str::to_owned),
         }
     }
 
     #[test]
-    fn the_last_whole_line_counts() {
+    fn the_last_whole_record_counts() {
         let (first, second) = (record(None).line(), record(Some("v\"1")).line());
         assert_eq!(read(b""), Some((0, None)));
+        assert_eq!(read(&[0; 9]), Some((0, None)));
         assert_eq!(read(first.as_bytes()), Some((first.len() as u64, Some(record(None)))));
         let both = format!("{first}{second}");
         assert_eq!(read(both.as_bytes()), Some((both.len() as u64, Some(record(Some("v\"1"))))));
@@ -298,7 +526,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_no_journal() {
+    fn every_member_of_a_record_is_read_back() {
+        let record = Record {
+            retried: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_100)),
+            boot: Some(Boot { id: "b".to_owned(), time: 1_799_000_000 }),
+            ..record(Some("v"))
+        };
+        assert_eq!(Record::parse(&record.line()), Some(record));
+    }
+
+    #[test]
+    fn a_record_of_0_1_0_with_line_breaks_in_its_values_is_read() {
+        let request = "{\"base_url\":\"https://x\",\"fields\":{\"video\":{\n  \"id\": \"v\"\n}}}";
+        let old = Record { request: request.to_owned(), ..record(None) }.line();
+        let both = format!("{old}{}", Record { id: Some("job".to_owned()), ..record(None) }.line());
+        assert_eq!(read(old.as_bytes()).unwrap().1.unwrap().request, request);
+        assert_eq!(read(both.as_bytes()).unwrap().1.unwrap().id.as_deref(), Some("job"));
+        for cut in 0..old.len() {
+            assert_eq!(read(&old.as_bytes()[..cut]), Some((0, None)), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_other_content_is_not_a_journal() {
         for text in [
             "hello",
             "{}",
@@ -308,10 +558,87 @@ mod tests {
             "{\"openai-videos-state\":2,\"phase\":\"submitting\"}\n",
             "{\"openai-videos-state\":1,\"phase\":\"done\"}\n",
             "{\"openai-videos-state\":1,broken}\n",
+            &format!("{}hello\n", record(None).line()),
+            &record(None).line().replace('\n', " "),
         ] {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }
+        assert_eq!(read(b"{\"openai-videos-state\":1,\"a\":\"\xff\"}\n"), None);
         let contradiction = record(None).line().replace("submitting", "submitted");
         assert_eq!(read(contradiction.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_submitting_record_that_cannot_be_synced_is_taken_back() {
+        let disk = MemoryDisk { is_sync_broken: true, ..MemoryDisk::default() };
+        let mut journal = Journal::open(disk).unwrap();
+        journal.note(record(None)).unwrap_err();
+        assert!(journal.disk.bytes.is_empty() && journal.record.is_none());
+        let disk = MemoryDisk { room: Some(70), ..MemoryDisk::default() };
+        let mut journal = Journal::open(disk).unwrap();
+        journal.note(record(None)).unwrap_err();
+        assert!(journal.disk.bytes.is_empty());
+    }
+
+    #[test]
+    fn a_submitted_record_that_cannot_be_synced_stays() {
+        let mut journal = Journal::open(MemoryDisk::default()).unwrap();
+        journal.note(record(None)).unwrap();
+        journal.disk.is_sync_broken = true;
+        journal.note(record(Some("v"))).unwrap_err();
+        assert_eq!(read(&journal.disk.bytes).unwrap().1, Some(record(Some("v"))));
+    }
+
+    fn described(url: &str, body: &str) -> Description {
+        let settings = Settings::new(BaseUrl::new(url).unwrap());
+        let fields = Fields::from_json(body).unwrap();
+        Description::of(&settings, &Extension::from_fields(fields, None).unwrap()).unwrap()
+    }
+
+    fn settings(url: &str, key: &str) -> Settings {
+        let mut settings = Settings::new(BaseUrl::new(url).unwrap());
+        settings.api_key = Some(ApiKey::new(key).unwrap());
+        settings
+    }
+
+    #[test]
+    fn requests_are_compared_as_json_values() {
+        let url = "https://user.example/v1";
+        let body = "{\"prompt\":\"é\",\"seconds\":8,\"video\":{\n \"id\":\"v\",\"n\":1.0}}";
+        let description = described(url, body);
+        let stored = description.stored(&settings(url, "sk-12345678"));
+        assert!(!stored.contains('\n') && !stored.contains("user.example"), "{stored}");
+        let same = r#"{"video":{"n":1,"id":"v"},"seconds":8.0,"prompt":"\u00e9"}"#;
+        for other in [body, same] {
+            let other = described(url, other);
+            // 0.1.0 stored it as it is.
+            assert!(description.is(&other.0) && other.is(&stored), "{}", other.0);
+        }
+        for (url, body) in [
+            ("https://other.example/v1", body.to_owned()),
+            (url, body.replace('8', "4")),
+            (url, body.replace('8', "\"8\"")),
+            (url, body.replace("1.0", "1.1")),
+            (url, body.replace("{\"prompt", "{\"a\":null,\"prompt")),
+            (url, body.replace("\"n\"", "\"m\"")),
+            (url, body.replace(",\"n\":1.0", "")),
+            (url, body.replace("\"seconds\":8", "\"duration\":8")),
+        ] {
+            let other = described(url, &body);
+            assert!(!other.is(&stored) && !other.is(&description.0), "{}", other.0);
+        }
+    }
+
+    #[test]
+    fn a_value_with_a_secret_is_stored_as_its_digest() {
+        let url = "https://x.example/v1";
+        let body = r#"{"prompt":"p","seconds":"8","video":{"url":"https://y/?k=sk-12345678"}}"#;
+        let description = described(url, body);
+        let stored = description.stored(&settings(url, "sk-12345678"));
+        assert!(!stored.contains("sk-12345678") && stored.contains("\"prompt\":\"p\""), "{stored}");
+        assert!(description.is(&stored));
+        assert!(!described(url, &body.replace("y/", "z/")).is(&stored));
+        // Another key does not make it another request.
+        assert!(description.is(&description.stored(&settings(url, "sk-other"))));
     }
 }

@@ -1,5 +1,7 @@
 //! One POST that creates a job.
 
+use std::time::Duration;
+
 use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
@@ -18,35 +20,52 @@ const EXTENSIONS: &str = "/videos/extensions";
 /// Sends the request with its own idempotency key, or with a random one.
 pub(crate) fn submit(http: &Http, extension: &Extension) -> Result<Job, Error> {
     let key = extension.idempotency_key.clone().unwrap_or_else(random::token);
-    submit_with(http, extension, &key)
+    submit_with(http, extension, &key, &mut |_| true)
 }
 
-pub(crate) fn submit_with(http: &Http, extension: &Extension, key: &str) -> Result<Job, Error> {
+/// Sends the request with this idempotency key, and once more in the other encoding where the server asks for that.
+///
+/// `before_retry` is called before each POST but the first with the delay before it, and returns whether to go on.
+pub(crate) fn submit_with(
+    http: &Http,
+    extension: &Extension,
+    key: &str,
+    before_retry: &mut dyn FnMut(Duration) -> bool,
+) -> Result<Job, Error> {
+    let mut form_key = key.to_owned();
     if !extension.wants_form() {
-        match post(http, Body::Json(&extension.to_json()), key) {
+        match post(http, Body::Json(&extension.to_json()), key, before_retry) {
             Err(Error::Api(error))
                 if error.kind == ApiErrorKind::UnsupportedEncoding
-                    && extension.encoding == Encoding::Auto =>
+                    && extension.encoding == Encoding::Auto
+                    && before_retry(Duration::ZERO) =>
             {
                 (http.report)(&Event::EncodingSwitched);
+                // A server may hold the response to a key, or refuse the key with another body.
+                form_key += "-2";
             }
             result => return result,
         }
     }
     let form = Form::new(&extension.to_parts(), extension.upload(), random::token())?;
-    post(http, Body::Form(&form), key)
+    post(http, Body::Form(&form), &form_key, before_retry)
 }
 
-fn post(http: &Http, body: Body<'_>, idempotency_key: &str) -> Result<Job, Error> {
+fn post(
+    http: &Http,
+    body: Body<'_>,
+    idempotency_key: &str,
+    before_retry: &mut dyn FnMut(Duration) -> bool,
+) -> Result<Job, Error> {
     let headers = [("Idempotency-Key", idempotency_key)];
     let request = Request::post(EXTENSIONS, body, &headers);
-    let text = http.text(&request)?;
+    let text = http.text_with(&request, before_retry)?;
     let poll_after = text.head.poll_after();
     match Job::parse(text.body.as_str()) {
         Some(job) => Ok(job.created_now().with_poll_after(poll_after)),
         None => {
             let start = shorten(&http.settings().redact(text.body));
-            Err(http.no_response(&request, format!("the answer names no job: '{start}'")))
+            Err(http.no_response(&request, format!("the response contains no job id: '{start}'")))
         }
     }
 }
@@ -55,9 +74,10 @@ fn post(http: &Http, body: Body<'_>, idempotency_key: &str) -> Result<Job, Error
 pub(crate) fn preview(http: &Http, extension: &Extension) -> Result<Preview, Error> {
     let key = extension.idempotency_key.as_deref().unwrap_or("[random]");
     let json = extension.to_json();
-    let form = match extension.wants_form() {
-        true => Some(Form::new(&extension.to_parts(), extension.upload(), random::token())?),
-        false => None,
+    let form = if extension.wants_form() {
+        Some(Form::new(&extension.to_parts(), extension.upload(), random::token())?)
+    } else {
+        None
     };
     let (body, content) = match &form {
         None => (Body::Json(&json), PreviewBody::Json(json.clone())),

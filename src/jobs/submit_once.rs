@@ -1,76 +1,184 @@
-//! One job, however often the run is cut: what is under way stands in a state file.
-
-use std::time::SystemTime;
+//! One job per state file, however often the run is interrupted: what a run does next, from the POST to the emptied
+//! file.
+//!
+//! ```text
+//! state file      the run
+//! (empty)     ->  note `submitting`, POST
+//! submitting  ->  ask the server's list: recover the job, POST again, or end in doubt
+//! submitted   ->  wait, deliver the result, empty the file
+//! ```
+//!
+//! The decisions are here, what they cause is behind [`Effects`] and [`State`], so that the simulation of the tests
+//! runs the same code.
 
 use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::extension::Extension;
-use crate::api::job::Job;
-use crate::http::Http;
-use crate::jobs::recovery::{self, Recovery};
-use crate::jobs::state_file::{self, Record, StateFile};
-use crate::jobs::submit::submit_with;
+use crate::api::job::{Job, Status};
+use crate::jobs::effects::{Clock, Effects, Submission};
+use crate::jobs::search::recover;
+use crate::jobs::state_file::{Record, State};
 use crate::random;
 
-pub(crate) fn submit_once(
-    http: &Http,
-    extension: &Extension,
-    state: &mut StateFile,
-) -> Result<Job, Error> {
-    let request = state_file::describe(&http.settings().base_url, extension)
-        .map_err(|error| state.waiting(error))?;
-    let uncertain = state.record().is_some();
-    let record = match state.record() {
-        None => Record {
-            request,
-            idempotency_key: extension.idempotency_key.clone().unwrap_or_else(random::token),
-            since: SystemTime::now(),
-            id: None,
-        },
-        Some(record) if record.request != request => {
-            return Err(Error::invalid_with(
-                format!("'{}' holds another request that is not finished", state.path().display()),
-                "finish it with its own arguments, or remove the file to give it up",
-            ));
-        }
-        Some(record) => match &record.id {
-            Some(id) => return Ok(Job::of(id)),
-            None => match recover(http, extension, record, state)? {
-                Some(id) => {
-                    let record = Record { id: Some(id.clone()), ..record.clone() };
-                    keep(http, state, record);
-                    return Ok(Job::of(&id));
-                }
-                // Still since the first attempt: should its job turn up late, there are two, and that is seen.
-                None => record.clone(),
-            },
-        },
+/// Whether whoever the result was for took all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is written or stored.
+    Whole,
+    /// The reader of a pipe closed it. That ends a run quietly, but the job stays in the state file.
+    ClosedPipe,
+}
+
+/// Where the run has the job from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Response,
+    List,
+    StateFile,
+}
+
+/// Carries out one run: from the state that it finds to the result, which `deliver` takes.
+///
+/// # Errors
+/// As [`Client::extend_once`](crate::Client::extend_once).
+pub(crate) fn run<E: Effects>(
+    mut effects: E,
+    state: &mut impl State,
+    submission: &Submission,
+    deliver: impl FnOnce(E, Result<Job, Error>) -> Result<Delivery, Error>,
+) -> Result<(), Error> {
+    let (job, origin) = create(&mut effects, state, submission)?;
+    let (result, is_seen) = if submission.waits {
+        effects.wait(job)
+    } else if origin == Origin::Response {
+        (Ok(job), true)
+    } else {
+        (effects.retrieve(job.id()), false)
     };
-    state.note(record.clone())?;
-    match submit_with(http, extension, &record.idempotency_key) {
-        Ok(job) => {
-            keep(http, state, Record { id: Some(job.id().to_owned()), ..record });
-            Ok(job)
+    let result = match result {
+        Ok(job) if job.status() == Status::Failed => Err(Error::JobFailed(Box::new(job))),
+        Err(Error::Api(error))
+            if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::Gone)
+                && origin == Origin::StateFile
+                && !is_seen =>
+        {
+            Err(Error::JobGone { error, path: state.path().to_owned() })
         }
-        Err(error @ Error::UnknownOutcome { .. }) => Err(error),
+        result => result,
+    };
+    let is_completed = result.as_ref().is_ok_and(|job| job.status() == Status::Completed);
+    let delivery = deliver(effects, result);
+    if !is_kept(&Outcome::Delivered { is_completed, delivery: &delivery }) {
+        state.clear()?;
+    }
+    delivery.map(drop)
+}
+
+/// The end of a run.
+enum Outcome<'a> {
+    /// A POST that brought no job; `is_repeated` where one of an earlier run had an unknown outcome.
+    NoJob {
+        error: &'a Error,
+        is_repeated: bool,
+    },
+    Delivered {
+        is_completed: bool,
+        delivery: &'a Result<Delivery, Error>,
+    },
+}
+
+/// Whether the state file keeps its record: there is, or may be, a job that a rerun must not pay again.
+fn is_kept(outcome: &Outcome<'_>) -> bool {
+    match outcome {
+        Outcome::Delivered { delivery: Err(Error::JobFailed(_)), .. } => false,
+        Outcome::Delivered { is_completed, delivery } => {
+            !(*is_completed && matches!(delivery, Ok(Delivery::Whole)))
+        }
+        Outcome::NoJob { error, is_repeated } => match error {
+            Error::Api(error) => match error.kind {
+                // A request with this key is being performed.
+                ApiErrorKind::Conflict => true,
+                // The earlier POST was refused as well.
+                ApiErrorKind::InvalidRequest
+                | ApiErrorKind::NotFound
+                | ApiErrorKind::MethodNotAllowed
+                | ApiErrorKind::TooLarge
+                | ApiErrorKind::UnsupportedEncoding => false,
+                _ => *is_repeated,
+            },
+            // Nothing was sent, or it was not performed.
+            Error::Connect { .. }
+            | Error::Redirect { .. }
+            | Error::Invalid { .. }
+            | Error::NoKey
+            | Error::File { .. }
+            | Error::FileChanged { .. } => *is_repeated,
+            _ => true,
+        },
+    }
+}
+
+/// The job of this request: that of the state file, one that the server lists, or a new one.
+fn create(
+    effects: &mut impl Effects,
+    state: &mut impl State,
+    submission: &Submission,
+) -> Result<(Job, Origin), Error> {
+    let clock = effects.clock();
+    let Some(record) = state.record().cloned() else {
+        let key = submission.idempotency_key.clone();
+        let record = Record {
+            request: submission.stored.clone(),
+            idempotency_key: key.unwrap_or_else(random::token),
+            since: clock.wall,
+            retried: None,
+            boot: clock.boot,
+            id: None,
+        };
+        return post(effects, state, record, false);
+    };
+    if !submission.description.is(&record.request) {
+        return Err(Error::invalid_with(
+            format!("'{}' holds another request that is not finished", state.path().display()),
+            "finish it with its own arguments, or remove the file to give it up",
+        ));
+    }
+    if let Some(id) = &record.id {
+        return Ok((Job::of(id), Origin::StateFile));
+    }
+    match recover(effects, state.path(), submission, &record)? {
+        Some(id) => {
+            keep(effects, state, Record { id: Some(id.clone()), ..record });
+            Ok((Job::of(&id), Origin::List))
+        }
+        None => {
+            let Clock { wall, boot, .. } = effects.clock();
+            // `since` stays: should the job of the first POST be listed late, there are two in the window, which is seen.
+            post(effects, state, Record { retried: Some(wall), boot, ..record }, true)
+        }
+    }
+}
+
+fn post(
+    effects: &mut impl Effects,
+    state: &mut impl State,
+    mut record: Record,
+    is_repeated: bool,
+) -> Result<(Job, Origin), Error> {
+    state.note(record.clone())?;
+    let key = record.idempotency_key.clone();
+    let posted = effects.post(&key, &mut |time| {
+        record.retried = Some(time);
+        state.note(record.clone()).is_ok()
+    });
+    match posted {
+        Ok(job) => {
+            keep(effects, state, Record { id: Some(job.id().to_owned()), ..record });
+            Ok((job, Origin::Response))
+        }
         Err(error) => {
-            // There is no job, unless an earlier run made one that the server does not list yet, or one with this
-            // key is on its way (409). Should this not reach the disk, the next run asks the server.
-            let keeps = match &error {
-                Error::Api(api) => match api.kind {
-                    ApiErrorKind::Conflict => true,
-                    // An earlier attempt of the same request was refused as well.
-                    ApiErrorKind::InvalidRequest
-                    | ApiErrorKind::NotFound
-                    | ApiErrorKind::MethodNotAllowed
-                    | ApiErrorKind::TooLarge
-                    | ApiErrorKind::UnsupportedEncoding => false,
-                    _ => uncertain,
-                },
-                _ => uncertain,
-            };
-            if !keeps {
+            if !is_kept(&Outcome::NoJob { error: &error, is_repeated }) {
+                // Should this fail, the next run asks the server.
                 let _ = state.clear();
             }
             Err(error)
@@ -78,26 +186,10 @@ pub(crate) fn submit_once(
     }
 }
 
-/// The id of the job that a cut run began, if there is one.
-fn recover(
-    http: &Http,
-    extension: &Extension,
-    record: &Record,
-    state: &StateFile,
-) -> Result<Option<String>, Error> {
-    match recovery::find(http, &extension.prompt(), record.since)? {
-        Recovery::Job(id) => Ok(Some(id)),
-        Recovery::None => Ok(None),
-        Recovery::Unclear(why) => {
-            Err(Error::Unresolved { why, list_url: http.list_url(), path: state.path().to_owned() })
-        }
-    }
-}
-
-/// Notes the job's id. If that fails the run goes on: the id is told, and another run would ask the server.
-fn keep(http: &Http, state: &mut StateFile, record: Record) {
+/// Notes the id of the job. If that fails the run goes on: the id is reported, and another run asks the server.
+fn keep(effects: &impl Effects, state: &mut impl State, record: Record) {
     let id = record.id.clone().unwrap_or_default();
     if let Err(why) = state.note(record) {
-        (http.report)(&Event::StateNotSaved { id: &id, why: &why });
+        effects.report(&Event::StateNotSaved { id: &id, why: &why });
     }
 }

@@ -268,13 +268,14 @@ fn a_video_id_is_sent_as_a_form_on_request() {
 }
 
 #[test]
-fn status_415_repeats_the_request_as_a_form_with_the_same_idempotency_key() {
+fn status_415_repeats_the_request_as_a_form_with_an_idempotency_key_of_its_own() {
     let server = Server::script(vec![Reply::json(415, "{}"), Reply::json(200, JOB)]);
     let note = "openai: the server does not accept JSON here (HTTP 415); sending a form\n";
     openai(&NO_VIDEO).args(&["--video", "v"]).server(&server).run().is(0, PRINTED, note);
     let requests = server.finish();
     assert_eq!(requests[1].part("video[id]").text(), "v");
-    assert_eq!(requests[0].header("idempotency-key"), requests[1].header("idempotency-key"));
+    let keys = [0, 1].map(|i| requests[i].header("idempotency-key").unwrap());
+    assert_eq!(keys[1], format!("{}-2", keys[0]));
 
     let server = Server::script(vec![Reply::json(415, "{}")]);
     openai(&NO_VIDEO).args(&["--video", "v", "--encoding", "json"]).server(&server).run().code(3);

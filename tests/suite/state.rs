@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -20,13 +20,15 @@ fn call(server: &Server, directory: &TempDir) -> Openai {
     extend().server(server).current_dir(directory.path())
 }
 
+/// In Unix seconds.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
 /// A list with one job, which has this prompt and was created just now.
 fn listed(prompt: &str) -> Reply {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    Reply::json(
-        200,
-        &format!(r#"{{"data":[{{"id":"video_1","prompt":"{prompt}","created_at":{now}}}]}}"#),
-    )
+    let job = format!(r#"{{"id":"video_1","prompt":"{prompt}","created_at":{}}}"#, now());
+    Reply::json(200, &format!(r#"{{"data":[{job}]}}"#))
 }
 
 fn state(directory: &TempDir) -> String {
@@ -118,16 +120,149 @@ fn a_rerun_after_an_interrupted_request_recovers_the_job_from_the_list() {
     assert_eq!(state(&directory), "");
 }
 
+/// A whole list with one job, created this many seconds ago.
+fn whole_list(prompt: &str, age: u64) -> Reply {
+    let job = format!(r#"{{"id":"video_2","prompt":"{prompt}","created_at":{}}}"#, now() - age);
+    Reply::json(200, &format!(r#"{{"data":[{job}],"has_more":false}}"#))
+}
+
+fn empty_list() -> Reply {
+    Reply::json(200, r#"{"data":[],"has_more":false}"#)
+}
+
+/// Moves the interrupted request, if there is one, ten minutes into the past.
+fn backdate(directory: &Path) {
+    let path = directory.join("job");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    if let Some((before, after)) = text.split_once("\"since\":") {
+        let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        fs::write(path, format!("{before}\"since\":{}{rest}", now() - 600)).unwrap();
+    }
+}
+
 #[test]
-fn an_interrupted_request_is_repeated_with_the_same_key_if_no_job_is_listed() {
-    for list in [listed("another prompt"), Reply::json(200, r#"{"data":[]}"#)] {
+fn an_interrupted_request_is_repeated_with_the_same_key_if_there_can_be_no_job() {
+    for list in [empty_list(), whole_list("x", 3 * 86_400)] {
         let directory = TempDir::new();
         let server = Server::script(vec![Reply::silence(), list, job("completed")]);
         interrupt_the_request(&server, &directory);
+        backdate(directory.path());
         call(&server, &directory).run().is(0, COMPLETED, "");
         let requests = server.finish();
+        assert_eq!(requests[1].header("cache-control"), Some("no-cache"));
         assert_eq!((requests[2].method.as_str(), key(&requests[2])), ("POST", key(&requests[0])));
     }
+}
+
+#[test]
+fn a_list_that_leaves_a_doubt_ends_with_code_7() {
+    let large = format!(r#"{{"data":[],"has_more":false,"pad":"{}"}}"#, "x".repeat(16 << 20));
+    for (list, reason) in [
+        (
+            whole_list("another", 60),
+            "the job 'video_2' was created at about that time, and servers may change a prompt",
+        ),
+        (
+            Reply::json(200, r#"{"data":[]}"#),
+            "the server does not say whether its list of jobs is complete",
+        ),
+        (empty_list().header("Age", "60"), "the list of jobs came from a cache"),
+        (Reply::json(200, &large), "the server's list of jobs is too large"),
+        (Reply::redirect(302, "http://127.0.0.1:1/list"), ""),
+    ] {
+        let directory = TempDir::new();
+        let server = Server::script(vec![Reply::silence(), list]);
+        interrupt_the_request(&server, &directory);
+        backdate(directory.path());
+        let before = state(&directory);
+        let run = call(&server, &directory).args(&["--max-retries", "0"]).run();
+        if !reason.is_empty() {
+            run.code(7).stderr_contains(&format!("a job may exist: {reason}\n"));
+        }
+        assert_eq!(state(&directory), before);
+        server.finish();
+    }
+}
+
+#[test]
+fn retry_unsafe_does_not_repeat_the_interrupted_request_of_an_earlier_run() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![Reply::silence(), Reply::json(404, "{}")]);
+    interrupt_the_request(&server, &directory);
+    call(&server, &directory).args(&["--retry-unsafe"]).run().code(7);
+    server.finish();
+}
+
+#[test]
+fn a_job_that_is_not_listed_yet_is_looked_for_as_long_as_the_run_may_wait() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![Reply::silence(), empty_list(), empty_list()]);
+    interrupt_the_request(&server, &directory);
+    call(&server, &directory)
+        .args(&["--wait-timeout", "1s"])
+        .run()
+        .code(7)
+        .stderr_contains("a job may exist: the server does not list it yet\n");
+    assert!(state(&directory).contains("submitting"));
+    server.finish();
+}
+
+#[test]
+fn the_whole_list_is_read_before_a_request_is_repeated() {
+    let directory = TempDir::new();
+    let page = |id: &str, more: bool| {
+        let job = format!(r#"{{"id":"{id}","prompt":"y","created_at":1700000000}}"#);
+        Reply::json(200, &format!(r#"{{"data":[{job}],"has_more":{more}}}"#))
+    };
+    let server =
+        Server::script(vec![Reply::silence(), page("a", true), page("b", false), job("completed")]);
+    interrupt_the_request(&server, &directory);
+    backdate(directory.path());
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    let requests = server.finish();
+    assert_eq!(requests[2].target, "/v1/videos?order=desc&limit=100&after=a");
+}
+
+#[test]
+fn a_request_with_line_breaks_in_its_values_is_resumed() {
+    for video in ["--video", "--field"] {
+        let value = "{\n  \"id\": \"v\",\n  \"n\": 1.0\n}";
+        let value = if video == "--video" { value.to_owned() } else { format!("x:={value}") };
+        let directory = TempDir::new();
+        let server = Server::script(vec![Reply::silence(), listed("x"), job("completed")]);
+        let run = || call(&server, &directory).args(&[video, &value]);
+        let mut running = run().spawn();
+        server.wait_for(1);
+        running.kill();
+        let _ = running.wait();
+        assert_eq!(state(&directory).lines().count(), 1, "{}", state(&directory));
+        run().run().is(0, COMPLETED, "");
+        server.finish();
+    }
+}
+
+#[test]
+fn a_state_file_of_0_1_0_is_resumed() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![job("completed")]);
+    let record = format!(
+        "{{\"openai-videos-state\":1,\"phase\":\"submitted\",\"since\":1800000000,\"idempotency_key\":\"k\",\
+         \"id\":\"video_1\",\"request\":{{\"base_url\":\"{}\",\"fields\":{{\"prompt\":\"x\",\
+         \"seconds\":\"4\",\"video\":{{\n\"id\":\"v\"\n}}}}}}}}\n",
+        server.base_url()
+    );
+    fs::write(directory.path().join("job"), record).unwrap();
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    assert_eq!(server.finish()[0].target, "/v1/videos/video_1");
+}
+
+#[test]
+fn another_encoding_does_not_make_another_request() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![Reply::silence(), listed("x"), job("completed")]);
+    interrupt_the_request(&server, &directory);
+    call(&server, &directory).args(&["--encoding", "multipart"]).run().is(0, COMPLETED, "");
+    server.finish();
 }
 
 #[test]
@@ -164,16 +299,16 @@ fn an_undecided_recovery_ends_with_code_7_until_the_state_file_is_removed() {
 #[test]
 fn a_conflict_during_recovery_keeps_the_state_file() {
     let directory = TempDir::new();
-    let nothing = || Reply::json(200, r#"{"data":[]}"#);
     let conflict = Reply::json(409, r#"{"error":"a request with this key is being processed"}"#);
     let server = Server::script(vec![
         Reply::silence(),
-        nothing(),
+        empty_list(),
         conflict,
         listed(" x\\n"),
         job("completed"),
     ]);
     interrupt_the_request(&server, &directory);
+    backdate(directory.path());
     call(&server, &directory).args(&["--max-retries", "0"]).run().code(5);
     call(&server, &directory).run().is(0, COMPLETED, "");
     let requests = server.finish();
@@ -193,6 +328,48 @@ fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
         "openai: the server no longer has the job that 'job' holds: the server responded with HTTP 404: no\n\
          hint: check that the key belongs to the account that created the job, and remove 'job' to create another one\n",
     );
+    server.finish();
+}
+
+#[test]
+fn a_missing_content_is_not_a_missing_job() {
+    let directory = TempDir::new();
+    let missing = Reply::json(404, r#"{"error":"no"}"#);
+    let replies = [job("queued"), job("queued"), job("completed"), missing.clone(), missing];
+    let server = Server::script(replies.into());
+    let run = |timeout: &str| {
+        call(&server, &directory).args(&["-o", "out", "--wait-timeout", timeout]).run()
+    };
+    run("10ms").code(8);
+    let outcome = run("500ms");
+    outcome.code(3);
+    assert!(!outcome.stderr_text().contains("remove"), "{}", outcome.stderr_text());
+    assert!(state(&directory).contains("submitted"));
+    server.finish();
+}
+
+#[test]
+fn a_job_that_this_run_has_found_is_not_reported_as_gone() {
+    let directory = TempDir::new();
+    let missing = Reply::json(404, r#"{"error":"no"}"#);
+    let found = || job("queued").header("openai-poll-after-ms", "100");
+    let server = Server::script(vec![found(), found(), found(), missing]);
+    call(&server, &directory).args(&["--wait-timeout", "10ms"]).run().code(8);
+    let outcome = call(&server, &directory).run();
+    outcome.code(3);
+    assert!(!outcome.stderr_text().contains("remove"), "{}", outcome.stderr_text());
+    assert!(state(&directory).contains("submitted"));
+    server.finish();
+}
+
+#[test]
+fn a_closed_pipe_for_the_json_keeps_the_job_in_the_state_file() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![job("completed"), job("completed")]);
+    call(&server, &directory).stdout_closed().run().is(0, "", "");
+    assert!(state(&directory).contains("submitted"));
+    call(&server, &directory).run().is(0, COMPLETED, "");
+    assert_eq!(state(&directory), "");
     server.finish();
 }
 
@@ -255,6 +432,10 @@ fn only_an_unknown_outcome_stays_in_the_state_file() {
         (Reply::json(502, "{}"), 7, true),
         (Reply::empty(), 7, true),
         (Reply::json(200, "<html>"), 7, true),
+        (Reply::redirect(303, "/v1/videos/video_1"), 7, true),
+        (Reply::redirect(302, "/v1/login"), 7, true),
+        (Reply::redirect(307, "/v2/videos"), 3, false),
+        (Reply::json(409, "{}"), 5, true),
         (Reply::json(400, "{}"), 3, false),
         (Reply::json(401, "{}"), 4, false),
         (Reply::json(503, "{}"), 5, false),
@@ -302,14 +483,21 @@ fn a_file_that_is_not_a_state_file_is_refused_and_unchanged() {
     let server = Server::script(vec![]);
     for content in ["hello", "{}", "\n", "{\"openai-videos-state\":2}\n"] {
         let directory = TempDir::new();
-        fs::write(directory.path().join("job"), content).unwrap();
+        let path = directory.path().join("job");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let facts = || {
+            let metadata = fs::metadata(&path).unwrap();
+            (metadata.mode(), metadata.modified().unwrap(), metadata.ctime_nsec())
+        };
+        let before = facts();
         call(&server, &directory).run().is(
             2,
             "",
             "openai: 'job' is not a state file of this program, and is left as it is\n\
-             hint: name another state file, or remove this one if it is none of yours\n",
+             hint: name another state file\n",
         );
-        assert_eq!(state(&directory), content);
+        assert_eq!((state(&directory).as_str(), facts()), (content, before));
     }
     for (path, what) in [
         ("none/job", "the directory of the state file 'none/job' does not exist"),
@@ -531,9 +719,12 @@ fn a_killed_run_never_leads_to_a_second_job_or_an_incomplete_file() {
         };
         let mut ended = run_for(&server, directory.path(), Some(life)) || is_done();
         if !ended && instant % 2 == 1 {
+            backdate(directory.path());
             ended = run_for(&server, directory.path(), Some(life / 3)) || is_done();
         }
         for _ in 0..3 {
+            // A job that was not created would be looked for during two minutes.
+            backdate(directory.path());
             ended = ended || run_for(&server, directory.path(), None);
         }
         assert!(ended, "instant {instant}");

@@ -164,6 +164,13 @@ fn remark(event: &Event<'_>) -> Option<String> {
         Event::EncodingSwitched => {
             "the server does not accept JSON here (HTTP 415); sending a form".to_owned()
         }
+        Event::JobNotListed { left } => format!(
+            "the server does not list a job of the interrupted request; looking again for {} s",
+            left.as_secs() + 1
+        ),
+        Event::ListIncomplete => {
+            "the list may be incomplete: the server does not return its next page".to_owned()
+        }
         _ => return None,
     })
 }

@@ -1,0 +1,173 @@
+//! What a run with a state file does to the world, behind a trait: the simulation of the tests has another one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::api::error::Error;
+use crate::api::event::Event;
+use crate::api::extension::{Extension, Upload};
+use crate::api::job::Job;
+use crate::http::request::Request;
+use crate::http::{Http, TextResponse};
+use crate::jobs::recovery::{PageTime, Wanted};
+use crate::jobs::state_file::{Boot, Description, unix_seconds};
+use crate::jobs::submit;
+use crate::jobs::wait::{self, Wait};
+use crate::url::segment;
+
+/// A larger body, in bytes, may take minutes to send.
+const QUICKLY_SENT: u64 = 64 * 1024;
+
+/// What a run does to the world.
+pub(crate) trait Effects {
+    fn clock(&self) -> Clock;
+    fn sleep(&mut self, time: Duration);
+    /// One page of the server's list.
+    fn list(&mut self, path: &str) -> Result<ListPage, Error>;
+    /// The POST with its retries. `before_retry` is called before each with the time of it, by the wall clock; it
+    /// returns whether to go on.
+    fn post(
+        &mut self,
+        idempotency_key: &str,
+        before_retry: &mut dyn FnMut(SystemTime) -> bool,
+    ) -> Result<Job, Error>;
+    fn retrieve(&mut self, id: &str) -> Result<Job, Error>;
+    /// Waits for the terminal status, and tells whether a poll has found the job.
+    fn wait(&mut self, job: Job) -> (Result<Job, Error>, bool);
+    fn report(&self, event: &Event<'_>);
+}
+
+/// This machine's clocks at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock {
+    pub(crate) wall: SystemTime,
+    /// Since the run began.
+    pub(crate) monotonic: Duration,
+    pub(crate) boot: Option<Boot>,
+}
+
+/// A response with a page of the list.
+pub(crate) struct ListPage {
+    pub(crate) text: String,
+    pub(crate) time: PageTime,
+}
+
+/// The request of a run.
+pub(crate) struct Submission {
+    pub(crate) description: Description,
+    /// The description as the state file holds it.
+    pub(crate) stored: String,
+    pub(crate) wanted: Wanted,
+    pub(crate) idempotency_key: Option<String>,
+    /// Whether sending the body may take long.
+    pub(crate) is_large: bool,
+    /// Whether to wait for the terminal status.
+    pub(crate) waits: bool,
+    /// How long the run may look for a job in the list.
+    pub(crate) patience: Duration,
+    /// Where the user can look for a job.
+    pub(crate) list_url: String,
+}
+
+/// The effects of a run of the program.
+pub(crate) struct Live<'a> {
+    pub(crate) http: Http,
+    extension: &'a Extension,
+    wait: Option<&'a Wait>,
+    start: Instant,
+}
+
+impl<'a> Live<'a> {
+    pub(crate) fn new(http: Http, extension: &'a Extension, wait: Option<&'a Wait>) -> Self {
+        Self { http, extension, wait, start: Instant::now() }
+    }
+
+    /// # Errors
+    /// As [`Description::of`].
+    pub(crate) fn submission(&self) -> Result<Submission, Error> {
+        let settings = self.http.settings();
+        let description = Description::of(settings, self.extension)?;
+        Ok(Submission {
+            stored: description.stored(settings),
+            description,
+            wanted: Wanted::of(self.extension),
+            idempotency_key: self.extension.idempotency_key.clone(),
+            is_large: self.body_size() > QUICKLY_SENT,
+            waits: self.wait.is_some(),
+            patience: self.wait.map_or(Wait::TIMEOUT, |wait| wait.timeout),
+            list_url: self.http.list_url(),
+        })
+    }
+
+    /// About the size of the request body, in bytes.
+    fn body_size(&self) -> u64 {
+        let file = match self.extension.upload() {
+            Some(Upload::File(path)) => path.metadata().map_or(0, |metadata| metadata.len()),
+            _ => 0,
+        };
+        file + self.extension.to_json().len() as u64
+    }
+}
+
+impl Effects for Live<'_> {
+    fn clock(&self) -> Clock {
+        let wall = SystemTime::now();
+        Clock { wall, monotonic: self.start.elapsed(), boot: boot(wall) }
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        thread::sleep(time);
+    }
+
+    fn list(&mut self, path: &str) -> Result<ListPage, Error> {
+        let headers = [("Cache-Control", "no-cache")];
+        let request = Request { headers: &headers, ..Request::get(path) };
+        let TextResponse { head, body } = self.http.text(&request)?;
+        let date = head.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+        let age = head.header("age").map_or(Some(0), |age| age.trim().parse().ok());
+        Ok(ListPage { text: body, time: PageTime { date, age } })
+    }
+
+    fn post(
+        &mut self,
+        idempotency_key: &str,
+        before_retry: &mut dyn FnMut(SystemTime) -> bool,
+    ) -> Result<Job, Error> {
+        let before_retry = &mut |delay| before_retry(SystemTime::now() + delay);
+        submit::submit_with(&self.http, self.extension, idempotency_key, before_retry)
+    }
+
+    fn retrieve(&mut self, id: &str) -> Result<Job, Error> {
+        let path = format!("/videos/{}", segment(id));
+        let request = Request::get(&path);
+        wait::parse_job(&self.http, &request, self.http.text(&request)?, id)
+    }
+
+    fn wait(&mut self, job: Job) -> (Result<Job, Error>, bool) {
+        let rules = self.wait.cloned().unwrap_or_default();
+        let is_seen = Arc::new(AtomicBool::new(false));
+        let (report, seen) = (Arc::clone(&self.http.report), Arc::clone(&is_seen));
+        self.http.report = Arc::new(move |event| {
+            if matches!(event, Event::Status { elapsed, .. } if !elapsed.is_zero()) {
+                seen.store(true, Ordering::Relaxed);
+            }
+            report(event);
+        });
+        (wait::wait(&self.http, job, &rules), is_seen.load(Ordering::Relaxed))
+    }
+
+    fn report(&self, event: &Event<'_>) {
+        (self.http.report)(event);
+    }
+}
+
+/// The boot of this machine, where Linux tells it.
+fn boot(now: SystemTime) -> Option<Boot> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    let time = unix_seconds(now).checked_sub(uptime as u64)?;
+    Some(Boot { id: id.trim().to_owned(), time })
+}
