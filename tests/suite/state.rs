@@ -133,10 +133,19 @@ fn empty_list() -> Reply {
 /// Moves the interrupted request, if there is one, ten minutes into the past.
 fn backdate(directory: &Path) {
     let path = directory.join("job");
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    if let Some((before, after)) = text.split_once("\"since\":") {
-        let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
-        fs::write(path, format!("{before}\"since\":{}{rest}", now() - 600)).unwrap();
+    let mut text = fs::read_to_string(&path).unwrap_or_default();
+    for name in ["since", "retried"] {
+        let member = format!("\"{name}\":");
+        let mut parts = text.split(&member);
+        let mut dated = parts.next().unwrap().to_owned();
+        for part in parts {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+            dated += &format!("{member}{}{rest}", now() - 600);
+        }
+        text = dated;
+    }
+    if !text.is_empty() {
+        fs::write(path, text).unwrap();
     }
 }
 
