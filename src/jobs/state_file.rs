@@ -27,6 +27,8 @@ use crate::text::shorten;
 const MAGIC: &str = "{\"openai-videos-state\":1,";
 /// The largest state file, in bytes.
 const LIMIT: u64 = 4 * 1024 * 1024;
+/// The length of the shortest part of a URL that may be a secret, in bytes.
+const SHORTEST_SECRET: usize = 8;
 /// The start of a digest that stands for a value with a secret.
 const DIGEST: &str = "sha256:";
 
@@ -373,11 +375,12 @@ impl Description {
     }
 
     /// The description for the state file: on one line, with a digest of each value that holds a secret of these
-    /// settings or a URL, which may have a password or a signature in it.
+    /// settings, or a URL that may have a password, a key or a signature in it.
     pub(crate) fn stored(&self, settings: &Settings) -> String {
         let write = |value: &RawValue| {
             let value = json::canonical(value.get());
-            let may_have_secret = value.contains("://") || settings.redact(value.clone()) != value;
+            let may_have_secret =
+                url_may_have_secret(&value) || settings.redact(value.clone()) != value;
             if may_have_secret { digest(&value) } else { value }
         };
         rewrite(&self.0, &|value| match Object::parse(value.get()) {
@@ -390,6 +393,14 @@ impl Description {
     pub(crate) fn is(&self, stored: &str) -> bool {
         is_same(&self.0, stored, true)
     }
+}
+
+/// Whether there is a URL in the text with more than a host and a short path, such as `/v1`.
+fn url_may_have_secret(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        rest.contains(['@', '?'])
+            || rest.split('/').skip(1).any(|part| part.len() >= SHORTEST_SECRET)
+    })
 }
 
 /// The JSON object with its values rewritten.
@@ -607,7 +618,7 @@ pub(crate) mod tests {
         let body = "{\"prompt\":\"é\",\"seconds\":8,\"video\":{\n \"id\":\"v\",\"n\":1.0}}";
         let description = described(url, body);
         let stored = description.stored(&settings(url, "sk-12345678"));
-        assert!(!stored.contains('\n') && !stored.contains("user.example"), "{stored}");
+        assert!(!stored.contains('\n') && stored.contains(url), "{stored}");
         let same = r#"{"video":{"n":1,"id":"v"},"seconds":8.0,"prompt":"\u00e9"}"#;
         for other in [body, same] {
             let other = described(url, other);
@@ -631,13 +642,17 @@ pub(crate) mod tests {
 
     #[test]
     fn a_value_with_a_secret_is_stored_as_its_digest() {
-        let url = "https://x.example/v1";
-        let body = r#"{"prompt":"p","seconds":"8","video":{"url":"https://y/?k=sk-12345678"}}"#;
+        let url = "https://x.example/tok-12345678/v1";
+        let body =
+            r#"{"prompt":"sk-12345678","seconds":"8","video":{"url":"https://y/a?k=signed"}}"#;
         let description = described(url, body);
         let stored = description.stored(&settings(url, "sk-12345678"));
-        assert!(!stored.contains("sk-12345678") && stored.contains("\"prompt\":\"p\""), "{stored}");
+        for secret in ["sk-12345678", "tok-12345678", "signed"] {
+            assert!(!stored.contains(secret), "{stored}");
+        }
+        assert!(stored.contains(r#""seconds":"8""#), "{stored}");
         assert!(description.is(&stored));
-        assert!(!described(url, &body.replace("y/", "z/")).is(&stored));
+        assert!(!described(url, &body.replace("y/a", "y/b")).is(&stored));
         // Another key does not make it another request.
         assert!(description.is(&description.stored(&settings(url, "sk-other"))));
     }
