@@ -39,7 +39,11 @@ pub(crate) fn scalar(value: &RawValue) -> Option<String> {
 /// one.
 pub fn unquoted(literal: &str) -> String {
     let inner = literal.strip_prefix('"').unwrap_or(literal);
-    let mut chars = inner.strip_suffix('"').unwrap_or(inner).chars();
+    let inner = inner.strip_suffix('"').unwrap_or(inner);
+    if !inner.contains('\\') {
+        return inner.to_owned();
+    }
+    let mut chars = inner.chars();
     let mut units = Vec::with_capacity(inner.len());
     while let Some(mut c) = chars.next() {
         if c == '\\' {

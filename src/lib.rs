@@ -77,5 +77,5 @@ mod properties {
     mod job;
     mod retry_after;
     mod shorthand;
-    mod suite;
+    pub(crate) mod suite;
 }

@@ -165,12 +165,16 @@ impl Pager {
 
     /// Takes the page that the server sent for [`Pager::path`], and turns to the next one.
     pub(crate) fn turn(&mut self, page: &Page<'_>) -> Turn {
+        let is_only_page = self.first.is_empty() && page.has_more != Some(true);
+        if is_only_page || page.items.is_empty() {
+            return Turn::Last;
+        }
         let ids = page.ids();
         let is_known = |id| self.first.contains(id) || self.previous.contains(id);
         if ids.iter().filter(|id| id.is_some()).any(is_known) {
             return Turn::Repeated;
         }
-        if page.has_more != Some(true) || ids.is_empty() {
+        if page.has_more != Some(true) {
             return Turn::Last;
         }
         let last = ids.last().cloned().flatten().or_else(|| page.last_id.clone());

@@ -8,6 +8,8 @@ pub(crate) mod media;
 pub(crate) mod output_file;
 pub(crate) mod recovery;
 pub(crate) mod search;
+#[cfg(test)]
+mod simulation;
 pub(crate) mod state_file;
 pub(crate) mod submit;
 pub(crate) mod submit_once;

@@ -230,7 +230,7 @@ impl Candidate {
             members.scalar(name).is_some_and(|theirs| theirs != *ours)
         };
         Self {
-            id: Job::parse(item).map(|job| job.id().to_owned()),
+            id: members.scalar("id").or_else(|| Some(Job::parse(item)?.id().to_owned())),
             created: created
                 .filter(|time| time.is_finite() && *time >= 1.0)
                 .map(|time| time as u64),

@@ -121,12 +121,13 @@ impl StateFile {
         }
         let mut bytes = Vec::new();
         Read::by_ref(&mut file).take(LIMIT + 1).read_to_end(&mut bytes).map_err(unusable)?;
-        let (end, record) = read(&bytes).ok_or_else(foreign)?;
+        let journal = Journal::read(file, &bytes).ok_or_else(foreign)?;
         // Only now that the file is known to be a state file. An older one may be readable by all.
         if metadata.mode() & 0o777 != 0o600 {
-            file.set_permissions(Permissions::from_mode(0o600)).map_err(unusable)?;
+            let mode = Permissions::from_mode(0o600);
+            journal.disk.set_permissions(mode).map_err(unusable)?;
         }
-        Ok(Self { journal: Journal { disk: file, end, record }, path: path.to_owned() })
+        Ok(Self { journal, path: path.to_owned() })
     }
 
     /// The path, for messages.
@@ -136,7 +137,7 @@ impl StateFile {
 
     /// Whether it holds a job that is not finished.
     pub fn is_pending(&self) -> bool {
-        self.journal.record.is_some()
+        self.journal.record().is_some()
     }
 
     /// The error for a request that cannot be compared with the one in the file, naming the job that this file holds.
@@ -165,7 +166,7 @@ impl State for StateFile {
     }
 
     fn record(&self) -> Option<&Record> {
-        self.journal.record.as_ref()
+        self.journal.record()
     }
 
     /// Appends a record. It is on the disk when this returns.
@@ -211,6 +212,16 @@ fn open_file(path: &Path) -> Result<File, Error> {
 }
 
 impl<D: Disk> Journal<D> {
+    /// The journal on a disk that holds these bytes. `None` if they are not a journal.
+    pub(crate) fn read(disk: D, bytes: &[u8]) -> Option<Self> {
+        let (end, record) = read(bytes)?;
+        Some(Self { disk, end, record })
+    }
+
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
     /// Appends a record and syncs the disk. If that fails, a record without an id is taken back, because its POST
     /// is not sent; one with an id stays if it can, because its job exists.
     pub(crate) fn note(&mut self, record: Record) -> io::Result<()> {
@@ -391,7 +402,7 @@ impl Description {
 
     /// Whether a stored description is that of this request. 0.1.0 stored it without digests.
     pub(crate) fn is(&self, stored: &str) -> bool {
-        is_same(&self.0, stored, true)
+        self.0 == stored || is_same(&self.0, stored, true)
     }
 }
 
@@ -459,7 +470,7 @@ fn describe_file(path: &Path) -> Result<String, Error> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     use crate::api::extension::Fields;
@@ -467,12 +478,12 @@ pub(crate) mod tests {
     use crate::settings::base_url::BaseUrl;
 
     /// A disk in memory, on which writes fail where a test says so.
-    #[derive(Debug, Default, Clone)]
-    pub(crate) struct MemoryDisk {
-        pub(crate) bytes: Vec<u8>,
+    #[derive(Debug, Default)]
+    struct MemoryDisk {
+        bytes: Vec<u8>,
         /// How many bytes of the next append are written, and whether a sync fails.
-        pub(crate) room: Option<usize>,
-        pub(crate) is_sync_broken: bool,
+        room: Option<usize>,
+        is_sync_broken: bool,
     }
 
     impl Disk for MemoryDisk {
@@ -489,22 +500,6 @@ pub(crate) mod tests {
 
         fn sync(&mut self) -> io::Result<()> {
             if self.is_sync_broken { Err(ErrorKind::Other.into()) } else { Ok(()) }
-        }
-    }
-
-    impl Journal<MemoryDisk> {
-        /// `None` if the disk does not hold a journal.
-        pub(crate) fn open(disk: MemoryDisk) -> Option<Self> {
-            let (end, record) = read(&disk.bytes)?;
-            Some(Self { disk, end, record })
-        }
-
-        pub(crate) fn record(&self) -> Option<&Record> {
-            self.record.as_ref()
-        }
-
-        pub(crate) fn disk(&mut self) -> &mut MemoryDisk {
-            &mut self.disk
         }
     }
 
@@ -582,18 +577,18 @@ pub(crate) mod tests {
     #[test]
     fn a_submitting_record_that_cannot_be_synced_is_taken_back() {
         let disk = MemoryDisk { is_sync_broken: true, ..MemoryDisk::default() };
-        let mut journal = Journal::open(disk).unwrap();
+        let mut journal = Journal::read(disk, b"").unwrap();
         journal.note(record(None)).unwrap_err();
         assert!(journal.disk.bytes.is_empty() && journal.record.is_none());
         let disk = MemoryDisk { room: Some(70), ..MemoryDisk::default() };
-        let mut journal = Journal::open(disk).unwrap();
+        let mut journal = Journal::read(disk, b"").unwrap();
         journal.note(record(None)).unwrap_err();
         assert!(journal.disk.bytes.is_empty());
     }
 
     #[test]
     fn a_submitted_record_that_cannot_be_synced_stays() {
-        let mut journal = Journal::open(MemoryDisk::default()).unwrap();
+        let mut journal = Journal::read(MemoryDisk::default(), b"").unwrap();
         journal.note(record(None)).unwrap();
         journal.disk.is_sync_broken = true;
         journal.note(record(Some("v"))).unwrap_err();
