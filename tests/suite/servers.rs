@@ -171,6 +171,42 @@ fn sub2api() {
     assert_eq!(store.finish()[0].header("authorization"), None);
 }
 
+/// xAI: JSON with a duration and the video's URL, a request id, and no content but a URL on another host.
+#[test]
+fn xai() {
+    let store = Server::script(vec![media()]);
+    let url = format!("http://127.0.0.1:{}/xai-video.mp4?sig=1", store.port());
+    let done = format!(
+        r#"{{"status":"done","video":{{"url":"{url}","duration":6,"respect_moderation":true}},"model":"grok-imagine-video","usage":{{"cost_in_usd_ticks":1}}}}"#
+    );
+    let replies = vec![
+        Reply::json(200, r#"{"request_id":"r-1"}"#),
+        Reply::json(202, r#"{"status":"pending","model":"grok-imagine-video"}"#),
+        Reply::json(200, &done),
+        Reply::status(404),
+    ];
+    let more = [
+        "--field",
+        "model=grok-imagine-video",
+        "--field",
+        "duration:=6",
+        "--video",
+        "{url: https://user.example/a.mp4}",
+        "--api-key",
+        "xai-secret-key",
+    ];
+    let (outcome, requests) = whole_job(&more, replies);
+    is_complete(&outcome);
+    assert_eq!(
+        requests[0].text(),
+        r#"{"prompt":"x","model":"grok-imagine-video","duration":6,"video":{"url":"https://user.example/a.mp4"}}"#
+    );
+    assert_eq!(requests[3].target, "/v1/videos/r-1/content");
+    let request = store.finish().remove(0);
+    assert_eq!(request.target, "/xai-video.mp4?sig=1");
+    assert_eq!(request.header("authorization"), None);
+}
+
 /// Relays of xAI: a created job has only a request id, and status words differ.
 #[test]
 fn xai_relays() {
