@@ -84,7 +84,7 @@ pub enum Error {
         /// The URL, without its query.
         url: String,
         /// It is a plain http URL from a server that is reached over https, and
-        /// [`allow_http`](crate::Settings::allow_http) is off. Otherwise it is no usable http or https URL.
+        /// [`allow_http`](crate::Settings::allow_http) is off. Otherwise it is not a usable http or https URL.
         is_unencrypted: bool,
     },
     /// The host of the media, which the job names by URL, does not give them out.
