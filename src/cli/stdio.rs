@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
-/// Which of the standard streams are terminals. Asked once, and passed on, so that tests need no terminal.
+/// Which of the standard streams are terminals. Asked once, and passed on, so that tests need no
+/// terminal.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Terminals {
     pub(crate) stdout: bool,
@@ -19,8 +20,8 @@ impl Terminals {
     }
 }
 
-/// Standard output as a file: the standard library's own handle takes a descriptor that cannot be written for one
-/// that nobody reads, and reports no error.
+/// Standard output as a file: the standard library's own handle takes a descriptor that cannot be
+/// written for one that nobody reads, and reports no error.
 #[allow(clippy::disallowed_methods)] // this is the one place that writes to standard output
 pub(crate) fn stdout() -> io::Result<File> {
     Ok(io::stdout().as_fd().try_clone_to_owned()?.into())

@@ -193,7 +193,7 @@ fn every_command_has_its_own_help() {
     for (name, has, has_not) in [
         ("extend", "--prompt TEXT", "--video-id ID"),
         ("retrieve", "--wait", "--prompt TEXT"),
-        ("download-content", "--variant WHICH", "--prompt TEXT"),
+        ("download-content", "--variant VARIANT", "--prompt TEXT"),
         ("delete", "--video-id ID", "--output FILE"),
     ] {
         for flag in ["-h", "--help"] {
@@ -213,12 +213,12 @@ fn a_misspelled_option_value_or_command_gets_a_suggestion() {
     for (more, what, near) in [
         (
             &["--encoding", "mulitpart"][..],
-            "--encoding: 'mulitpart' is none of auto, json, multipart",
+            "--encoding: invalid value 'mulitpart'; possible values: auto, json, multipart",
             "'multipart'",
         ),
         (
             &["--variant", "thumbnial", "--output", "x"],
-            "--variant: 'thumbnial' is none of video, thumbnail, spritesheet",
+            "--variant: invalid value 'thumbnial'; possible values: video, thumbnail, spritesheet",
             "'thumbnail'",
         ),
         (&["--ouput", "x"], "unknown option '--ouput'", "--output"),
@@ -227,7 +227,8 @@ fn a_misspelled_option_value_or_command_gets_a_suggestion() {
         let stderr = format!("openai: {what}\nhint: did you mean {near}?\n");
         openai(&EXTEND).args(more).run().is(2, "", &stderr);
     }
-    let field = "openai videos extend --help lists the options; a field of the request is sent with --field model=TEXT";
+    let field =
+        "see openai videos extend --help; to send a field of the request, use --field model=TEXT";
     let stderr = format!("openai: unknown option '--model'\nhint: {field}\n");
     openai(&EXTEND).args(&["--model", "x"]).run().is(2, "", &stderr);
     let stderr = "openai: unknown command 'videos retreive'\nhint: did you mean 'retrieve'?\n";

@@ -387,8 +387,8 @@ fn invalid_values_are_refused_before_the_request() {
     for (args, stderr) in [
         (
             &call("x", "5", "v")[..],
-            "openai: --seconds: seconds cannot be '5': it is one of 4, 8, 12, 16, 20\n\
-             hint: for a server that takes other values: --field seconds=5\n",
+            "openai: --seconds: invalid value '5'; possible values: 4, 8, 12, 16, 20\n\
+             hint: to send another value, use --field seconds=5 or --field duration:=5\n",
         ),
         (&call("", "4", "v"), "openai: the prompt is empty\n"),
         (
@@ -397,7 +397,7 @@ fn invalid_values_are_refused_before_the_request() {
         ),
         (
             &call("@missing.txt", "4", "v"),
-            "openai: --prompt: there is no file 'missing.txt'\nhint: for a text that starts with @, write \\@\n",
+            "openai: --prompt: cannot read 'missing.txt': no such file\nhint: for a prompt that starts with @, write \\@\n",
         ),
         (
             &call("x", "4", "{id: v"),
@@ -409,8 +409,8 @@ fn invalid_values_are_refused_before_the_request() {
         (&call("x", "4", "@/"), "openai: '/' is a directory, not a file to upload\n"),
         (
             &NO_VIDEO,
-            "openai: --video is missing\n\
-             hint: openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123\n",
+            "openai: missing option --video\n\
+             hint: openai videos extend --prompt 'It snows' --seconds 8 --video video_123\n",
         ),
         (
             &["videos", "extend", "--promt", "x"],
@@ -437,11 +437,11 @@ fn invalid_values_are_refused_before_the_request() {
         ),
         (
             &["videos", "extend", "--body", "missing.json"],
-            "openai: --body: there is no file 'missing.json'\n",
+            "openai: --body: cannot read 'missing.json': no such file\n",
         ),
         (
             &[&EXTEND[..], &["--encoding", "form"]].concat(),
-            "openai: --encoding: 'form' is none of auto, json, multipart\n",
+            "openai: --encoding: invalid value 'form'; possible values: auto, json, multipart\n",
         ),
     ] {
         refused(args, stderr);
@@ -452,8 +452,8 @@ fn invalid_values_are_refused_before_the_request() {
 fn line_breaks_in_a_value_are_escaped_in_an_error_message() {
     refused(
         &["videos", "extend", "--seconds", "5\nhint: x\u{1b}[2J"],
-        "openai: --seconds: seconds cannot be '5\\u000ahint: x\\u001b[2J': it is one of 4, 8, 12, 16, 20\n\
-         hint: for a server that takes other values: --field seconds=5\\u000ahint: x\\u001b[2J\n",
+        "openai: --seconds: invalid value '5\\u000ahint: x\\u001b[2J'; possible values: 4, 8, 12, 16, 20\n\
+         hint: to send another value, use --field seconds=N or --field duration:=N\n",
     );
 }
 
@@ -468,7 +468,7 @@ fn an_id_that_is_the_name_of_a_file_gets_a_hint_to_the_at_sign() {
         .is(
             2,
             "",
-            "openai: --video: 'clip.mp4' is a file, and would be taken for the id of a video\n\
+            "openai: --video: 'clip.mp4' is a file and not the id of a video\n\
          hint: write '@clip.mp4' to upload it\n",
         );
     server.finish();

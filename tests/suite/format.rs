@@ -283,13 +283,13 @@ fn errors_of_every_shape_are_printed_in_the_requested_format() {
     openai(&["videos", "retrieve"]).args(&jsonl).run().is(
         2,
         "",
-        "{\"message\":\"the id is missing\",\"hint\":\"openai videos retrieve video_123\"}\n",
+        "{\"message\":\"missing argument: the id of the job\",\"hint\":\"openai videos retrieve video_123\"}\n",
     );
     for (argv, message) in [
         (&["--bogus=1", "videos", "retrieve", "v"][..], "unknown option '--bogus'"),
         (
             &["videos", "retrieve", "v", "--timeout", "soon"],
-            "--timeout: 'soon' is no duration like 90, 90s, 1.5m, 2h or 250ms",
+            "--timeout: invalid duration 'soon'; examples: 90, 90s, 1.5m, 2h, 250ms",
         ),
         (&["videos", "retreive", "v"], "unknown command 'videos retreive'"),
         (&["videos", "retreive", "--help"], "unknown command 'videos retreive'"),
@@ -390,7 +390,7 @@ fn control_characters_are_escaped_on_a_terminal() {
 
 #[test]
 fn an_unknown_format_is_refused_before_the_request() {
-    let none = "is none of auto, json, jsonl, raw, pretty, yaml, explore";
+    let expected = "possible values: auto, json, jsonl, raw, pretty, yaml, explore";
     for (flag, value, hint) in [
         ("--format", "jsn", "hint: did you mean 'json'?\n"),
         ("--format", "xml", ""),
@@ -399,7 +399,7 @@ fn an_unknown_format_is_refused_before_the_request() {
         openai(&["videos", "retrieve", "v", flag, value]).run().is(
             2,
             "",
-            &format!("openai: {flag}: '{value}' {none}\n{hint}"),
+            &format!("openai: {flag}: invalid value '{value}'; {expected}\n{hint}"),
         );
     }
 }

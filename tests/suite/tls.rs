@@ -165,9 +165,9 @@ fn an_invalid_ca_bundle_is_refused_with_its_name() {
         call().env("SSL_CERT_FILE", file).run().is(2, "", &format!("openai: SSL_CERT_FILE{why}"));
     }
     for (file, why) in [
-        ("missing.pem", "there is no file 'missing.pem'"),
-        (".", "'.' is a directory"),
-        ("-", "it is not read from standard input"),
+        ("missing.pem", "cannot read 'missing.pem': no such file"),
+        (".", "cannot read '.': it is a directory"),
+        ("-", "it cannot be read from standard input"),
     ] {
         extend().stdin_held_open().args(&["--cacert", file]).run().is(
             2,
@@ -366,8 +366,8 @@ fn an_invalid_client_certificate_is_refused_before_the_request() {
     let certificate = "--mtls-client-cert-file";
     let key = "--mtls-client-key-file";
     let (lone_certificate, lone_key) = (
-        format!("openai: {certificate}: {key} is missing\n"),
-        format!("openai: {key}: {certificate} is missing\n"),
+        format!("openai: {certificate} needs {key}\n"),
+        format!("openai: {key} needs {certificate}\n"),
     );
     let call = || {
         extend()
@@ -382,7 +382,7 @@ fn an_invalid_client_certificate_is_refused_before_the_request() {
     call().env("OPENAI_MTLS_CLIENT_KEY_FILE", "own.key").run().is(
         2,
         "",
-        &format!("openai: OPENAI_MTLS_CLIENT_KEY_FILE: {certificate} is missing\n"),
+        &format!("openai: OPENAI_MTLS_CLIENT_KEY_FILE needs {certificate}\n"),
     );
     let key_hint = "hint: the key must be in PEM, RSA, ECDSA or Ed25519, and not encrypted\n";
     let certificate_hint = "hint: a certificate in PEM starts with -----BEGIN CERTIFICATE-----\n";

@@ -353,17 +353,20 @@ fn a_delete_that_finds_nothing_after_a_lost_response_has_succeeded() {
 #[test]
 fn options_that_do_not_apply_to_the_command_are_refused() {
     for (args, what) in [
-        (&["videos", "retrieve"][..], "the id is missing\nhint: openai videos retrieve video_123"),
+        (
+            &["videos", "retrieve"][..],
+            "missing argument: the id of the job\nhint: openai videos retrieve video_123",
+        ),
         (&["videos", "retrieve", ""], "the id is empty"),
         (
             &["videos", "retrieve", "a", "--video-id", "b"],
-            "the id is given both as an argument and by --video-id",
+            "the id cannot be given both as an argument and as --video-id",
         ),
         (
             &["videos", "delete", "a", "b"],
             "unexpected argument 'b'\nhint: put a text with spaces in quotation marks",
         ),
-        (&["videos", "delete", "a", "--prompt", "x"], "--prompt means nothing to 'videos delete'"),
+        (&["videos", "delete", "a", "--prompt", "x"], "--prompt cannot be used with 'delete'"),
         (
             &["videos", "retrieve", "a", "--wait-timeout", "1s"],
             "--wait-timeout needs --wait or --output",
@@ -371,7 +374,7 @@ fn options_that_do_not_apply_to_the_command_are_refused() {
         (&["videos", "retrieve", "a", "--variant", "video"], "--variant needs --output"),
         (
             &["videos", "retrieve", "a", "-o", "x", "--variant", "gif"],
-            "--variant: 'gif' is none of video, thumbnail, spritesheet",
+            "--variant: invalid value 'gif'; possible values: video, thumbnail, spritesheet",
         ),
     ] {
         openai(args).env("OPENAI_BASE_URL", "http://127.0.0.1:1").run().is(

@@ -1,4 +1,5 @@
-//! The one table of commands. The parser, the helps, the man page and the completions are made from it.
+//! The one table of commands. The parser, the helps, the man page and the completions are made from
+//! it.
 
 /// A command, `openai videos NAME`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +14,8 @@ pub(crate) enum Command {
 pub(crate) struct CommandRow {
     pub(crate) command: Command,
     pub(crate) name: &'static str,
-    /// The positional arguments by the names that the help gives them. An `ID` may come as `--video-id` instead.
+    /// The positional arguments by the names that the help gives them. An `ID` may come as
+    /// `--video-id` instead.
     pub(crate) arguments: &'static [&'static str],
     /// The options that a call cannot do without, for the usage line.
     pub(crate) required: &'static str,

@@ -1,4 +1,5 @@
-//! The one table of flags. The parser, both helps and every document that lists flags are made from it.
+//! The one table of flags. The parser, both helps, the man page and the completions are made from
+//! it.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -7,10 +8,10 @@ use openai_videos::Family;
 
 use crate::cli::args::command::{BY_ID, CREATING, Command, FETCHING, WAITING};
 
-/// What stands on the command line, as it stands there: nothing is checked against anything else yet.
+/// The command line as it was given. Nothing is checked against anything else yet.
 #[derive(Default)]
 pub(crate) struct Args {
-    /// Everything that is no flag: the command words, then their arguments.
+    /// Everything but flags: the command words, then the command's arguments.
     pub(crate) words: Vec<OsString>,
     pub(crate) help: Option<Help>,
     pub(crate) version: bool,
@@ -60,7 +61,7 @@ pub(crate) struct Args {
 }
 
 impl std::fmt::Debug for Args {
-    /// The names of the flags only: the values hold keys.
+    /// The names of the flags only, as the values contain keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Args({:?} {:?})", self.words, self.given)
     }
@@ -73,7 +74,7 @@ pub(crate) enum Help {
 }
 
 impl Flag {
-    /// Whether it means something to this command; to any, without one.
+    /// Whether this command takes it; whether any does, without one.
     pub(crate) fn is_for(&self, command: Option<Command>) -> bool {
         command.is_none_or(|command| self.on.is_empty() || self.on.contains(&command))
     }
@@ -89,22 +90,22 @@ impl std::fmt::Debug for Flag {
 pub(crate) struct Flag {
     pub(crate) long: &'static str,
     pub(crate) short: Option<char>,
-    /// What the help calls the value; empty for a switch.
+    /// The name of the value in the help; empty for a switch.
     pub(crate) value: &'static str,
-    /// The environment variable that stands in for it.
+    /// The environment variable that is read without the flag; empty if there is none.
     pub(crate) env: &'static str,
-    /// What is used without it, if that is worth saying.
+    /// The value without the flag and its variable; empty if there is none.
     pub(crate) default: &'static str,
-    /// All values that it takes; empty where that is no list.
+    /// All possible values; empty if they cannot be listed.
     pub(crate) values: &'static [&'static str],
     pub(crate) group: Group,
-    /// Whether `-h` has it, which is one screen.
+    /// Whether `-h` lists it, which is one screen.
     pub(crate) common: bool,
-    /// The commands that it means something to; empty for all.
+    /// The commands that take it; empty for all.
     pub(crate) on: &'static [Command],
     /// One line for `-h`.
     pub(crate) help: &'static str,
-    /// What `--help` adds.
+    /// More sentences, for `--help` only.
     pub(crate) more: &'static str,
     pub(crate) set: Set,
 }
@@ -112,28 +113,28 @@ pub(crate) struct Flag {
 /// The headings of the help, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
-    Extend,
+    Request,
     Result,
     Server,
     Output,
-    /// Accepted because existing scripts pass it; not in the help.
+    /// Accepted and ignored, because existing scripts pass it; not in the help.
     Unused,
 }
 
 impl Group {
     pub(crate) const SHOWN: [(Group, &'static str); 4] = [
-        (Group::Extend, "The extension"),
-        (Group::Result, "The result"),
-        (Group::Server, "The server"),
+        (Group::Request, "Request"),
+        (Group::Result, "Result"),
+        (Group::Server, "Server"),
         (Group::Output, "Output"),
     ];
 }
 
-/// How a flag's value is read and where it goes.
+/// The type of a flag's value, and how it is stored in [`Args`].
 pub(crate) enum Set {
     Switch(fn(&mut Args)),
     Text(fn(&mut Args, String)),
-    /// Text that may be or hold a path, which need not be UTF-8.
+    /// Text that is or contains a path, and need not be UTF-8.
     Os(fn(&mut Args, OsString)),
     Duration(fn(&mut Args, Duration)),
     Number(fn(&mut Args, u32)),
@@ -154,16 +155,17 @@ const NONE: Flag = Flag {
     set: Set::Switch(|_| {}),
 };
 
-/// What is said about the variables that are no flags'.
-pub(crate) const PROXIES: &str = "Proxies are taken from https_proxy, http_proxy and all_proxy, by the scheme of the \
-    server's URL, and not used for what no_proxy lists: *, names, addresses, CIDR blocks. Upper case will do too. \
-    Known are http, https, socks5 and socks5h. This machine is never reached through a proxy.";
+/// The paragraph about the variables for which there is no flag.
+pub(crate) const PROXIES: &str = "\
+    Proxies are read from https_proxy, http_proxy and all_proxy, chosen by the scheme of the \
+    server's URL; no_proxy lists exceptions: *, names, addresses, CIDR blocks. The names may be in \
+    upper case. Supported are http, https, socks5 and socks5h. Loopback is always reached directly.";
 
-/// Calls that do what they say, for the help and the man page.
+/// Examples for the help and the man page. A test runs them.
 pub(crate) const EXAMPLES: [&str; 8] = [
     "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123",
     "openai videos extend --prompt @prompt.txt --seconds 4 --video @clip.mp4 --output longer.mp4",
-    "openai videos extend --prompt 'It snows' --field duration:=6 --video '{url: https://example.com/a.mp4}'",
+    "openai videos extend --prompt 'It snows' --field duration:=6 --video '{url: https://a.example/a.mp4}'",
     "openai videos retrieve video_456 --wait --format pretty",
     "openai videos retrieve video_456 --transform status --raw-output",
     "openai videos download-content video_456 --output longer.mp4",
@@ -178,12 +180,13 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "prompt",
         value: "TEXT",
-        group: Group::Extend,
+        group: Group::Request,
         on: CREATING,
         common: true,
-        help: "What happens in the new segment; @FILE reads it",
-        more: "1 to 32,000 characters. @FILE drops one line break at the end of the file; @- reads standard input. \
-               @name that is no file, with no '.' or '/', is literal text; \\@ starts a literal @.",
+        help: "The prompt's text; @FILE reads it from a file",
+        more: "1 to 32,000 characters. One line break at the end of FILE is dropped; @- reads \
+               standard input. @name that has no '.' or '/' and is not a file is literal text; \
+               \\@ starts a literal @.",
         set: Set::Os(|args, value| args.prompt = Some(value)),
         ..NONE
     },
@@ -191,67 +194,69 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "seconds",
         value: "N",
         values: &["4", "8", "12", "16", "20"],
-        group: Group::Extend,
+        group: Group::Request,
         on: CREATING,
         common: true,
         help: "Length of the new segment: 4, 8, 12, 16 or 20",
-        more: "For a server that takes other lengths, use --field seconds=N instead.",
+        more: "For any other value, use --field seconds=N or --field duration:=N instead.",
         set: Set::Text(|args, value| args.seconds = Some(value)),
         ..NONE
     },
     Flag {
         long: "video",
         value: "REF",
-        group: Group::Extend,
+        group: Group::Request,
         on: CREATING,
         common: true,
         help: "The video: its id, @FILE to upload one, or {id: ID}",
-        more: "It has to be completed. @- uploads standard input, once and without retries; it may pause for the \
-               stall timeout. An object may be JSON or the short form; it is sent as it is.",
+        more: "It must be completed. @- uploads standard input, once and without retries; it may \
+               pause for the stall timeout. An object is JSON or the short form, and is sent as \
+               it is.",
         set: Set::Os(|args, value| args.video = Some(value)),
         ..NONE
     },
     Flag {
         long: "body",
         value: "FILE",
-        group: Group::Extend,
+        group: Group::Request,
         on: CREATING,
-        help: "Take the request's fields from a JSON object; flags win over it",
-        more: "'-' reads standard input. '@' inside it has no meaning.",
+        help: "Read the request's fields from a JSON object in FILE",
+        more: "'-' reads standard input. Options win over its fields. '@' has no special meaning \
+               in it.",
         set: Set::Os(|args, value| args.body = Some(value)),
         ..NONE
     },
     Flag {
         long: "field",
         value: "NAME=TEXT",
-        group: Group::Extend,
+        group: Group::Request,
         on: CREATING,
         common: true,
-        help: "Another request field; NAME:=JSON if it is no text",
-        more: "Repeatable, and wins over --body: model=sora-2, duration:=6, seconds=5. duration stands in for \
-               --seconds; video_id or video_url for --video.",
+        help: "Set a request field; NAME:=JSON for a JSON value",
+        more: "Repeatable. Wins over --body. Examples: model=sora-2, duration:=6, seconds=5. \
+               duration replaces --seconds; video_id or video_url replaces --video.",
         set: Set::Text(|args, value| args.fields.push(value)),
         ..NONE
     },
     Flag {
         long: "encoding",
-        value: "HOW",
+        value: "ENCODING",
         default: "auto",
         values: &["auto", "json", "multipart"],
-        group: Group::Extend,
+        group: Group::Request,
         on: CREATING,
-        help: "auto, json or multipart",
-        more: "auto sends JSON for a reference and multipart for an upload, and falls back to the form field \
-               video[id] where a server takes no JSON (415).",
+        help: "Request body: auto, json or multipart",
+        more: "auto sends JSON for a reference and multipart for an upload, and switches to the \
+               form field video[id] if the server does not accept JSON (415).",
         set: Set::Text(|args, value| args.encoding = Some(value)),
         ..NONE
     },
     Flag {
         long: "dry-run",
-        group: Group::Extend,
+        group: Group::Request,
         on: CREATING,
         common: true,
-        help: "Print the request, the key hidden, and send nothing",
+        help: "Print the request without secrets; send nothing",
         set: Set::Switch(|args| args.dry_run = true),
         ..NONE
     },
@@ -261,7 +266,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         on: WAITING,
         common: true,
         help: "Wait until the job is completed or failed",
-        more: "The job's id is on standard error before the first look. A failed job is exit code 1.",
+        more: "The job's id is on standard error before the first poll. A failed job is exit \
+               code 1.",
         set: Set::Switch(|args| args.wait = true),
         ..NONE
     },
@@ -272,8 +278,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Result,
         on: FETCHING,
         common: true,
-        help: "Longest wait; the job goes on without it",
-        more: "For download-content: longest wait for content that is not ready, a minute at most.",
+        help: "Maximum time to wait; the job itself continues",
+        more: "For download-content: maximum time to wait for content that is not ready, a \
+               minute at most.",
         set: Set::Duration(|args, value| args.wait_timeout = Some(value)),
         ..NONE
     },
@@ -282,8 +289,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "DURATION",
         group: Group::Result,
         on: FETCHING,
-        help: "Pause between two looks where the server names none",
-        more: "Without it: 1 s, growing by half up to 15 s.",
+        help: "Poll interval, unless the server sets one",
+        more: "Without it: 1s, growing by half up to 15s.",
         set: Set::Duration(|args, value| args.poll_interval = Some(value)),
         ..NONE
     },
@@ -294,18 +301,19 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Result,
         on: FETCHING,
         common: true,
-        help: "Wait, and save the media; '-' is standard output",
-        more: "FILE is whole or untouched. It is made sure that it can be written before anything is sent.",
+        help: "Wait, then store the media; '-' is standard output",
+        more: "FILE is complete or unchanged. Whether it can be written is checked before \
+               anything is sent.",
         set: Set::Os(|args, value| args.output = Some(value)),
         ..NONE
     },
     Flag {
         long: "variant",
-        value: "WHICH",
+        value: "VARIANT",
         values: &["video", "thumbnail", "spritesheet"],
         group: Group::Result,
         on: FETCHING,
-        help: "What to download: video, thumbnail or spritesheet",
+        help: "The media to download: video, thumbnail or spritesheet",
         set: Set::Text(|args, value| args.variant = Some(value)),
         ..NONE
     },
@@ -315,9 +323,10 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Result,
         on: CREATING,
         common: true,
-        help: "One job, however often the run is cut; kept in FILE",
-        more: "A run that finds a job there does not ask for another one: it waits and downloads. FILE is emptied \
-               when the job has ended, and never holds the key. Without this the id goes to standard error.",
+        help: "Record the job in FILE, so that a rerun resumes it",
+        more: "A run that finds a job in FILE waits for it and downloads it, instead of paying \
+               again. FILE is emptied when the job has ended, and never contains the key. \
+               Without this option the id is on standard error.",
         set: Set::Os(|args, value| args.state = Some(value)),
         ..NONE
     },
@@ -326,7 +335,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "ID",
         group: Group::Result,
         on: BY_ID,
-        help: "The job to retrieve, download or delete",
+        help: "The job's id, in place of the argument",
         set: Set::Text(|args, value| args.video_id = Some(value)),
         ..NONE
     },
@@ -336,8 +345,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         env: "OPENAI_BASE_URL",
         default: "https://api.openai.com/v1",
         common: true,
-        help: "The server, with the API's path prefix",
-        more: "OpenAI's own endpoint was scheduled to shut down on 2026-09-24; name your gateway here.",
+        help: "The server's URL, with the path prefix of the API",
+        more: "OpenAI shut down its own endpoint on 2026-09-24: set this to your server or \
+               gateway.",
         set: Set::Text(|args, value| args.base_url = Some(value)),
         ..NONE
     },
@@ -345,8 +355,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "api-key",
         value: "KEY",
         env: "OPENAI_API_KEY",
-        help: "The key; other users of the machine can see it here",
-        more: "Not both this and --api-key-file, and not both variables.",
+        help: "The API key; other users of the machine can see it",
+        more: "It cannot be used with --api-key-file, and only one of the two variables may be \
+               set.",
         set: Set::Text(|args, value| args.api_key = Some(value)),
         ..NONE
     },
@@ -355,8 +366,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "FILE",
         env: "OPENAI_API_KEY_FILE",
         common: true,
-        help: "Read the key from a file",
-        more: "White space around it is dropped.",
+        help: "Read the API key from a file",
+        more: "White space around it is dropped. '-' reads standard input.",
         set: Set::Os(|args, value| args.api_key_file = Some(value)),
         ..NONE
     },
@@ -364,7 +375,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "organization",
         value: "ID",
         env: "OPENAI_ORG_ID",
-        help: "Sent as OpenAI-Organization",
+        help: "Value of the header OpenAI-Organization",
         set: Set::Text(|args, value| args.organization = Some(value)),
         ..NONE
     },
@@ -372,14 +383,14 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "project",
         value: "ID",
         env: "OPENAI_PROJECT_ID",
-        help: "Sent as OpenAI-Project",
+        help: "Value of the header OpenAI-Project",
         set: Set::Text(|args, value| args.project = Some(value)),
         ..NONE
     },
     Flag {
         long: "header",
         value: "'NAME: VALUE'",
-        help: "One more request header, or another value for one",
+        help: "Add a request header, or replace a default one",
         more: "Repeatable. An empty value removes a default header.",
         set: Set::Text(|args, value| args.headers.push(value)),
         ..NONE
@@ -387,7 +398,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "allow-http",
         env: "OPENAI_ALLOW_HTTP",
-        help: "Let the key go over plain http to another machine",
+        help: "Allow sending the key over plain http to another machine",
         more: "OPENAI_ALLOW_HTTP=1 does the same.",
         set: Set::Switch(|args| args.allow_http = true),
         ..NONE
@@ -397,8 +408,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "FILE",
         default: "Mozilla's list, built in",
         env: "SSL_CERT_FILE",
-        help: "Trust the certificates in this file, and no others",
-        more: "PEM, as /etc/ssl/certs/ca-certificates.crt.",
+        help: "Trust only the certificates in this file",
+        more: "PEM, such as /etc/ssl/certs/ca-certificates.crt.",
         set: Set::Os(|args, value| args.cacert = Some(value)),
         ..NONE
     },
@@ -406,8 +417,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "mtls-client-cert-file",
         value: "FILE",
         env: "OPENAI_MTLS_CLIENT_CERT_FILE",
-        help: "Show this certificate to a server that asks",
-        more: "PEM, with the chain after it. It needs --mtls-client-key-file.",
+        help: "Client certificate, for servers that ask for one",
+        more: "PEM, followed by its chain. It needs --mtls-client-key-file.",
         set: Set::Os(|args, value| args.client_cert = Some(value)),
         ..NONE
     },
@@ -415,7 +426,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "mtls-client-key-file",
         value: "FILE",
         env: "OPENAI_MTLS_CLIENT_KEY_FILE",
-        help: "The private key of that certificate",
+        help: "Private key of the client certificate",
         more: "PEM, not encrypted.",
         set: Set::Os(|args, value| args.client_key = Some(value)),
         ..NONE
@@ -438,7 +449,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "connect-timeout",
         value: "DURATION",
         default: "10s",
-        help: "Longest way to a connection: lookup, all addresses, proxy and TLS",
+        help: "Maximum time to connect: DNS, all addresses, proxy and TLS",
         set: Set::Duration(|args, value| args.connect_timeout = Some(value)),
         ..NONE
     },
@@ -446,7 +457,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "timeout",
         value: "DURATION",
         default: "10m",
-        help: "Longest wait for an answer once the request is sent",
+        help: "Maximum time from the end of the request to the response",
         set: Set::Duration(|args, value| args.timeout = Some(value)),
         ..NONE
     },
@@ -454,7 +465,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "stall-timeout",
         value: "DURATION",
         default: "60s",
-        help: "Longest time without a byte moving, either direction",
+        help: "Maximum time without a byte sent or received",
         set: Set::Duration(|args, value| args.stall_timeout = Some(value)),
         ..NONE
     },
@@ -462,13 +473,13 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "max-retries",
         value: "N",
         default: "2",
-        help: "How often to send again where that cannot pay twice",
+        help: "Maximum number of retries, where one cannot pay twice",
         set: Set::Number(|args, value| args.max_retries = Some(value)),
         ..NONE
     },
     Flag {
         long: "retry-unsafe",
-        help: "Send again even where that may create a second job",
+        help: "Retry even where that may create a second job",
         set: Set::Switch(|args| args.retry_unsafe = true),
         ..NONE
     },
@@ -479,9 +490,10 @@ pub(crate) const FLAGS: &[Flag] = &[
         values: FORMATS,
         group: Group::Output,
         common: true,
-        help: "json, jsonl, raw, pretty (a table), yaml",
-        more: "auto is json: indented, with the server's order and numbers, coloured on a terminal (FORCE_COLOR and \
-               NO_COLOR decide). jsonl is one line, raw the answer as it came. explore is taken for json.",
+        help: "Format: json, jsonl, raw, pretty (a table) or yaml",
+        more: "auto is json: indented, in the server's order and with its numbers, coloured on a \
+               terminal (FORCE_COLOR and NO_COLOR override that). jsonl is one line; raw is the \
+               response as received. explore is the same as json.",
         set: Set::Text(|args, value| args.format = Some(value)),
         ..NONE
     },
@@ -491,7 +503,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Output,
         common: true,
         help: "Print only what this GJSON path finds in the result",
-        more: "A path that finds nothing prints the whole, with a remark.",
+        more: "If it finds nothing, the whole result is printed, with a remark on standard \
+               error.",
         set: Set::Text(|args, value| args.transform = Some(value)),
         ..NONE
     },
@@ -510,9 +523,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         default: "auto",
         values: FORMATS,
         group: Group::Output,
-        help: "The same for errors, on standard error; auto: text",
-        more: "The server's errors are shown as it sent them, of {\"error\": {...}} the inner object; all others as \
-               {\"message\": ..., \"hint\": ...}.",
+        help: "The format of errors on standard error; auto is text",
+        more: "A server's error is printed as received, of {\"error\": {...}} the inner object; \
+               any other error as {\"message\": ..., \"hint\": ...}.",
         set: Set::Text(|args, value| args.format_error = Some(value)),
         ..NONE
     },
@@ -520,14 +533,14 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "transform-error",
         value: "GJSON",
         group: Group::Output,
-        help: "The same for errors: code, say",
+        help: "Print only what this GJSON path finds in an error",
         set: Set::Text(|args, value| args.transform_error = Some(value)),
         ..NONE
     },
     Flag {
         long: "debug",
         group: Group::Output,
-        help: "Show requests and answers on standard error, secrets hidden",
+        help: "Log requests and responses on standard error, without secrets",
         set: Set::Switch(|args| args.debug = true),
         ..NONE
     },
@@ -536,7 +549,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         short: Some('q'),
         group: Group::Output,
         common: true,
-        help: "No progress and no warnings",
+        help: "Show no progress and no warnings",
         set: Set::Switch(|args| args.quiet = true),
         ..NONE
     },

@@ -1,4 +1,5 @@
-//! `-h`, `--help` and `--version`, written from the tables: of flags, of commands and of exit codes.
+//! `-h`, `--help` and `--version`, written from the tables: of flags, of commands and of exit
+//! codes.
 
 use std::ffi::OsString;
 
@@ -10,17 +11,18 @@ use crate::cli::args::parse::command;
 use crate::cli::exit;
 
 const WIDTH: usize = 100;
-/// Of the rows of options, which `-h` has no room for.
+/// The indent of the rows of options; `-h` has no room for it.
 const INDENT: usize = 2;
 
-/// The text that was asked for instead of a run: it needs no key, no server and no other argument.
+/// The help or the version, if the command line asks for one. That needs no key, no server and no
+/// other argument.
 pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
     if args.version {
         return Ok(Some(
             concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
         ));
     }
-    // Where a command may stand, `help` is none; behind it, it may be an id.
+    // `help` in the place of a command asks for help; after a command it may be an id.
     let is_help = |at: usize, word: &OsString| at < 2 && word == "help";
     let words = args.words.iter().enumerate();
     let words: Vec<OsString> =
@@ -41,9 +43,9 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
     }))
 }
 
-/// One screen: the common options of a command, or of all.
+/// `-h`: the common options of a command, or of all commands, on one screen.
 fn short(of: Option<Command>) -> String {
-    let mut text = usage_lines(of, false) + "\n";
+    let mut text = short_usage(of) + "\n";
     let is_shown = |flag: &&Flag| flag.common && flag.is_for(of);
     let shown = || FLAGS.iter().filter(is_shown);
     let widest = shown().map(|flag| usage(flag).len()).max().unwrap_or(0);
@@ -53,9 +55,9 @@ fn short(of: Option<Command>) -> String {
     text + "\n--help has all options, the exit codes and examples.\n"
 }
 
-/// Everything about a command, or about all.
+/// `--help`: everything about a command, or about all commands.
 fn whole(of: Option<Command>) -> String {
-    let mut text = usage_lines(of, true);
+    let mut text = whole_usage(of);
     for (group, title) in Group::SHOWN {
         let mut heading = format!("\n{title}:\n");
         for flag in FLAGS.iter().filter(|flag| flag.group == group && flag.is_for(of)) {
@@ -63,7 +65,7 @@ fn whole(of: Option<Command>) -> String {
             text += &paragraph(flag);
         }
     }
-    text += "\nDURATION is 90, 90s, 1.5m, 2h or 250ms.\n";
+    text += "\nDURATION examples: 90 (seconds), 90s, 1.5m, 2h, 250ms.\n";
     text += &format!("\n{}", wrap(PROXIES, ""));
     text += "\nExit codes:\n";
     for (code, meaning, advice) in exit::TABLE {
@@ -84,16 +86,28 @@ fn commands(of: Option<Command>) -> impl Iterator<Item = &'static CommandRow> {
     COMMANDS.iter().filter(move |row| of.is_none_or(|command| command == row.command))
 }
 
-fn usage_lines(of: Option<Command>, with_purpose: bool) -> String {
-    let mut text = String::new();
+/// A line for each set of commands that are called alike: `openai videos retrieve|delete ID`.
+fn short_usage(of: Option<Command>) -> String {
+    let mut sets: Vec<(String, Vec<&str>)> = Vec::new();
     for row in commands(of) {
-        let lead = if text.is_empty() { "Usage:" } else { "" };
-        text += &format!("{lead:<6} openai videos {} {}\n", row.name, row.usage());
-        if with_purpose {
-            text += &format!("          {}.\n", row.about);
+        match sets.iter_mut().find(|(usage, _)| *usage == row.usage()) {
+            Some((_, names)) => names.push(row.name),
+            None => sets.push((row.usage(), vec![row.name])),
         }
     }
-    text
+    usage_lines(sets.iter().map(|(usage, names)| format!("{} {usage}\n", names.join("|"))))
+}
+
+/// A line for each command, and one with its purpose.
+fn whole_usage(of: Option<Command>) -> String {
+    usage_lines(
+        commands(of).map(|row| format!("{} {}\n          {}.\n", row.name, row.usage(), row.about)),
+    )
+}
+
+fn usage_lines(calls: impl Iterator<Item = String>) -> String {
+    let leads = std::iter::once("Usage:").chain(std::iter::repeat("      "));
+    leads.zip(calls).map(|(lead, call)| format!("{lead} openai videos {call}")).collect()
 }
 
 /// `  -q, --quiet`, `      --seconds N`.
@@ -147,7 +161,7 @@ mod tests {
         Some(Command::Delete),
     ];
 
-    /// Whether the text has a row that begins so, not only a mention.
+    /// Whether the text has a row that begins like this.
     fn has(text: &str, usage: &str) -> bool {
         let is_row = |rest: &str| rest.is_empty() || rest.starts_with("  ");
         text.lines().any(|line| line.strip_prefix(usage).is_some_and(is_row))
@@ -157,7 +171,7 @@ mod tests {
     fn the_short_help_is_one_screen_of_common_options() {
         for of in COMMANDS {
             let text = short(of);
-            // Of 24 lines, one is the shell's.
+            // The 24th line is the shell's prompt.
             assert!(text.lines().count() <= 23, "{text}");
             assert!(text.lines().all(|line| line.len() <= 80), "{text}");
             for flag in FLAGS {
@@ -172,10 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_help_has_what_means_something_to_a_command_and_nothing_else() {
+    fn the_whole_help_of_a_command_has_the_options_that_the_command_takes() {
         for of in COMMANDS {
             let text = whole(of);
-            // An example is not broken: it is there to be copied.
+            // Examples are not wrapped, so that they can be copied.
             let is_prose = |line: &&str| !line.contains("openai videos ");
             assert!(
                 text.lines().filter(is_prose).all(|line| line.chars().count() <= WIDTH),
@@ -195,12 +209,12 @@ mod tests {
         let text = "\
 Usage: openai videos delete ID
 
-    --base-url URL       The server, with the API's path prefix
-    --api-key-file FILE  Read the key from a file
-    --format FORMAT      json, jsonl, raw, pretty (a table), yaml
+    --base-url URL       The server's URL, with the path prefix of the API
+    --api-key-file FILE  Read the API key from a file
+    --format FORMAT      Format: json, jsonl, raw, pretty (a table) or yaml
     --transform GJSON    Print only what this GJSON path finds in the result
 -r, --raw-output         Print a string without quotation marks and escapes
--q, --quiet              No progress and no warnings
+-q, --quiet              Show no progress and no warnings
 -h, --help               -h: the common options; --help: everything
 
 --help has all options, the exit codes and examples.
@@ -209,7 +223,7 @@ Usage: openai videos delete ID
     }
 
     #[test]
-    fn help_is_asked_for_by_word_too_but_not_in_the_place_of_an_id() {
+    fn the_word_help_asks_for_help_except_in_the_place_of_an_id() {
         let asked = |words: &[&str]| {
             asked(&Args { words: words.iter().map(OsString::from).collect(), ..Args::default() })
         };

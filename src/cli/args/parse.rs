@@ -1,4 +1,4 @@
-//! argv -> [`Args`]: one loop over the table of flags.
+//! argv -> [`Args`]: one loop over the table of flags. No environment, no files.
 
 use std::ffi::OsString;
 
@@ -8,10 +8,10 @@ use openai_videos::Error;
 use crate::cli::args::command::{COMMANDS, CommandRow};
 use crate::cli::args::flags::{Args, FLAGS, Flag, Group, Help, Set};
 use crate::cli::args::suggest::{did_you_mean, nearest};
-use crate::cli::args::value::{duration, invalid, text};
+use crate::cli::args::value::{duration, invalid, number, text};
 
-/// Reads the command line. Options may stand before, between and after the words. The first fault counts; what follows
-/// it may still say how errors are to be shown.
+/// Reads the command line. Options may stand before, between and after the words. The first error
+/// counts; options after it are read all the same, as they may say how errors are to be shown.
 pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> (Args, Result<(), Error>) {
     let mut parser = lexopt::Parser::from_args(argv);
     let (mut args, mut read) = (Args::default(), Ok(()));
@@ -24,7 +24,7 @@ pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> (Args, Result<(), E
     }
 }
 
-/// Takes the next word or option, if there is one.
+/// Reads the next word or option. `false` at the end.
 fn next(parser: &mut lexopt::Parser, args: &mut Args) -> Result<bool, Error> {
     let (flag, shown) = match parser.next().map_err(usage)? {
         None => return Ok(false),
@@ -59,34 +59,28 @@ fn set(
         Set::Os(set) => set(args, parser.value().map_err(usage)?),
         Set::Text(set) => set(args, text(parser)?),
         Set::Duration(set) => {
-            set(args, duration(&text(parser)?).map_err(|why| invalid(shown, why))?)
+            set(args, duration(&text(parser)?).map_err(|reason| invalid(shown, reason))?)
         }
         Set::Number(set) => {
-            let text = text(parser)?;
-            set(
-                args,
-                text.parse().map_err(|_| {
-                    invalid(shown, format!("'{text}' is no whole number from 0 to 4294967295"))
-                })?,
-            );
+            set(args, number(&text(parser)?).map_err(|reason| invalid(shown, reason))?)
         }
     }
     Ok(())
 }
 
 fn usage(error: lexopt::Error) -> Error {
-    Error::invalid_with(error.to_string(), "openai videos extend --help lists the options")
+    Error::invalid_with(error.to_string(), "see openai videos extend --help")
 }
 
 fn unknown_flag(shown: &str) -> Error {
     let shown_ones = FLAGS.iter().filter(|flag| flag.group != Group::Unused);
     let mut known = shown_ones.map(|flag| flag.long);
-    let list = "openai videos extend --help lists the options";
+    let list = "see openai videos extend --help";
     let near = nearest(shown.trim_start_matches('-'), &mut known);
     let hint = match (near, shown.strip_prefix("--")) {
         (Some(near), _) => format!("did you mean --{near}?"),
         (None, Some(name)) => {
-            format!("{list}; a field of the request is sent with --field {name}=TEXT")
+            format!("{list}; to send a field of the request, use --field {name}=TEXT")
         }
         (None, None) => list.to_owned(),
     };
@@ -96,11 +90,11 @@ fn unknown_flag(shown: &str) -> Error {
 /// The command that the words name.
 pub(crate) fn command(words: &[OsString]) -> Result<&'static CommandRow, Error> {
     const USAGE: &str =
-        "openai videos extend --prompt TEXT --seconds N --video REF; openai --help tells more";
+        "openai videos extend --prompt TEXT --seconds N --video REF; see openai --help";
     let mut words = words.iter().map(|word| word.to_string_lossy());
     match words.next().as_deref() {
         Some("videos") => {}
-        None => return Err(Error::invalid_with("no command", USAGE)),
+        None => return Err(Error::invalid_with("missing command", USAGE)),
         Some(word) => {
             let hint = did_you_mean(word, ["videos"].into_iter());
             return Err(Error::invalid_with(
@@ -110,7 +104,7 @@ pub(crate) fn command(words: &[OsString]) -> Result<&'static CommandRow, Error> 
         }
     }
     let name =
-        words.next().ok_or_else(|| Error::invalid_with("no command after 'videos'", USAGE))?;
+        words.next().ok_or_else(|| Error::invalid_with("missing command after 'videos'", USAGE))?;
     let row = COMMANDS.iter().find(|row| row.name == name).ok_or_else(|| {
         let hint = did_you_mean(&name, COMMANDS.iter().map(|row| row.name));
         Error::invalid_with(
@@ -173,11 +167,11 @@ mod tests {
             (&["--dry-run=yes"][..], "unexpected argument for option '--dry-run': \"yes\""),
             (
                 &["--max-retries", "-1"][..],
-                "--max-retries: '-1' is no whole number from 0 to 4294967295",
+                "--max-retries: invalid number '-1'; it must be from 0 to 4294967295",
             ),
             (
                 &["--timeout", "soon"][..],
-                "--timeout: 'soon' is no duration like 90, 90s, 1.5m, 2h or 250ms",
+                "--timeout: invalid duration 'soon'; examples: 90, 90s, 1.5m, 2h, 250ms",
             ),
         ] {
             assert_eq!(read(argv).unwrap_err(), what, "{argv:?}");
@@ -206,7 +200,7 @@ mod tests {
             ("unknown command 'videos extnd'".into(), "did you mean 'extend'?".into())
         );
         assert_eq!(what(&["videos", "extend", "zoom"]).0, "unexpected argument 'zoom'");
-        assert_eq!(what(&[]).0, "no command");
-        assert_eq!(what(&["videos"]).0, "no command after 'videos'");
+        assert_eq!(what(&[]).0, "missing command");
+        assert_eq!(what(&["videos"]).0, "missing command after 'videos'");
     }
 }

@@ -8,7 +8,8 @@ pub(crate) fn did_you_mean<'a>(
     nearest(word, &mut known).map(|near| format!("did you mean '{near}'?"))
 }
 
-/// The known word that `word` was probably meant to be: a prefix of one, but for its last letter, or a slip or two away.
+/// The known word that `word` was probably meant to be: a prefix of one, but for its last letter,
+/// or a slip or two away.
 pub(crate) fn nearest<'a>(word: &str, known: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() < 2 {
         return None;

@@ -8,33 +8,40 @@ use openai_videos::{Error, Settings};
 use crate::cli::args::flags::FLAGS;
 use crate::cli::args::suggest::did_you_mean;
 
-/// `90`, `90s`, `1.5m`, `2h` or `250ms`. The error quotes the text.
+/// A duration: `90`, `90s`, `1.5m`, `2h` or `250ms`. More than 0, at most [`Settings::LONGEST`].
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let refuse = |why: &str| Err(format!("'{text}' {why}"));
+    let refuse = |reason: &str| Err(format!("invalid duration '{text}'; {reason}"));
     let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let unit = match unit {
-        "" | "s" => 1.0,
-        "ms" => 0.001,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms"),
+        "" | "s" => Some(1.0),
+        "ms" => Some(0.001),
+        "m" => Some(60.0),
+        "h" => Some(3600.0),
+        _ => None,
     };
-    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms");
-    }
-    match number.parse::<f64>().ok().map(|number| Duration::try_from_secs_f64(number * unit)) {
-        None => refuse("is no duration like 90, 90s, 1.5m, 2h or 250ms"),
-        Some(Ok(Duration::ZERO)) => refuse("is no time at all"),
-        Some(Ok(duration)) if duration <= Settings::LONGEST => Ok(duration),
-        Some(_) => refuse("is more than a year"),
+    // `f64` would also read a sign, an exponent, `inf` and `nan`.
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number = number.parse::<f64>().ok().filter(|_| is_number);
+    let (Some(number), Some(unit)) = (number, unit) else {
+        return refuse("examples: 90, 90s, 1.5m, 2h, 250ms");
+    };
+    match Duration::try_from_secs_f64(number * unit) {
+        Ok(Duration::ZERO) => refuse("it must be more than 0"),
+        Ok(duration) if duration <= Settings::LONGEST => Ok(duration),
+        _ => refuse("the maximum is a year"),
     }
 }
 
-/// An argument as text.
-pub(crate) fn text(value: &OsStr, what: &str) -> Result<String, Error> {
-    // Not quoted: it could be a key, and could not be shown as it is anyway.
-    value.to_str().map(str::to_owned).ok_or_else(|| invalid(what, "the value is not UTF-8"))
+/// A whole number.
+pub(crate) fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("invalid number '{text}'; it must be from 0 to {}", u32::MAX))
+}
+
+/// An argument or a variable as text; `name` is what errors call it.
+pub(crate) fn text(value: &OsStr, name: &str) -> Result<String, Error> {
+    // Not quoted: it may be a key, and could not be shown as it is.
+    value.to_str().map(str::to_owned).ok_or_else(|| invalid(name, "the value is not valid UTF-8"))
 }
 
 /// A usage error about an option or a variable: its name, and what is wrong with the value.
@@ -42,7 +49,8 @@ pub(crate) fn invalid(name: &str, reason: impl std::fmt::Display) -> Error {
     Error::invalid(format!("{name}: {reason}"))
 }
 
-/// The same error, preceded by the option or variable that it is about. The library does not know their names.
+/// The same error, preceded by the option or variable that it is about. The library does not know
+/// their names.
 pub(crate) fn with_name(name: &str, error: Error) -> Error {
     match error {
         Error::Invalid { what, hint } => Error::Invalid { what: format!("{name}: {what}"), hint },
@@ -50,13 +58,13 @@ pub(crate) fn with_name(name: &str, error: Error) -> Error {
     }
 }
 
-/// The place of `text`, whatever its case, among the values of a flag.
+/// The index of `text` among the possible values of a flag. Case is ignored.
 pub(crate) fn choice(long: &str, text: &str) -> Result<usize, Error> {
     let flag = FLAGS.iter().find(|flag| flag.long == long);
     let values = flag.map_or(&[][..], |flag| flag.values);
     let place = values.iter().position(|value| value.eq_ignore_ascii_case(text));
     place.ok_or_else(|| Error::Invalid {
-        what: format!("--{long}: '{text}' is none of {}", values.join(", ")),
+        what: format!("--{long}: invalid value '{text}'; possible values: {}", values.join(", ")),
         hint: did_you_mean(text, values.iter().copied()),
     })
 }

@@ -1,4 +1,4 @@
-//! The files with certificates and keys that flags and variables name.
+//! The files with certificates and keys that flags or variables name.
 
 use std::ffi::{OsStr, OsString};
 
@@ -9,7 +9,8 @@ use crate::cli::args::value::{invalid, with_name};
 use crate::cli::env::{Env, env_value};
 use crate::cli::plan::input;
 
-/// Reads what `--cacert` and the two options for a client certificate name, or their variables.
+/// Reads the files that `--cacert` and the two options for a client certificate name, or their
+/// variables.
 pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result<(), Error> {
     if let Some(file) = named_file(&args.cacert, "--cacert", "SSL_CERT_FILE", env) {
         let (pem, shown) = file.read()?;
@@ -25,8 +26,8 @@ pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result
         named_file(&args.client_key, "--mtls-client-key-file", "OPENAI_MTLS_CLIENT_KEY_FILE", env);
     settings.client_certificate = match (certificate, key) {
         (None, None) => None,
-        (Some(one), None) => return Err(invalid(one.from, "--mtls-client-key-file is missing")),
-        (None, Some(one)) => return Err(invalid(one.from, "--mtls-client-cert-file is missing")),
+        (Some(one), None) => return Err(missing(one.from, "--mtls-client-key-file")),
+        (None, Some(one)) => return Err(missing(one.from, "--mtls-client-cert-file")),
         (Some(certificate), Some(key)) => {
             let (certificate_pem, certificate_shown) = certificate.read()?;
             let (key_pem, key_shown) = key.read()?;
@@ -40,6 +41,11 @@ pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result
     Ok(())
 }
 
+/// One of the two options for a client certificate without the other one.
+fn missing(given: &str, other: &str) -> Error {
+    Error::invalid(format!("{given} needs {other}"))
+}
+
 struct NamedFile {
     /// The flag or variable.
     from: &'static str,
@@ -47,10 +53,10 @@ struct NamedFile {
 }
 
 impl NamedFile {
-    /// Its contents, and what errors call it.
+    /// Its contents, and the name that errors give it.
     fn read(&self) -> Result<(Vec<u8>, String), Error> {
         if self.path == "-" {
-            return Err(invalid(self.from, "it is not read from standard input"));
+            return Err(invalid(self.from, "it cannot be read from standard input"));
         }
         let shown = format!("{} '{}'", self.from, self.path.display());
         Ok((input::bytes(&self.path, self.from)?, shown))

@@ -1,5 +1,6 @@
-//! [`Args`] and the environment -> [`Plan`]: plain data, checked, with every file read that an argument names but
-//! the upload. The environment comes in as a function, so that tests need none.
+//! [`Args`] and the environment -> [`Plan`]: plain data that has been checked. Every file that an
+//! argument names has been read, but for the upload. The environment is passed in as a function, so
+//! that tests need none.
 
 mod certificates;
 mod input;
@@ -23,7 +24,7 @@ use crate::cli::plan::settings::settings;
 use crate::cli::plan::view::{Verbosity, View};
 use crate::cli::stdio::Terminals;
 
-/// What to do, with nothing left to look up.
+/// What to do, with all options, variables and defaults resolved.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
@@ -37,7 +38,7 @@ pub(crate) struct Plan {
     pub(crate) view: View,
 }
 
-/// The one thing that a run is about.
+/// The request that a run makes.
 #[derive(Debug)]
 pub(crate) enum Action {
     Preview(Extension),
@@ -89,11 +90,11 @@ fn action(args: &Args, row: &CommandRow) -> Result<Action, Error> {
     })
 }
 
-/// An option that a command has no use for is a mistake and not passed over.
+/// An option that the command does not take is an error and not ignored.
 fn check_flags(args: &Args, row: &CommandRow) -> Result<(), Error> {
     match args.given.iter().find(|flag| !flag.is_for(Some(row.command))) {
         Some(flag) => {
-            Err(Error::invalid(format!("--{} means nothing to 'videos {}'", flag.long, row.name)))
+            Err(Error::invalid(format!("--{} cannot be used with '{}'", flag.long, row.name)))
         }
         None => Ok(()),
     }
@@ -104,10 +105,10 @@ fn id(args: &Args, row: &CommandRow) -> Result<String, Error> {
     let word = args.words.get(2).map(|word| text(word, "the id")).transpose()?;
     match (word, &args.video_id) {
         (Some(_), Some(_)) => {
-            Err(Error::invalid("the id is given both as an argument and by --video-id"))
+            Err(Error::invalid("the id cannot be given both as an argument and as --video-id"))
         }
         (None, None) => Err(Error::invalid_with(
-            "the id is missing",
+            "missing argument: the id of the job",
             format!("openai videos {} video_123", row.name),
         )),
         (Some(id), None) if !id.is_empty() => Ok(id),
@@ -130,10 +131,7 @@ fn output(args: &Args, command: Command, terminals: Terminals) -> Result<Option<
             Ok(Some(Output::File(path)))
         }
         None if command == Command::DownloadContent && terminals.stdout => {
-            Err(Error::invalid_with(
-                "a video is nothing for a terminal",
-                "name a file with --output FILE",
-            ))
+            Err(Error::invalid_with("refusing to write binary data to the terminal", "use -o FILE"))
         }
         None if command == Command::DownloadContent => Ok(Some(Output::Stdout)),
         None if args.variant.is_some() => needs("variant", "--output"),
@@ -182,7 +180,7 @@ fn wait(args: &Args) -> Wait {
     rules
 }
 
-/// Standard input can be read once.
+/// Standard input can be read only once.
 fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
     let is = |value: &Option<OsString>, dash: &str| value.as_deref() == Some(OsStr::new(dash));
     let key_file = env_value(env, "OPENAI_API_KEY_FILE");
@@ -255,42 +253,42 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_counts_as_not_set() {
+    fn an_empty_variable_counts_as_unset() {
         let settings =
             plan(&CALL, &[("OPENAI_BASE_URL", ""), ("OPENAI_API_KEY", "")]).unwrap().settings;
         assert_eq!((settings.base_url.as_str(), settings.api_key), (DEFAULT_BASE_URL, None));
     }
 
     #[test]
-    fn two_keys_of_one_rank_contradict_each_other() {
+    fn two_keys_from_flags_or_from_variables_are_an_error() {
         let flags = with(&["--api-key", "a", "--api-key-file", "b"]);
         assert_eq!(
             plan(&flags, &[]).unwrap_err(),
             "--api-key and --api-key-file cannot both be given"
         );
         let env = [("OPENAI_API_KEY", "a"), ("OPENAI_API_KEY_FILE", "b")];
-        let what = "the variables OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set";
+        let what = "OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set";
         assert_eq!(plan(&CALL, &env).unwrap_err(), what);
         assert!(plan(&with(&["--api-key", "c"]), &env).is_ok());
     }
 
     #[test]
-    fn a_field_stands_in_for_seconds_but_contradicts_prompt_and_video() {
+    fn a_field_replaces_seconds_but_cannot_be_used_with_prompt_or_video() {
         assert!(plan(&with(&["--field", "seconds=5"]), &[]).is_ok());
-        let what = "--field: the prompt is given by --prompt already";
+        let what = "--field prompt cannot be used with --prompt";
         assert_eq!(plan(&with(&["--field", "prompt=x"]), &[]).unwrap_err(), what);
-        let what = "--field: the video is given by --video already";
+        let what = "--field video cannot be used with --video";
         assert_eq!(plan(&with(&["--field", "video:={}"]), &[]).unwrap_err(), what);
-        let what = "--seconds: seconds cannot be '5': it is one of 4, 8, 12, 16, 20";
+        let what = "--seconds: invalid value '5'; possible values: 4, 8, 12, 16, 20";
         assert_eq!(plan(&with(&["--seconds", "5"]), &[]).unwrap_err(), what);
     }
 
     #[test]
     fn fields_are_read_as_text_or_json() {
         for (field, what) in [
-            ("x", "--field: 'x' is neither NAME=TEXT nor NAME:=JSON"),
-            ("=x", "--field: '=x' has no name"),
-            (":=1", "--field: ':=1' has no name"),
+            ("x", "--field: invalid field 'x'; expected NAME=TEXT or NAME:=JSON"),
+            ("=x", "--field: invalid field '=x'; the name is empty"),
+            (":=1", "--field: invalid field ':=1'; the name is empty"),
             ("n:=1x", "--field: n: '1x' is not JSON: trailing characters at line 1 column 2"),
         ] {
             assert_eq!(plan(&with(&["--field", field]), &[]).unwrap_err(), what);
@@ -301,17 +299,20 @@ mod tests {
     }
 
     #[test]
-    fn standard_input_is_read_once() {
+    fn standard_input_cannot_be_read_twice() {
         let what = "--prompt @- and --body - cannot both read standard input";
         assert_eq!(plan(&with(&["--prompt", "@-", "--body", "-"]), &[]).unwrap_err(), what);
     }
 
     #[test]
-    fn missing_parts_are_named_by_their_flags() {
+    fn missing_options_are_named() {
         for (argv, what) in [
-            (&CALL[..6], "--video is missing"),
-            (&["videos", "extend", "--prompt", "p", "--video", "v"][..], "--seconds is missing"),
-            (&["videos", "extend"][..], "--prompt is missing"),
+            (&CALL[..6], "missing option --video"),
+            (
+                &["videos", "extend", "--prompt", "p", "--video", "v"][..],
+                "missing option --seconds",
+            ),
+            (&["videos", "extend"][..], "missing option --prompt"),
         ] {
             assert_eq!(plan(argv, &[]).unwrap_err(), what);
         }
@@ -334,7 +335,7 @@ mod tests {
             let plan = plan(&CALL, &[("OPENAI_ALLOW_HTTP", value)]).unwrap();
             assert_eq!(plan.settings.allow_http, allowed);
         }
-        let what = "OPENAI_ALLOW_HTTP: 'yes' is neither 1 nor 0";
+        let what = "OPENAI_ALLOW_HTTP: invalid value 'yes'; possible values: 1, 0";
         assert_eq!(plan(&CALL, &[("OPENAI_ALLOW_HTTP", "yes")]).unwrap_err(), what);
     }
 }

@@ -1,13 +1,15 @@
-//! The variables that name proxies, in lower case or, as some programs have it, in upper case.
+//! The variables that name proxies, in lower or upper case.
 
 use openai_videos::{Error, NoProxy, Proxies, Proxy};
 
 use crate::cli::args::value::{text, with_name};
 use crate::cli::env::{Env, env_value};
 
-/// For a server that is spoken to over `https` or not: what a redirect may lead to counts too.
+/// The proxies for a server that is reached over https or not, and for the servers that it may
+/// redirect to: https may follow http, but http does not follow https.
 pub(crate) fn read(env: Env<'_>, https: bool) -> Result<Proxies, Error> {
-    // A web server that runs a program as CGI sets HTTP_PROXY from a header that anybody can send.
+    // A web server that runs a CGI program sets HTTP_PROXY from the request header `Proxy`, which
+    // anybody can send.
     let is_cgi = env_value(env, "REQUEST_METHOD").is_some();
     let first = |names: &[&'static str]| {
         let mut names = names.iter().filter(|name| !(is_cgi && **name == "HTTP_PROXY"));
@@ -15,7 +17,7 @@ pub(crate) fn read(env: Env<'_>, https: bool) -> Result<Proxies, Error> {
     };
     let proxy = |names: &[&'static str]| match first(names) {
         Some((name, url)) => {
-            // Not quoted if it is no UTF-8: it may hold a password.
+            // Not quoted if it is not UTF-8: it may contain a password.
             let proxy = Proxy::new(&text(&url, name)?);
             proxy.map(Some).map_err(|error| with_name(name, error))
         }
@@ -49,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_narrower_variable_wins_then_the_one_in_lower_case() {
+    fn a_variable_for_one_scheme_wins_over_all_proxy_and_lower_case_over_upper_case() {
         let proxy = |name: &str| format!("Proxy(Http, {name}:80)");
         let all = ("all_proxy", "all");
         let none = "none".to_owned();

@@ -1,12 +1,10 @@
-//! What the flags ask for -> the library's [`Extension`].
+//! The flags of the request -> the library's [`Extension`].
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 
-use openai_videos::{
-    Encoding, Error, Extension, Fields, Stream, Upload, Value, VideoReference, check_seconds,
-};
+use openai_videos::{Encoding, Error, Extension, Fields, Stream, Upload, Value, VideoReference};
 
 use crate::cli::args::flags::Args;
 use crate::cli::args::value::{choice, invalid, text};
@@ -26,10 +24,10 @@ pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
         let (name, value) = field_value(field)?;
         match name {
             "prompt" if args.prompt.is_some() => {
-                return Err(invalid("--field", "the prompt is given by --prompt already"));
+                return Err(Error::invalid("--field prompt cannot be used with --prompt"));
             }
             "video" if args.video.is_some() => {
-                return Err(invalid("--field", "the video is given by --video already"));
+                return Err(Error::invalid("--field video cannot be used with --video"));
             }
             "seconds" => seconds = None,
             _ => {}
@@ -37,9 +35,13 @@ pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
         fields.set(name, value);
     }
     if let Some(seconds) = seconds {
-        check_seconds(seconds).map_err(|error| {
-            let hint = format!("for a server that takes other values: --field seconds={seconds}");
-            Error::invalid_with(format!("--seconds: {error}"), hint)
+        choice("seconds", seconds).map_err(|error| {
+            let is_number = seconds.parse::<f64>().is_ok();
+            let value = if is_number { seconds } else { "N" };
+            let hint = format!(
+                "to send another value, use --field seconds={value} or --field duration:={value}"
+            );
+            Error::invalid_with(error.to_string(), hint)
         })?;
         fields.set("seconds", Value::Text(seconds.to_owned()));
     }
@@ -53,8 +55,8 @@ pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
 fn missing(error: Error) -> Error {
     match error {
         Error::Missing { field } => {
-            let example = "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123";
-            Error::invalid_with(format!("--{field} is missing"), example)
+            let example = "openai videos extend --prompt 'It snows' --seconds 8 --video video_123";
+            Error::invalid_with(format!("missing option --{field}"), example)
         }
         other => other,
     }
@@ -63,7 +65,10 @@ fn missing(error: Error) -> Error {
 /// `NAME=TEXT` or `NAME:=JSON`.
 fn field_value(field: &str) -> Result<(&str, Value), Error> {
     let Some((name, text)) = field.split_once('=') else {
-        return Err(invalid("--field", format!("'{field}' is neither NAME=TEXT nor NAME:=JSON")));
+        return Err(invalid(
+            "--field",
+            format!("invalid field '{field}'; expected NAME=TEXT or NAME:=JSON"),
+        ));
     };
     let (name, value) = match name.strip_suffix(':') {
         Some(name) => (
@@ -72,16 +77,16 @@ fn field_value(field: &str) -> Result<(&str, Value), Error> {
         ),
         None => (name, Value::Text(text.to_owned())),
     };
-    match name.is_empty() {
-        true => Err(invalid("--field", format!("'{field}' has no name"))),
-        false => Ok((name, value)),
+    if name.is_empty() {
+        return Err(invalid("--field", format!("invalid field '{field}'; the name is empty")));
     }
+    Ok((name, value))
 }
 
 fn video(value: &OsStr) -> Result<VideoReference, Error> {
     if let Some(path) = input::after_at(value) {
         return match path.to_str() {
-            Some("") => Err(invalid("--video", "no file name follows the @")),
+            Some("") => Err(invalid("--video", "missing file name after '@'")),
             Some("-") => Ok(VideoReference::Upload(Upload::Stream(Stream::new(io::stdin())))),
             _ => Ok(VideoReference::file(path)),
         };
@@ -92,7 +97,7 @@ fn video(value: &OsStr) -> Result<VideoReference, Error> {
     }
     if fs::metadata(&reference).is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(Error::invalid_with(
-            format!("--video: '{reference}' is a file, and would be taken for the id of a video"),
+            format!("--video: '{reference}' is a file and not the id of a video"),
             format!("write '@{reference}' to upload it"),
         ));
     }

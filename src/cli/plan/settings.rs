@@ -1,4 +1,4 @@
-//! What flags and variables say of the server -> the library's [`Settings`].
+//! The flags and variables about the server -> the library's [`Settings`].
 
 use std::ffi::OsStr;
 
@@ -38,7 +38,8 @@ pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// From a flag, else from a variable; directly, or out of a file. Two of one rank contradict each other.
+/// The key: from a flag, else from a variable; as text, or from a file. Two flags, or two
+/// variables, are an error.
 fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
     let direct = env_value(env, "OPENAI_API_KEY");
     let file = env_value(env, "OPENAI_API_KEY_FILE");
@@ -53,13 +54,13 @@ fn api_key(args: &Args, env: Env<'_>) -> Result<Option<ApiKey>, Error> {
         }
         (Some(text), ..) => key(text, "--api-key"),
         (_, Some(path), ..) => from_file(path, "--api-key-file"),
-        (.., Some(_), Some(_)) => Err(Error::invalid(
-            "the variables OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set",
-        )),
+        (.., Some(_), Some(_)) => {
+            Err(Error::invalid("OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set"))
+        }
         (.., Some(value), None) => match value.to_str() {
             Some(text) => key(text, "OPENAI_API_KEY"),
             // Not quoted: it is a secret.
-            None => Err(invalid("OPENAI_API_KEY", "the key is not UTF-8")),
+            None => Err(invalid("OPENAI_API_KEY", "the key is not valid UTF-8")),
         },
         (.., None, Some(path)) => from_file(path, "OPENAI_API_KEY_FILE"),
         _ => Ok(None),
@@ -70,6 +71,8 @@ fn env_switch(env: Env<'_>, name: &str) -> Result<bool, Error> {
     match env_value(env, name).as_deref().map(OsStr::to_string_lossy).as_deref() {
         None | Some("0" | "false") => Ok(false),
         Some("1" | "true") => Ok(true),
-        Some(other) => Err(invalid(name, format!("'{other}' is neither 1 nor 0"))),
+        Some(other) => {
+            Err(invalid(name, format!("invalid value '{other}'; possible values: 1, 0")))
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! How results and errors are to be shown, and how much of what happens: what the options of the output ask for.
+//! How results and errors are to be shown, and how much of what happens: what the options of the
+//! output ask for.
 
 use openai_videos::Error;
 
@@ -114,12 +115,14 @@ fn format(flag: &'static str, name: Option<&str>) -> Result<Format, Error> {
     name.map_or(Ok(Format::Auto), |name| choice(flag, name).map(|place| Format::ALL[place]))
 }
 
-/// An empty path is what a script passes for one that it does not have, and the official command line allows.
+/// An empty path is what a script passes for one that it does not have, and the official command
+/// line allows.
 fn path(path: &Option<String>) -> Option<String> {
     path.clone().filter(|path| !path.is_empty())
 }
 
-/// `FORCE_COLOR` wins over `NO_COLOR`, as in the official command line; without either, a terminal has colours.
+/// `FORCE_COLOR` wins over `NO_COLOR`, as in the official command line; without either, a terminal
+/// has colours.
 fn colours(env: Env<'_>, is_terminal: bool) -> bool {
     match (env_value(env, "FORCE_COLOR"), env_value(env, "NO_COLOR")) {
         (Some(force), _) => force != "0" && force != "false",
