@@ -474,7 +474,7 @@ fn an_output_that_cannot_be_written_is_refused_before_the_request() {
         ("none/out.mp4", 2, "the output's directory 'none' does not exist"),
         ("/", 2, "the output '/' is a directory"),
         ("out.mp4/", 2, "the output 'out.mp4/' is a directory"),
-        ("", 2, "--output: the file name is empty"),
+        ("", 2, "--output: the value is empty"),
         (
             "/proc/out.mp4",
             9,

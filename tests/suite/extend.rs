@@ -390,7 +390,7 @@ fn invalid_values_are_refused_before_the_request() {
             "openai: --seconds: invalid value '5'; possible values: 4, 8, 12, 16, 20\n\
              hint: to send another value, use --field seconds=5 or --field duration:=5\n",
         ),
-        (&call("", "4", "v"), "openai: the prompt is empty\n"),
+        (&call("", "4", "v"), "openai: --prompt: the value is empty\n"),
         (
             &call(&too_long, "4", "v"),
             "openai: the prompt has 32001 characters, and at most 32000 are allowed\n",
@@ -404,7 +404,7 @@ fn invalid_values_are_refused_before_the_request() {
             "openai: invalid video object '{id: v': there is no ',' or '}' after \"id\"\n\
              hint: write it as '{\"id\": \"video_123\"}' or '{id: video_123}'\n",
         ),
-        (&call("x", "4", ""), "openai: the video id is empty\n"),
+        (&call("x", "4", " "), "openai: the video id is empty\n"),
         (&call("x", "4", "@missing.mp4"), "openai: there is no file 'missing.mp4' to upload\n"),
         (&call("x", "4", "@/"), "openai: '/' is a directory, not a file to upload\n"),
         (
@@ -501,4 +501,48 @@ fn help_and_version_work_without_an_api_key() {
         openai(args).run().success().stderr("").stdout_contains("--prompt TEXT");
     }
     openai(&["video", "--help"]).run().code(2).stderr_contains("did you mean 'videos'?");
+}
+
+/// `--base-url "$UNSET"` must not send the request to the default server.
+#[test]
+fn an_option_with_an_empty_value_is_refused_and_named() {
+    for option in [
+        "--prompt",
+        "--seconds",
+        "--video",
+        "--body",
+        "--field",
+        "--encoding",
+        "--wait-timeout",
+        "--output",
+        "-o",
+        "--variant",
+        "--state",
+        "--base-url",
+        "--api-key",
+        "--api-key-file",
+        "--organization",
+        "--project",
+        "--header",
+        "--cacert",
+        "--mtls-client-cert-file",
+        "--mtls-client-key-file",
+        "--max-retries",
+        "--format",
+        "--format-error",
+    ] {
+        let name = if option == "-o" { "--output" } else { option };
+        let stderr = format!("openai: {name}: the value is empty\n");
+        refused(&[&EXTEND[..], &[option, ""]].concat(), &stderr);
+    }
+    refused(&["videos", "retrieve", "--video-id="], "openai: --video-id: the value is empty\n");
+}
+
+/// As in the official command line.
+#[test]
+fn an_empty_transform_prints_the_whole_result() {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    let empty = ["--transform", "", "--transform-error", "", "--admin-api-key", ""];
+    openai(&EXTEND).args(&empty).server(&server).run().is(0, PRINTED, "");
+    server.finish();
 }

@@ -511,7 +511,7 @@ fn a_file_that_is_not_a_state_file_is_refused_and_unchanged() {
     for (path, what) in [
         ("none/job", "the directory of the state file 'none/job' does not exist"),
         ("/", "the state file '/' is a directory"),
-        ("", "--state: the file name is empty"),
+        ("", "--state: the value is empty"),
     ] {
         let directory = TempDir::new();
         call(&server, &directory).args(&["--state", path]).run().is(

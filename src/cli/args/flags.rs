@@ -98,6 +98,9 @@ pub(crate) struct Flag {
     pub(crate) default: &'static str,
     /// All possible values; empty if they cannot be listed.
     pub(crate) values: &'static [&'static str],
+    /// Whether an empty value is allowed. It is an error elsewhere, as it comes from a shell
+    /// variable that is not set.
+    pub(crate) may_be_empty: bool,
     pub(crate) group: Group,
     /// Whether `-h` lists it, which is one screen.
     pub(crate) common: bool,
@@ -147,6 +150,7 @@ const NONE: Flag = Flag {
     env: "",
     default: "",
     values: &[],
+    may_be_empty: false,
     group: Group::Server,
     common: false,
     on: &[],
@@ -500,6 +504,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "transform",
         value: "GJSON",
+        may_be_empty: true,
         group: Group::Output,
         common: true,
         help: "Print only what this GJSON path finds in the result",
@@ -532,6 +537,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "transform-error",
         value: "GJSON",
+        may_be_empty: true,
         group: Group::Output,
         help: "Print only what this GJSON path finds in an error",
         set: Set::Text(|args, value| args.transform_error = Some(value)),
@@ -573,6 +579,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "admin-api-key",
         value: "KEY",
+        may_be_empty: true,
         group: Group::Unused,
         set: Set::Text(|_, _| {}),
         ..NONE
@@ -580,6 +587,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "webhook-secret",
         value: "SECRET",
+        may_be_empty: true,
         group: Group::Unused,
         set: Set::Text(|_, _| {}),
         ..NONE

@@ -43,26 +43,28 @@ fn next(parser: &mut lexopt::Parser, args: &mut Args) -> Result<bool, Error> {
     };
     let flag = flag.ok_or_else(|| unknown_flag(&shown))?;
     args.given.push(flag);
-    set(flag, &shown, parser, args)?;
+    set(flag, &format!("--{}", flag.long), parser, args)?;
     Ok(true)
 }
 
-fn set(
-    flag: &Flag,
-    shown: &str,
-    parser: &mut lexopt::Parser,
-    args: &mut Args,
-) -> Result<(), Error> {
-    let text = |parser: &mut lexopt::Parser| text(&parser.value().map_err(usage)?, shown);
+fn set(flag: &Flag, name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<(), Error> {
+    if let Set::Switch(set) = flag.set {
+        set(args);
+        return Ok(());
+    }
+    let value = parser.value().map_err(usage)?;
+    if value.is_empty() && !flag.may_be_empty {
+        return Err(invalid(name, "the value is empty"));
+    }
     match flag.set {
-        Set::Switch(set) => set(args),
-        Set::Os(set) => set(args, parser.value().map_err(usage)?),
-        Set::Text(set) => set(args, text(parser)?),
+        Set::Switch(_) => {}
+        Set::Os(set) => set(args, value),
+        Set::Text(set) => set(args, text(&value, name)?),
         Set::Duration(set) => {
-            set(args, duration(&text(parser)?).map_err(|reason| invalid(shown, reason))?)
+            set(args, duration(&text(&value, name)?).map_err(|reason| invalid(name, reason))?);
         }
         Set::Number(set) => {
-            set(args, number(&text(parser)?).map_err(|reason| invalid(shown, reason))?)
+            set(args, number(&text(&value, name)?).map_err(|reason| invalid(name, reason))?);
         }
     }
     Ok(())

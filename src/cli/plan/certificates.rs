@@ -1,6 +1,6 @@
 //! The files with certificates and keys that flags or variables name.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use openai_videos::{ClientCertificate, Error, Roots, Settings};
 
@@ -71,9 +71,7 @@ fn named_file(
 ) -> Option<NamedFile> {
     let file = |from, path| NamedFile { from, path };
     match flag {
-        Some(path) => {
-            Some(file(flag_name, path.clone())).filter(|file| file.path != OsStr::new(""))
-        }
+        Some(path) => Some(file(flag_name, path.clone())),
         None => env_value(env, variable).map(|path| file(variable, path)),
     }
 }

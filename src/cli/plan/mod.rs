@@ -111,9 +111,9 @@ fn id(args: &Args, row: &CommandRow) -> Result<String, Error> {
             "missing argument: the id of the job",
             format!("openai videos {} video_123", row.name),
         )),
-        (Some(id), None) if !id.is_empty() => Ok(id),
-        (None, Some(id)) if !id.is_empty() => Ok(id.clone()),
-        _ => Err(Error::invalid("the id is empty")),
+        (Some(id), None) if id.is_empty() => Err(Error::invalid("the id is empty")),
+        (Some(id), None) => Ok(id),
+        (None, Some(id)) => Ok(id.clone()),
     }
 }
 
@@ -122,7 +122,6 @@ fn output(args: &Args, command: Command, terminals: Terminals) -> Result<Option<
     let needs = |flag: &str, other: &str| Err(Error::invalid(format!("--{flag} needs {other}")));
     match args.output.as_deref() {
         Some(path) if STDOUT.iter().any(|name| path == *name) => Ok(Some(Output::Stdout)),
-        Some(path) if path.is_empty() => Err(Error::invalid("--output: the file name is empty")),
         Some(path) => {
             let path = PathBuf::from(path);
             if !args.dry_run {
@@ -149,9 +148,6 @@ fn state(args: &Args, output: Option<&Output>) -> Result<Option<PathBuf>, Error>
     let Some(state) = args.state.as_deref().map(PathBuf::from) else {
         return Ok(None);
     };
-    if state.as_os_str().is_empty() {
-        return Err(invalid("--state", "the file name is empty"));
-    }
     let place = |path: &PathBuf| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
     match output {
         Some(Output::File(output)) if place(output) == place(&state) => {

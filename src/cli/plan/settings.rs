@@ -14,8 +14,7 @@ use crate::cli::plan::proxies;
 pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     let env_text = |name: &str| env_value(env, name).map(|value| text(&value, name)).transpose();
     let or_env = |flag: &Option<String>, name: &str| match flag {
-        // Empty is what a script passes for a variable that is not set.
-        Some(value) => Ok(Some(value.clone()).filter(|value| !value.is_empty())),
+        Some(value) => Ok(Some(value.clone())),
         None => env_text(name),
     };
     let base_url =
