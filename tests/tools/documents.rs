@@ -119,7 +119,8 @@ fn man() -> String {
             write!(page, ".Ss openai videos {}\n{}", row.name, prose(&format!("{}.", row.about)));
     }
     page += ".Sh OPTIONS\nOptions stand before or after the command, as\n.Fl Fl flag Ar value\nor\n\
-             .Fl Fl flag Ns = Ns Ar value .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n";
+             .Fl Fl flag Ns = Ns Ar value .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n\
+             A switch also takes\n.Li =true\nor\n.Li =false .\n";
     for (group, title) in Group::SHOWN {
         let _ = write!(page, ".Ss {title}\n.Bl -tag -width Ds\n");
         for flag in shown().filter(|flag| flag.group == group) {

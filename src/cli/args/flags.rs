@@ -133,9 +133,16 @@ impl Group {
     ];
 }
 
+/// `-4` and `-6`. Switching one off does not switch the other one off.
+fn set_family(args: &mut Args, family: Family, on: bool) {
+    if on || args.family == Some(family) {
+        args.family = on.then_some(family);
+    }
+}
+
 /// The type of a flag's value, and how it is stored in [`Args`].
 pub(crate) enum Set {
-    Switch(fn(&mut Args)),
+    Switch(fn(&mut Args, bool)),
     Text(fn(&mut Args, String)),
     /// Text that is or contains a path, and need not be UTF-8.
     Os(fn(&mut Args, OsString)),
@@ -156,7 +163,7 @@ const NONE: Flag = Flag {
     on: &[],
     help: "",
     more: "",
-    set: Set::Switch(|_| {}),
+    set: Set::Switch(|_, _| {}),
 };
 
 /// The paragraph about the variables for which there is no flag.
@@ -261,7 +268,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         on: CREATING,
         common: true,
         help: "Print the request without secrets; send nothing",
-        set: Set::Switch(|args| args.dry_run = true),
+        set: Set::Switch(|args, on| args.dry_run = on),
         ..NONE
     },
     Flag {
@@ -272,7 +279,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         help: "Wait until the job is completed or failed",
         more: "The job's id is on standard error before the first poll. A failed job is exit \
                code 1.",
-        set: Set::Switch(|args| args.wait = true),
+        set: Set::Switch(|args, on| args.wait = on),
         ..NONE
     },
     Flag {
@@ -404,7 +411,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         env: "OPENAI_ALLOW_HTTP",
         help: "Allow sending the key over plain http to another machine",
         more: "OPENAI_ALLOW_HTTP=1 does the same.",
-        set: Set::Switch(|args| args.allow_http = true),
+        set: Set::Switch(|args, on| args.allow_http = on),
         ..NONE
     },
     Flag {
@@ -439,14 +446,14 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "ipv4",
         short: Some('4'),
         help: "Connect to IPv4 addresses only",
-        set: Set::Switch(|args| args.family = Some(Family::V4)),
+        set: Set::Switch(|args, on| set_family(args, Family::V4, on)),
         ..NONE
     },
     Flag {
         long: "ipv6",
         short: Some('6'),
         help: "Connect to IPv6 addresses only",
-        set: Set::Switch(|args| args.family = Some(Family::V6)),
+        set: Set::Switch(|args, on| set_family(args, Family::V6, on)),
         ..NONE
     },
     Flag {
@@ -484,7 +491,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "retry-unsafe",
         help: "Retry even where that may create a second job",
-        set: Set::Switch(|args| args.retry_unsafe = true),
+        set: Set::Switch(|args, on| args.retry_unsafe = on),
         ..NONE
     },
     Flag {
@@ -519,7 +526,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Output,
         common: true,
         help: "Print a string without quotation marks and escapes",
-        set: Set::Switch(|args| args.raw_output = true),
+        set: Set::Switch(|args, on| args.raw_output = on),
         ..NONE
     },
     Flag {
@@ -547,7 +554,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "debug",
         group: Group::Output,
         help: "Log requests and responses on standard error, without secrets",
-        set: Set::Switch(|args| args.debug = true),
+        set: Set::Switch(|args, on| args.debug = on),
         ..NONE
     },
     Flag {
@@ -556,7 +563,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Output,
         common: true,
         help: "Show no progress and no warnings",
-        set: Set::Switch(|args| args.quiet = true),
+        set: Set::Switch(|args, on| args.quiet = on),
         ..NONE
     },
     Flag {
@@ -565,7 +572,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Output,
         common: true,
         help: "-h: the common options; --help: everything",
-        set: Set::Switch(|args| args.help = Some(Help::Whole)),
+        set: Set::Switch(|args, on| args.help = on.then_some(Help::Whole)),
         ..NONE
     },
     Flag {
@@ -573,7 +580,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         short: Some('v'),
         group: Group::Output,
         help: "Print the version",
-        set: Set::Switch(|args| args.version = true),
+        set: Set::Switch(|args, on| args.version = on),
         ..NONE
     },
     Flag {

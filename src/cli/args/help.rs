@@ -65,7 +65,8 @@ fn whole(of: Option<Command>) -> String {
             text += &paragraph(flag);
         }
     }
-    text += "\nDURATION examples: 90 (seconds), 90s, 1.5m, 2h, 250ms.\n";
+    text += "\nDURATION examples: 90 (seconds), 90s, 1.5m, 2h, 250ms.\n\
+             A switch also takes =true and =false: --quiet=false.\n";
     text += &format!("\n{}", wrap(PROXIES, ""));
     text += "\nExit codes:\n";
     for (code, meaning, advice) in exit::TABLE {

@@ -43,21 +43,24 @@ fn next(parser: &mut lexopt::Parser, args: &mut Args) -> Result<bool, Error> {
     };
     let flag = flag.ok_or_else(|| unknown_flag(&shown))?;
     args.given.push(flag);
-    set(flag, &format!("--{}", flag.long), parser, args)?;
+    let value = match flag.set {
+        Set::Switch(_) if shown.starts_with("--") => parser.optional_value(),
+        // The letters after a short switch are switches, too: -qr.
+        Set::Switch(_) => None,
+        _ => Some(parser.value().map_err(usage)?),
+    };
+    set(flag, value.unwrap_or_else(|| "true".into()), args)?;
     Ok(true)
 }
 
-fn set(flag: &Flag, name: &str, parser: &mut lexopt::Parser, args: &mut Args) -> Result<(), Error> {
-    if let Set::Switch(set) = flag.set {
-        set(args);
-        return Ok(());
-    }
-    let value = parser.value().map_err(usage)?;
+/// Reads a flag's value and stores it in `args`.
+fn set(flag: &Flag, value: OsString, args: &mut Args) -> Result<(), Error> {
+    let name = &format!("--{}", flag.long);
     if value.is_empty() && !flag.may_be_empty {
         return Err(invalid(name, "the value is empty"));
     }
     match flag.set {
-        Set::Switch(_) => {}
+        Set::Switch(set) => set(args, switch(&text(&value, name)?, name)?),
         Set::Os(set) => set(args, value),
         Set::Text(set) => set(args, text(&value, name)?),
         Set::Duration(set) => {
@@ -68,6 +71,12 @@ fn set(flag: &Flag, name: &str, parser: &mut lexopt::Parser, args: &mut Args) ->
         }
     }
     Ok(())
+}
+
+/// The value of `--quiet=false`.
+fn switch(text: &str, name: &str) -> Result<bool, Error> {
+    text.parse()
+        .map_err(|_| invalid(name, format!("invalid value '{text}'; possible values: true, false")))
 }
 
 fn usage(error: lexopt::Error) -> Error {
@@ -127,6 +136,8 @@ pub(crate) fn command(words: &[OsString]) -> Result<&'static CommandRow, Error> 
 mod tests {
     use std::ffi::OsStr;
 
+    use openai_videos::Family;
+
     use super::*;
 
     fn read(argv: &[&str]) -> Result<Args, String> {
@@ -155,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_takes_true_and_false_and_the_last_one_counts() {
+        let args =
+            read(&["--wait=true", "--debug", "--debug=false", "--raw-output=true", "-46"]).unwrap();
+        assert!(args.wait && !args.debug && args.raw_output);
+        assert_eq!(args.family, Some(Family::V6));
+        assert_eq!(read(&["-4", "--ipv6=false"]).unwrap().family, Some(Family::V4));
+        assert_eq!(read(&["-4", "--ipv4=false"]).unwrap().family, None);
+        // Only after `=`: what follows a switch is a word.
+        assert_eq!(read(&["--wait", "false"]).unwrap().words, ["false"]);
+    }
+
+    #[test]
     fn both_helps_are_told_apart() {
         assert_eq!(read(&["-h"]).unwrap().help, Some(Help::Short));
         assert_eq!(read(&["--help"]).unwrap().help, Some(Help::Whole));
@@ -166,7 +189,11 @@ mod tests {
             (&["--promt", "x"][..], "unknown option '--promt'"),
             (&["-x"][..], "unknown option '-x'"),
             (&["--prompt"][..], "missing argument for option '--prompt'"),
-            (&["--dry-run=yes"][..], "unexpected argument for option '--dry-run': \"yes\""),
+            (
+                &["--dry-run=yes"][..],
+                "--dry-run: invalid value 'yes'; possible values: true, false",
+            ),
+            (&["--debug="][..], "--debug: the value is empty"),
             (
                 &["--max-retries", "-1"][..],
                 "--max-retries: invalid number '-1'; it must be from 0 to 4294967295",
