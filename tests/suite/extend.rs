@@ -95,13 +95,17 @@ fn the_acceptance_test_of_the_official_cli_works() {
 }
 
 #[test]
-fn a_video_is_given_as_an_id_a_json_object_or_a_shorthand_object() {
+fn a_video_is_given_as_an_id_a_url_a_json_object_or_a_shorthand_object() {
     for (video, expected) in [
         ("video_123", json!({"id": "video_123"})),
         (r#"{"id": "video_123"}"#, json!({"id": "video_123"})),
         ("{id: video_123}", json!({"id": "video_123"})),
         ("{url: https://example.com/a.mp4}", json!({"url": "https://example.com/a.mp4"})),
         ("dmlkZW8=", json!({"id": "dmlkZW8="})),
+        ("https://example.com/a.mp4?b=\"", json!({"url": "https://example.com/a.mp4?b=\""})),
+        ("HTTP://127.0.0.1/a", json!({"url": "HTTP://127.0.0.1/a"})),
+        ("data:video/mp4;base64,AAAA", json!({"url": "data:video/mp4;base64,AAAA"})),
+        ("\\@clip.mp4", json!({"id": "@clip.mp4"})),
     ] {
         assert_eq!(sent(&["--video", video], |call| call).json()["video"], expected, "{video}");
     }
@@ -109,6 +113,10 @@ fn a_video_is_given_as_an_id_a_json_object_or_a_shorthand_object() {
 
 #[test]
 fn a_file_is_uploaded_as_the_last_part_of_a_multipart_form() {
+    for video in ["@file://clip.mp4", "@data://clip.mp4"] {
+        let request = sent(&["--video", video], |call| call.file("clip.mp4", CLIP));
+        assert_eq!(request.part("video").body, CLIP, "{video}");
+    }
     let request = sent(&["--video", "@clip.mp4"], |call| call.file("clip.mp4", CLIP));
     let names: Vec<String> = request.parts().into_iter().map(|part| part.name).collect();
     assert_eq!(names, ["prompt", "seconds", "video"]);
@@ -158,6 +166,7 @@ fn prompts_come_from_arguments_files_and_standard_input() {
     for (prompt, expected) in [
         ("say \"hi\" 🎬\nin 'quotes'", "say \"hi\" 🎬\nin 'quotes'"),
         ("@prompt.txt", "two\nlines"),
+        ("@file://prompt.txt", "two\nlines"),
         ("@-", "from a pipe"),
         ("@alice", "@alice"),
         ("@alice waves at @bob", "@alice waves at @bob"),

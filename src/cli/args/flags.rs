@@ -176,7 +176,7 @@ pub(crate) const PROXIES: &str = "\
 pub(crate) const EXAMPLES: [&str; 8] = [
     "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123",
     "openai videos extend --prompt @prompt.txt --seconds 4 --video @clip.mp4 --output longer.mp4",
-    "openai videos extend --prompt 'It snows' --field duration:=6 --video '{url: https://a.example/a.mp4}'",
+    "openai videos extend --prompt 'It snows' --field duration:=6 --video https://example.com/a.mp4",
     "openai videos retrieve video_456 --wait --format pretty",
     "openai videos retrieve video_456 --transform status --raw-output",
     "openai videos download-content video_456 --output longer.mp4",
@@ -219,10 +219,11 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Request,
         on: CREATING,
         common: true,
-        help: "The video: its id, @FILE to upload one, or {id: ID}",
-        more: "It must be completed. @- uploads standard input, once and without retries; it may \
-               pause for the stall timeout. An object is JSON or the short form, and is sent as \
-               it is.",
+        help: "The video: its id, a URL, @FILE, or {id: ID}",
+        more: "It must be completed. @FILE uploads a file; @- uploads standard input, once and without \
+               retries, and may pause for the stall timeout. A URL (http, https or data) is sent as \
+               {\"url\": URL}. An object is JSON or the short form, and is sent as it is. @file://FILE \
+               is the same as @FILE; \\@ starts an id that begins with @.",
         set: Set::Os(|args, value| args.video = Some(value)),
         ..NONE
     },

@@ -1,9 +1,9 @@
 //! Text that an argument names instead of containing it: files, and standard input for `-`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use openai_videos::Error;
@@ -58,23 +58,21 @@ fn shown(path: &OsStr) -> String {
 /// A prompt: literal text, `@FILE`, or `\@` for a literal `@`.
 pub(crate) fn prompt(value: &OsStr) -> Result<String, Error> {
     const NAME: &str = "--prompt";
-    if let Some(literal) = value.as_bytes().strip_prefix(b"\\@") {
-        return Ok(format!("@{}", text(OsStr::from_bytes(literal), NAME)?));
-    }
-    let Some(path) = after_at(value) else {
-        return text(value, NAME);
+    let path = match file_or_text(value) {
+        FileOrText::Text(value) => return text(value, NAME),
+        FileOrText::File(path) => path,
     };
-    let is_file = || fs::metadata(&path).is_ok_and(|metadata| !metadata.is_dir());
-    if path.is_empty() || (path != "-" && is_handle(&path) && !is_file()) {
+    let is_file = || fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir());
+    if value.len() == path.len() + 1 && is_handle(path) && !is_file() {
         return text(value, NAME);
     }
-    if path != "-" && !Path::new(&path).exists() {
+    if path != "-" && !Path::new(path).exists() {
         return Err(Error::invalid_with(
             format!("--prompt: cannot read '{}': no such file", path.to_string_lossy()),
             "for a prompt that starts with @, write \\@",
         ));
     }
-    let mut text = read(&path, NAME)?;
+    let mut text = read(path, NAME)?;
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
@@ -84,12 +82,38 @@ pub(crate) fn prompt(value: &OsStr) -> Result<String, Error> {
     Ok(text)
 }
 
-/// The path after an `@`, if the value starts with one.
-pub(crate) fn after_at(value: &OsStr) -> Option<OsString> {
-    value.as_bytes().strip_prefix(b"@").map(|path| OsString::from_vec(path.to_owned()))
+/// A value that is text or names a file.
+pub(crate) enum FileOrText<'a> {
+    /// Literal text.
+    Text(&'a OsStr),
+    /// A path; `-` is standard input.
+    File(&'a OsStr),
 }
 
-/// Whether this is a name as in `@alice` rather than a path.
+/// `@PATH`, `@file://PATH` and `@data://PATH` name a file, as in the official command line; `\@`
+/// starts a literal `@`.
+pub(crate) fn file_or_text(value: &OsStr) -> FileOrText<'_> {
+    let bytes = value.as_bytes();
+    if bytes.starts_with(b"\\@") {
+        return FileOrText::Text(OsStr::from_bytes(&bytes[1..]));
+    }
+    match bytes.strip_prefix(b"@") {
+        None => FileOrText::Text(value),
+        Some(path) => {
+            let prefixes = [&b"file://"[..], b"data://"];
+            let path =
+                prefixes.iter().find_map(|prefix| path.strip_prefix(*prefix)).unwrap_or(path);
+            FileOrText::File(OsStr::from_bytes(path))
+        }
+    }
+}
+
+/// Whether this is `@-` in one of its forms.
+pub(crate) fn is_standard_input(value: &OsStr) -> bool {
+    matches!(file_or_text(value), FileOrText::File(path) if path == "-")
+}
+
+/// Whether this is a name as in `@alice`, or nothing, rather than a path.
 fn is_handle(path: &OsStr) -> bool {
-    !path.as_bytes().iter().any(|byte| matches!(byte, b'.' | b'/'))
+    path != "-" && !path.as_bytes().iter().any(|byte| matches!(byte, b'.' | b'/'))
 }

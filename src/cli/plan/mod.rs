@@ -178,16 +178,16 @@ fn wait(args: &Args) -> Wait {
 
 /// Standard input can be read only once.
 fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
-    let is = |value: &Option<OsString>, dash: &str| value.as_deref() == Some(OsStr::new(dash));
+    let is = |value: &Option<OsString>| value.as_deref() == Some(OsStr::new("-"));
     let key_file = env_value(env, "OPENAI_API_KEY_FILE");
     let readers: Vec<&str> = [
-        ("--prompt @-", is(&args.prompt, "@-")),
-        ("--video @-", is(&args.video, "@-")),
-        ("--body -", is(&args.body, "-")),
-        ("--api-key-file -", is(&args.api_key_file, "-")),
+        ("--prompt @-", args.prompt.as_deref().is_some_and(input::is_standard_input)),
+        ("--video @-", args.video.as_deref().is_some_and(input::is_standard_input)),
+        ("--body -", is(&args.body)),
+        ("--api-key-file -", is(&args.api_key_file)),
         (
             "OPENAI_API_KEY_FILE=-",
-            is(&key_file, "-") && args.api_key.is_none() && args.api_key_file.is_none(),
+            is(&key_file) && args.api_key.is_none() && args.api_key_file.is_none(),
         ),
     ]
     .into_iter()

@@ -8,7 +8,7 @@ use openai_videos::{Encoding, Error, Extension, Fields, Stream, Upload, Value, V
 
 use crate::cli::args::flags::Args;
 use crate::cli::args::value::{choice, invalid, text};
-use crate::cli::plan::input;
+use crate::cli::plan::input::{self, FileOrText};
 
 pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
     let mut fields = match &args.body {
@@ -83,17 +83,26 @@ fn field_value(field: &str) -> Result<(&str, Value), Error> {
     Ok((name, value))
 }
 
+/// `@FILE`, an object, a URL, or the id of a video.
 fn video(value: &OsStr) -> Result<VideoReference, Error> {
-    if let Some(path) = input::after_at(value) {
-        return match path.to_str() {
-            Some("") => Err(invalid("--video", "missing file name after '@'")),
-            Some("-") => Ok(VideoReference::Upload(Upload::Stream(Stream::new(io::stdin())))),
-            _ => Ok(VideoReference::file(path)),
-        };
-    }
-    let reference = text(value, "--video")?;
+    const NAME: &str = "--video";
+    let value = match input::file_or_text(value) {
+        FileOrText::File(path) if path.is_empty() => {
+            return Err(invalid(NAME, "missing file name after '@'"));
+        }
+        FileOrText::File(path) if path == "-" => {
+            return Ok(VideoReference::Upload(Upload::Stream(Stream::new(io::stdin()))));
+        }
+        FileOrText::File(path) => return Ok(VideoReference::file(path)),
+        FileOrText::Text(value) => value,
+    };
+    let reference = text(value, NAME)?;
     if reference.trim_start().starts_with('{') {
         return VideoReference::object(&reference);
+    }
+    if is_url(&reference) {
+        let url = serde_json::Value::from(reference);
+        return Value::json(&format!("{{\"url\":{url}}}")).map(VideoReference::Object);
     }
     if fs::metadata(&reference).is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(Error::invalid_with(
@@ -102,6 +111,14 @@ fn video(value: &OsStr) -> Result<VideoReference, Error> {
         ));
     }
     Ok(VideoReference::Id(reference))
+}
+
+/// Whether a value is a URL that the server is to fetch, or that contains the media.
+fn is_url(value: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    ["http://", "https://", "data:"].into_iter().any(is_scheme)
 }
 
 fn encoding(name: Option<&str>) -> Result<Encoding, Error> {
