@@ -131,6 +131,9 @@ fn refusal(error: &Error) -> String {
 fn guard(args: &mut Args) {
     args.api_key = args.api_key.take().map(marked);
     for header in &mut args.headers {
+        if let Some(path) = header.strip_prefix('@') {
+            *header = format!("@{}", harmless(OsStr::new(path)).display());
+        }
         if let Some((name, value)) = header.split_once(':') {
             let is_key = KEYS.iter().any(|key| name.eq_ignore_ascii_case(key));
             if is_key && !value.trim().is_empty() {

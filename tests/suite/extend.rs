@@ -555,3 +555,54 @@ fn an_empty_transform_prints_the_whole_result() {
     openai(&EXTEND).args(&empty).server(&server).run().is(0, PRINTED, "");
     server.finish();
 }
+
+#[test]
+fn headers_are_read_from_a_file_and_redacted() {
+    let file = "# for the gateway\r\nX-Extra: sesame-open\r\n\n  \nAccept:\nX-Tab:\ta\tb";
+    let request =
+        sent(&["--video", "v", "--header", "@headers", "--header", "X-More: c"], |call| {
+            call.file("headers", file)
+        });
+    assert_eq!(request.header("x-extra"), Some("sesame-open"));
+    assert_eq!(request.header("x-tab"), Some("a\tb"));
+    assert_eq!(request.header("x-more"), Some("c"));
+    assert_eq!(request.header("accept"), None);
+
+    let preview = openai(&EXTEND)
+        .args(&["--header", "@headers", "--dry-run", "--base-url", "http://127.0.0.1:1"])
+        .file("headers", file)
+        .run();
+    let preview = preview.success().stdout_text();
+    assert!(preview.contains("X-Extra: ") && !preview.contains("sesame"), "{preview}");
+}
+
+#[test]
+fn an_invalid_header_in_a_file_is_refused_with_its_line_number() {
+    let write = "write it as 'Name: value', without control characters";
+    for (line, why, hint) in [
+        ("sesame-open", "invalid header", write),
+        ("sesame open: x", "invalid header", write),
+        ("X-A: sesame\rX-B: x", "invalid header", write),
+        ("X-A: sesame\0", "invalid header", write),
+        ("HOST: sesame", "the header 'host' cannot be set", "remove the line"),
+        ("Content-Length: 7", "the header 'content-length' cannot be set", "remove the line"),
+        ("Transfer-Encoding: x", "the header 'transfer-encoding' cannot be set", "remove the line"),
+    ] {
+        let server = Server::script(vec![]);
+        openai(&EXTEND)
+            .args(&["--header", "@headers"])
+            .file("headers", format!("# a comment\n\n{line}\n"))
+            .server(&server)
+            .run()
+            .is(2, "", &format!("openai: --header: 'headers', line 3: {why}\nhint: {hint}\n"));
+        server.finish();
+    }
+    refused(
+        &[&EXTEND[..], &["--header", "@missing"]].concat(),
+        "openai: --header: cannot read 'missing': no such file\n",
+    );
+    refused(
+        &[&EXTEND[..], &["--header", "@-", "--prompt", "@-"]].concat(),
+        "openai: --prompt @- and --header @- cannot both read standard input\n",
+    );
+}

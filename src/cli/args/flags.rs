@@ -403,7 +403,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "header",
         value: "'NAME: VALUE'",
         help: "Add a request header, or replace a default one",
-        more: "Repeatable. An empty value removes a default header.",
+        more: "Repeatable. An empty value removes a default header. @FILE reads a header from each \
+               line, so that secrets are not in the process list; empty lines and lines that start \
+               with # are skipped.",
         set: Set::Text(|args, value| args.headers.push(value)),
         ..NONE
     },

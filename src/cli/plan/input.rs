@@ -51,7 +51,8 @@ pub(crate) fn bytes(path: &OsStr, name: &str) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn shown(path: &OsStr) -> String {
+/// The name of a file, or of standard input, in errors.
+pub(crate) fn shown(path: &OsStr) -> String {
     if path == "-" { "standard input".to_owned() } else { format!("'{}'", path.to_string_lossy()) }
 }
 

@@ -180,6 +180,7 @@ fn wait(args: &Args) -> Wait {
 fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
     let is = |value: &Option<OsString>| value.as_deref() == Some(OsStr::new("-"));
     let key_file = env_value(env, "OPENAI_API_KEY_FILE");
+    let header_files = args.headers.iter().filter(|value| input::is_standard_input(value.as_ref()));
     let readers: Vec<&str> = [
         ("--prompt @-", args.prompt.as_deref().is_some_and(input::is_standard_input)),
         ("--video @-", args.video.as_deref().is_some_and(input::is_standard_input)),
@@ -192,6 +193,7 @@ fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
     ]
     .into_iter()
     .filter_map(|(name, reads)| reads.then_some(name))
+    .chain(header_files.map(|_| "--header @-"))
     .collect();
     match readers[..] {
         [first, second, ..] => {

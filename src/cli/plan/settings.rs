@@ -8,7 +8,7 @@ use crate::cli::args::flags::Args;
 use crate::cli::args::value::{invalid, text, with_name};
 use crate::cli::env::{Env, env_value};
 use crate::cli::plan::certificates;
-use crate::cli::plan::input;
+use crate::cli::plan::input::{self, FileOrText};
 use crate::cli::plan::proxies;
 
 pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
@@ -23,8 +23,7 @@ pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     settings.api_key = api_key(args, env)?;
     settings.organization = or_env(&args.organization, "OPENAI_ORG_ID")?;
     settings.project = or_env(&args.project, "OPENAI_PROJECT_ID")?;
-    settings.headers =
-        args.headers.iter().map(|line| Header::parse(line)).collect::<Result<_, _>>()?;
+    settings.headers = headers(args)?;
     settings.allow_http = args.allow_http || env_switch(env, "OPENAI_ALLOW_HTTP")?;
     settings.retry_unsafe = args.retry_unsafe;
     settings.max_retries = args.max_retries.unwrap_or(settings.max_retries);
@@ -35,6 +34,41 @@ pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     certificates::read(args, env, &mut settings)?;
     settings.proxies = proxies::read(env, settings.base_url.is_https())?;
     Ok(settings)
+}
+
+/// The headers of `--header`: `Name: value`, or `@FILE` with one on each line.
+fn headers(args: &Args) -> Result<Vec<Header>, Error> {
+    let mut headers = Vec::new();
+    for value in &args.headers {
+        match input::file_or_text(OsStr::new(value)) {
+            FileOrText::File(path) => headers.extend(header_file(path)?),
+            FileOrText::Text(_) => headers.push(Header::parse(value)?),
+        }
+    }
+    Ok(headers)
+}
+
+/// The headers in a file. Their values are secrets, so that errors name the line and not its text.
+fn header_file(path: &OsStr) -> Result<Vec<Header>, Error> {
+    const REFUSED: [&str; 3] = ["host", "content-length", "transfer-encoding"];
+    let text = input::read(path, "--header")?;
+    let is_header = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
+    let numbered = text.lines().enumerate().filter(|(_, line)| is_header(line));
+    let read = |(at, line): (usize, &str)| {
+        let refuse = |reason: &str, hint: &str| {
+            let place = format!("--header: {}, line {}", input::shown(path), at + 1);
+            Error::invalid_with(format!("{place}: {reason}"), hint)
+        };
+        let name = line.split(':').next().unwrap_or_default();
+        if let Some(name) = REFUSED.iter().find(|refused| name.eq_ignore_ascii_case(refused)) {
+            let reason = format!("the header '{name}' cannot be set");
+            return Err(refuse(&reason, "remove the line"));
+        }
+        Header::parse(line).map(Header::secret).map_err(|_| {
+            refuse("invalid header", "write it as 'Name: value', without control characters")
+        })
+    };
+    numbered.map(read).collect()
 }
 
 /// The key: from a flag, else from a variable; as text, or from a file. Two flags, or two
