@@ -2,7 +2,8 @@
 
 use openai_videos::{Client, Delivery, Download, Error, Job, StateFile, Target};
 
-use crate::cli::plan::{Action, Output, Plan};
+use crate::cli::plan::output::Output;
+use crate::cli::plan::{Action, Plan};
 use crate::cli::show::Printer;
 use crate::cli::show::progress::Progress;
 
@@ -91,6 +92,9 @@ impl Run<'_> {
         let get = |target: Target<'_>| client.download(job, &self.download, target).map(drop);
         let is_taken = match &self.plan.output {
             Some(Output::File(path)) => get(Target::File(path)).map(|()| true)?,
+            Some(Output::Template(template)) => {
+                get(Target::File(&template.expand(job.id()))).map(|()| true)?
+            }
             _ => self.printer.media(|writer| get(Target::Writer(writer)))?,
         };
         Ok(if is_taken { Delivery::Whole } else { Delivery::ClosedPipe })

@@ -744,3 +744,32 @@ fn a_download_writes_through_a_dangling_link_and_to_the_longest_file_name() {
     assert_eq!(names(directory.path()), ["out.mp4", "real.mp4", &long]);
     server.finish();
 }
+
+#[test]
+fn an_output_with_a_placeholder_is_named_after_the_job() {
+    let job = r#"{"id":"task/1","status":"completed"}"#;
+    let content = || content(CLIP.to_vec());
+    let server = Server::script(vec![Reply::json(200, job), content(), content()]);
+    let directory = TempDir::new();
+    let call = |args: &[&str]| {
+        openai(args).args(&["-o", "a-{id}.mp4"]).current_dir(directory.path()).server(&server).run()
+    };
+    call(&EXTEND).success();
+    assert_eq!(names(directory.path()), ["a-task%2F1.mp4"]);
+    call(&["videos", "download-content", "v"]).success();
+    assert_eq!(names(directory.path()), ["a-task%2F1.mp4", "a-v.mp4"]);
+    server.finish();
+
+    let server = Server::script(vec![]);
+    for (path, what) in [
+        ("{id}", "--output: '{id}' needs other text beside it, such as '{id}.mp4'"),
+        ("none/{id}.mp4", "the output's directory 'none' does not exist"),
+    ] {
+        openai(&EXTEND).args(&["-o", path]).server(&server).run().is(
+            2,
+            "",
+            &format!("openai: {what}\n"),
+        );
+    }
+    server.finish();
+}

@@ -413,15 +413,44 @@ fn a_job_whose_json_met_a_closed_pipe_stays_in_the_state_file() {
 }
 
 #[test]
-fn the_output_file_cannot_be_the_state_file() {
+fn the_state_file_the_output_and_the_inputs_are_different_files() {
     let directory = TempDir::new();
-    let server = Server::script(vec![]);
-    call(&server, &directory).args(&["-o", "./job"]).run().is(
-        2,
-        "",
-        "openai: --state: the output cannot be the state file\n",
-    );
-    server.finish();
+    let inside = |name: &str| directory.path().join(name);
+    for (name, text) in
+        [("clip.mp4", "clip"), ("prompt.txt", "p"), ("body", "{}"), ("headers", "X: y")]
+    {
+        std::fs::write(inside(name), text).unwrap();
+    }
+    std::fs::hard_link(inside("clip.mp4"), inside("hard")).unwrap();
+    std::os::unix::fs::symlink("prompt.txt", inside("soft")).unwrap();
+    std::os::unix::fs::symlink(".", inside("here")).unwrap();
+    for (args, what) in [
+        (&["--state", "a", "-o", "./a"][..], "--state and --output cannot be the same file 'a'"),
+        (&["--state", "a", "-o", "here/a"], "--state and --output cannot be the same file 'a'"),
+        (
+            &["--state", "hard", "--video", "@clip.mp4"],
+            "--state and --video cannot be the same file 'hard'",
+        ),
+        (
+            &["-o", "clip.mp4", "--video", "@./clip.mp4"],
+            "--output and --video cannot be the same file 'clip.mp4'",
+        ),
+        (
+            &["-o", "soft", "--prompt", "@prompt.txt"],
+            "--output and --prompt cannot be the same file 'soft'",
+        ),
+        (&["-o", "body", "--body", "body"], "--output and --body cannot be the same file 'body'"),
+        (
+            &["-o", "headers", "--header", "@headers"],
+            "--output and --header cannot be the same file 'headers'",
+        ),
+    ] {
+        let server = Server::script(vec![]);
+        let run = extend().args(args).current_dir(directory.path()).server(&server).run();
+        run.is(2, "", &format!("openai: {what}\n"));
+        server.finish();
+    }
+    assert_eq!(std::fs::read(inside("clip.mp4")).unwrap(), b"clip");
 }
 
 #[test]

@@ -169,8 +169,9 @@ const NONE: Flag = Flag {
 /// The paragraph about the variables for which there is no flag.
 pub(crate) const PROXIES: &str = "\
     Proxies are read from https_proxy, http_proxy and all_proxy, chosen by the scheme of the \
-    server's URL; no_proxy lists exceptions: *, names, addresses, CIDR blocks. The names may be in \
-    upper case. Supported are http, https, socks5 and socks5h. Loopback is always reached directly.";
+    server's URL; no_proxy lists exceptions: *, names, addresses, CIDR blocks. The names may be \
+    in upper case. Supported are http, https, socks5 and socks5h. Loopback is always reached \
+    directly.";
 
 /// Examples for the help and the man page. A test runs them.
 pub(crate) const EXAMPLES: [&str; 8] = [
@@ -314,8 +315,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         on: FETCHING,
         common: true,
         help: "Wait, then store the media; '-' is standard output",
-        more: "FILE is complete or unchanged. Whether it can be written is checked before \
-               anything is sent.",
+        more: "FILE is complete or unchanged. Whether it can be written is checked before anything is \
+               sent. {id} in its name, beside other text, is replaced by the job's id: {id}.mp4.",
         set: Set::Os(|args, value| args.output = Some(value)),
         ..NONE
     },

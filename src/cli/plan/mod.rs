@@ -4,6 +4,7 @@
 
 mod certificates;
 mod input;
+pub(crate) mod output;
 mod proxies;
 mod request;
 mod settings;
@@ -12,13 +13,14 @@ pub(crate) mod view;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use openai_videos::{Download, Error, Extension, Settings, Variant, Wait, check_output};
+use openai_videos::{Download, Error, Extension, Settings, Variant, Wait};
 
 use crate::cli::args::command::{Command, CommandRow};
 use crate::cli::args::flags::Args;
 use crate::cli::args::parse::command;
-use crate::cli::args::value::{choice, invalid, text};
+use crate::cli::args::value::{choice, text};
 use crate::cli::env::{Env, env_value};
+use crate::cli::plan::output::{Output, check_distinct, check_writable, output};
 use crate::cli::plan::request::extension;
 use crate::cli::plan::settings::settings;
 use crate::cli::plan::view::{Verbosity, View};
@@ -48,16 +50,6 @@ pub(crate) enum Action {
     Delete(String),
 }
 
-/// Where media goes.
-#[derive(Debug)]
-pub(crate) enum Output {
-    Stdout,
-    File(PathBuf),
-}
-
-/// The names of standard output: the same to `--output`, so that the job's JSON never follows the media.
-const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
-
 pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<Plan, Error> {
     let row = command(&args.words)?;
     check_flags(&args, row)?;
@@ -65,7 +57,11 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     let task = action(&args, row)?;
     let settings = settings(&args, env)?;
     let output = output(&args, row.command, terminals)?;
-    let state = state(&args, output.as_ref())?;
+    check_distinct(&args, output.as_ref())?;
+    if let Some(output) = output.as_ref().filter(|_| !args.dry_run) {
+        check_writable(output)?;
+    }
+    let state = args.state.as_deref().map(PathBuf::from);
     let wait = (args.wait || output.is_some()).then(|| wait(&args));
     let id = row.creates_job && state.is_none();
     Ok(Plan {
@@ -114,46 +110,6 @@ fn id(args: &Args, row: &CommandRow) -> Result<String, Error> {
         (Some(id), None) if id.is_empty() => Err(Error::invalid("the id is empty")),
         (Some(id), None) => Ok(id),
         (None, Some(id)) => Ok(id.clone()),
-    }
-}
-
-/// Where the media go. That they can be stored there is checked before anything is paid for.
-fn output(args: &Args, command: Command, terminals: Terminals) -> Result<Option<Output>, Error> {
-    let needs = |flag: &str, other: &str| Err(Error::invalid(format!("--{flag} needs {other}")));
-    match args.output.as_deref() {
-        Some(path) if STDOUT.iter().any(|name| path == *name) => Ok(Some(Output::Stdout)),
-        Some(path) => {
-            let path = PathBuf::from(path);
-            if !args.dry_run {
-                check_output(&path)?;
-            }
-            Ok(Some(Output::File(path)))
-        }
-        None if command == Command::DownloadContent && terminals.stdout => {
-            Err(Error::invalid_with("refusing to write binary data to the terminal", "use -o FILE"))
-        }
-        None if command == Command::DownloadContent => Ok(Some(Output::Stdout)),
-        None if args.variant.is_some() => needs("variant", "--output"),
-        None if !args.wait && args.wait_timeout.is_some() => {
-            needs("wait-timeout", "--wait or --output")
-        }
-        None if !args.wait && args.poll_interval.is_some() => {
-            needs("poll-interval", "--wait or --output")
-        }
-        None => Ok(None),
-    }
-}
-
-fn state(args: &Args, output: Option<&Output>) -> Result<Option<PathBuf>, Error> {
-    let Some(state) = args.state.as_deref().map(PathBuf::from) else {
-        return Ok(None);
-    };
-    let place = |path: &PathBuf| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
-    match output {
-        Some(Output::File(output)) if place(output) == place(&state) => {
-            Err(invalid("--state", "the output cannot be the state file"))
-        }
-        _ => Ok(Some(state)),
     }
 }
 

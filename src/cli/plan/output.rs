@@ -1,0 +1,244 @@
+//! Where the media go: `--output`, and what it must not be.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use openai_videos::{Error, check_output};
+
+use crate::cli::args::command::Command;
+use crate::cli::args::flags::Args;
+use crate::cli::args::value::invalid;
+use crate::cli::plan::input::{FileOrText, file_or_text};
+use crate::cli::stdio::Terminals;
+
+/// Where the media go.
+#[derive(Debug)]
+pub(crate) enum Output {
+    Stdout,
+    File(PathBuf),
+    /// A file that is named after the job, whose id is not known yet.
+    Template(Template),
+}
+
+/// The names of standard output, which `--output` treats alike, so that the job's JSON never follows
+/// the media.
+const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
+/// A path with `{id}` in its last component, beside other text.
+#[derive(Debug)]
+pub(crate) struct Template {
+    directory: PathBuf,
+    before: OsString,
+    after: OsString,
+}
+
+/// The most bytes that an id takes in a file name, of which file systems allow 255.
+const MAX_ID: usize = 150;
+
+impl Template {
+    const ID: &'static [u8] = b"{id}";
+
+    /// Reads a path. `None` if the last component does not contain `{id}`.
+    fn new(path: &Path) -> Result<Option<Self>, Error> {
+        let name = path.file_name().unwrap_or_default().as_bytes();
+        let find = |name: &[u8]| name.windows(Self::ID.len()).position(|part| part == Self::ID);
+        let Some(at) = find(name) else {
+            return Ok(None);
+        };
+        let (before, after) = (&name[..at], &name[at + Self::ID.len()..]);
+        let reason = if before.is_empty() && after.is_empty() {
+            "'{id}' needs other text beside it, such as '{id}.mp4'"
+        } else if find(after).is_some() {
+            "'{id}' can stand in it only once"
+        } else if before.len() + after.len() + MAX_ID > 255 {
+            "the file name is too long"
+        } else {
+            let owned = |bytes: &[u8]| OsString::from_vec(bytes.to_owned());
+            let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+            return Ok(Some(Self { directory, before: owned(before), after: owned(after) }));
+        };
+        Err(invalid("--output", reason))
+    }
+
+    /// The path for a job. Whatever the id, this is one name in the directory, and different ids
+    /// have different names: bytes other than `A-Za-z0-9_-=.` are percent-encoded, and of more than
+    /// 150 bytes the end is replaced by a digest of the id.
+    ///
+    /// `{id}.mp4` and `task/1` give `task%2F1.mp4`.
+    pub(crate) fn expand(&self, id: &str) -> PathBuf {
+        let mut name = self.before.clone();
+        name.push(file_name(id));
+        name.push(&self.after);
+        self.directory.join(name)
+    }
+}
+
+fn file_name(id: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-=.".contains(&byte);
+    let encoded = |byte: u8| {
+        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    let mut name: String = id.bytes().map(encoded).collect();
+    if name.len() > MAX_ID {
+        let digest = format!("-{:016x}", fnv1a(id.as_bytes()));
+        name.truncate(MAX_ID - digest.len());
+        name += &digest;
+    }
+    name
+}
+
+/// The FNV-1a hash, which is the same in every version of the program.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+/// Where the media go, if they are to be downloaded. Whether they can be stored there is checked by
+/// [`check_writable`].
+pub(crate) fn output(
+    args: &Args,
+    command: Command,
+    terminals: Terminals,
+) -> Result<Option<Output>, Error> {
+    let needs = |flag: &str, other: &str| Err(Error::invalid(format!("--{flag} needs {other}")));
+    match args.output.as_deref() {
+        Some(path) if STDOUT.iter().any(|name| path == *name) => Ok(Some(Output::Stdout)),
+        Some(path) => {
+            let path = PathBuf::from(path);
+            Ok(Some(match Template::new(&path)? {
+                Some(template) => Output::Template(template),
+                None => Output::File(path),
+            }))
+        }
+        None if command == Command::DownloadContent && terminals.stdout => {
+            Err(Error::invalid_with("refusing to write binary data to the terminal", "use -o FILE"))
+        }
+        None if command == Command::DownloadContent => Ok(Some(Output::Stdout)),
+        None if args.variant.is_some() => needs("variant", "--output"),
+        None if !args.wait && args.wait_timeout.is_some() => {
+            needs("wait-timeout", "--wait or --output")
+        }
+        None if !args.wait && args.poll_interval.is_some() => {
+            needs("poll-interval", "--wait or --output")
+        }
+        None => Ok(None),
+    }
+}
+
+/// Checks that the media can be stored, so that nobody pays for media that cannot.
+pub(crate) fn check_writable(output: &Output) -> Result<(), Error> {
+    match output {
+        Output::Stdout => Ok(()),
+        Output::File(path) => check_output(path),
+        Output::Template(template) => check_output(&template.expand(&"x".repeat(MAX_ID))),
+    }
+}
+
+/// Checks that neither the state file nor the output is the same file as the other or as an input,
+/// as writing the one would destroy the other.
+pub(crate) fn check_distinct(args: &Args, output: Option<&Output>) -> Result<(), Error> {
+    let state = args.state.as_deref().map(|path| ("--state", path));
+    let output = match output {
+        Some(Output::File(path)) => Some(("--output", path.as_os_str())),
+        _ => None,
+    };
+    let inputs: Vec<(&str, &OsStr)> = inputs(args).filter(|(_, path)| is_file(path)).collect();
+    let others = output.iter().chain(&inputs);
+    let of_state = state.iter().flat_map(|state| others.clone().map(move |other| (state, other)));
+    let of_output =
+        output.iter().flat_map(|output| inputs.iter().map(move |input| (output, input)));
+    for ((name, path), (other_name, other)) in of_state.chain(of_output) {
+        if is_same_file(Path::new(path), Path::new(other)) {
+            let path = path.to_string_lossy();
+            let what = format!("{name} and {other_name} cannot be the same file '{path}'");
+            return Err(Error::invalid(what));
+        }
+    }
+    Ok(())
+}
+
+/// The files that are read.
+fn inputs(args: &Args) -> impl Iterator<Item = (&'static str, &OsStr)> {
+    let after_at = |name, value| match file_or_text(value) {
+        FileOrText::File(path) => Some((name, path)),
+        FileOrText::Text(_) => None,
+    };
+    let video = args.video.as_deref().and_then(|value| after_at("--video", value));
+    let prompt = args.prompt.as_deref().and_then(|value| after_at("--prompt", value));
+    let headers = args.headers.iter().filter_map(move |value| after_at("--header", value.as_ref()));
+    let body = args.body.as_deref().map(|path| ("--body", path));
+    let key = args.api_key_file.as_deref().map(|path| ("--api-key-file", path));
+    video.into_iter().chain(prompt).chain(body).chain(key).chain(headers)
+}
+
+/// Devices and pipes are not destroyed by writing.
+fn is_file(path: &OsStr) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Whether two paths lead to one file, which need not exist.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        (Err(_), Err(_)) => place(a).is_some_and(|place_of_a| place(b) == Some(place_of_a)),
+        _ => false,
+    }
+}
+
+/// The directory without symbolic links, and the name in it.
+fn place(path: &Path) -> Option<(PathBuf, &OsStr)> {
+    let directory = path.parent().filter(|parent| *parent != Path::new(""));
+    let directory = directory.unwrap_or(Path::new(".")).canonicalize().ok()?;
+    Some((directory, path.file_name()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(path: &str, id: &str) -> String {
+        Template::new(Path::new(path)).unwrap().unwrap().expand(id).to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_template_is_expanded_to_one_name_in_its_directory() {
+        for (path, id, file) in [
+            ("{id}.mp4", "video_1-a=.b", "video_1-a=.b.mp4"),
+            ("out/a-{id}", "v", "out/a-v"),
+            ("/x/{id}.mp4", "../a b/é%\0", "/x/..%2Fa%20b%2F%C3%A9%25%00.mp4"),
+            ("{a}{id}", "v", "{a}v"),
+            ("{id}.mp4", "", ".mp4"),
+        ] {
+            assert_eq!(expanded(path, id), file);
+        }
+    }
+
+    #[test]
+    fn a_long_id_is_cut_and_stays_unique() {
+        let long = "a".repeat(150);
+        assert_eq!(expanded("{id}.mp4", &long), format!("{long}.mp4"));
+        let [one, two] = ["b", "c"].map(|last| expanded("{id}.mp4", &format!("{long}{last}")));
+        assert_eq!((one.len(), two.len()), (154, 154));
+        assert_ne!(one, two);
+        assert_eq!(expanded("{id}.mp4", &"/".repeat(5000)).len(), 154);
+    }
+
+    #[test]
+    fn a_path_without_an_id_in_its_last_component_is_not_a_template() {
+        for path in ["out.mp4", "{id}/out.mp4", "id", "{ id }", "/"] {
+            assert!(Template::new(Path::new(path)).unwrap().is_none(), "{path}");
+        }
+        let long = format!("{{id}}{}", "x".repeat(106));
+        for (path, reason) in [
+            ("{id}", "'{id}' needs other text beside it, such as '{id}.mp4'"),
+            ("{id}-{id}", "'{id}' can stand in it only once"),
+            (&long, "the file name is too long"),
+        ] {
+            let error = Template::new(Path::new(path)).unwrap_err().to_string();
+            assert_eq!(error, format!("--output: {reason}"));
+        }
+    }
+}
