@@ -8,6 +8,15 @@ use crate::cli::show::Printer;
 use crate::cli::show::progress::Progress;
 
 pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
+    let mut state = None;
+    if plan.skip_existing {
+        // First, as the run that holds the lock may be about to store the output.
+        state = plan.state.as_deref().map(StateFile::open).transpose()?;
+        let is_pending = state.as_ref().is_some_and(StateFile::is_pending);
+        if !is_pending && plan.output.as_ref().is_some_and(Output::is_stored) {
+            return Ok(());
+        }
+    }
     let progress = Progress::new(plan.show, printer.clone());
     let client = Client::with_events(plan.settings.clone(), move |event| progress.show(event))?;
     let mut download = plan.download.clone();
@@ -23,8 +32,8 @@ pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
                 run.follow(client, job)
             }
             Some(path) => {
-                let state = &mut StateFile::open(path)?;
-                client.extend_once(extension, state, plan.wait.as_ref(), |client, result| {
+                let mut state = state.map_or_else(|| StateFile::open(path), Ok)?;
+                client.extend_once(extension, &mut state, plan.wait.as_ref(), |client, result| {
                     run.deliver(client, result)
                 })
             }

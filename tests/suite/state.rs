@@ -454,6 +454,79 @@ fn the_state_file_the_output_and_the_inputs_are_different_files() {
 }
 
 #[test]
+fn skip_existing_sends_nothing_if_the_output_is_not_empty() {
+    let directory = TempDir::new();
+    let output = directory.path().join("out.mp4");
+    let skip = |server: &Server, more: &[&str]| {
+        let run = openai(&EXTEND).args(&["-o", "out.mp4", "--skip-existing"]).args(more);
+        run.current_dir(directory.path()).env("OPENAI_BASE_URL", server.base_url()).run()
+    };
+    let completed = || {
+        let content = Reply::status(200).header("Content-Type", "video/mp4").body(CLIP);
+        vec![job("completed"), content]
+    };
+    for (contents, is_skipped) in [(None, false), (Some(""), false), (Some("old"), true)] {
+        drop(fs::remove_file(&output));
+        if let Some(contents) = contents {
+            fs::write(&output, contents).unwrap();
+        }
+        let server = Server::script(if is_skipped { vec![] } else { completed() });
+        let run = skip(&server, &[]);
+        if is_skipped {
+            run.is(0, "", "");
+        } else {
+            run.success();
+            assert_eq!(fs::read(&output).unwrap(), CLIP);
+        }
+        server.finish();
+    }
+    // The default server needs a key, but not for nothing.
+    let run = openai(&EXTEND).args(&["-o", "out.mp4", "--skip-existing"]);
+    run.current_dir(directory.path()).run().is(0, "", "");
+    // A dry run prints the request.
+    let server = Server::script(vec![]);
+    skip(&server, &["--dry-run", "--state", "job"]).success().stdout_contains("POST ");
+    assert!(!directory.path().join("job").exists());
+    for more in [&["-o", "{id}.mp4"][..], &["-o", "-"]] {
+        let what = "openai: --skip-existing needs --output FILE, without {id}\n";
+        skip(&server, more).is(2, "", what);
+    }
+    server.finish();
+}
+
+#[test]
+fn skip_existing_resumes_a_pending_job_and_respects_the_lock() {
+    let directory = TempDir::new();
+    fs::write(directory.path().join("out.mp4"), "old").unwrap();
+    let skip = |server: &Server, more: &[&str]| {
+        call(server, &directory).args(&["-o", "out.mp4", "--skip-existing"]).args(more).run()
+    };
+    // An empty state: skipped.
+    let server = Server::script(vec![]);
+    skip(&server, &[]).is(0, "", "");
+    server.finish();
+
+    // A pending job of this request is finished, of another one it is refused.
+    let content = Reply::status(200).header("Content-Type", "video/mp4").body(CLIP);
+    let server = Server::script(vec![job("queued"), job("completed"), content]);
+    let submit = openai(&EXTEND).args(&["--state", "job"]).server(&server);
+    submit.current_dir(directory.path()).run().success();
+    skip(&server, &["--prompt", "another"]).code(2);
+    skip(&server, &[]).success();
+    assert_eq!(fs::read(directory.path().join("out.mp4")).unwrap(), CLIP);
+    assert_eq!(state(&directory), "");
+    let requests = server.finish();
+    assert_eq!(requests.iter().filter(|request| request.method == "POST").count(), 1);
+
+    // Another run holds the lock.
+    let server = Server::script(vec![]);
+    let held = fs::File::open(directory.path().join("job")).unwrap();
+    held.lock().unwrap();
+    skip(&server, &[]).code(10);
+    server.finish();
+}
+
+#[test]
 fn a_recovery_that_fails_is_repeated_by_the_next_run() {
     let directory = TempDir::new();
     let busy = || Reply::json(503, "{}").header("Retry-After", "0");

@@ -33,6 +33,7 @@ pub(crate) struct Args {
     pub(crate) output: Option<OsString>,
     pub(crate) variant: Option<String>,
     pub(crate) state: Option<OsString>,
+    pub(crate) skip_existing: bool,
 
     pub(crate) api_key: Option<String>,
     pub(crate) api_key_file: Option<OsString>,
@@ -341,6 +342,16 @@ pub(crate) const FLAGS: &[Flag] = &[
                again. FILE is emptied when the job has ended, and never contains the key. \
                Without this option the id is on standard error.",
         set: Set::Os(|args, value| args.state = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "skip-existing",
+        group: Group::Result,
+        on: FETCHING,
+        help: "Send nothing if the output FILE exists and is not empty",
+        more: "For batches that are run again. It needs --output FILE without {id}, and no key if it \
+               skips. A job in the state file is resumed all the same.",
+        set: Set::Switch(|args, on| args.skip_existing = on),
         ..NONE
     },
     Flag {

@@ -20,7 +20,7 @@ use crate::cli::args::flags::Args;
 use crate::cli::args::parse::command;
 use crate::cli::args::value::{choice, text};
 use crate::cli::env::{Env, env_value};
-use crate::cli::plan::output::{Output, check_distinct, check_writable, output};
+use crate::cli::plan::output::{Output, check_distinct, check_writable, output, skips_existing};
 use crate::cli::plan::request::extension;
 use crate::cli::plan::settings::settings;
 use crate::cli::plan::view::{Verbosity, View};
@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     /// How to wait, if at all.
     pub(crate) wait: Option<Wait>,
     pub(crate) output: Option<Output>,
+    /// Whether nothing is sent if the output is there already and no job is pending.
+    pub(crate) skip_existing: bool,
     pub(crate) state: Option<PathBuf>,
     pub(crate) download: Download,
     pub(crate) show: Verbosity,
@@ -58,7 +60,10 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     let settings = settings(&args, env)?;
     let output = output(&args, row.command, terminals)?;
     check_distinct(&args, output.as_ref())?;
-    if let Some(output) = output.as_ref().filter(|_| !args.dry_run) {
+    let skip_existing = skips_existing(&args, output.as_ref())?;
+    if let Some(output) = output.as_ref().filter(|_| !args.dry_run)
+        && !(skip_existing && output.is_stored())
+    {
         check_writable(output)?;
     }
     let state = args.state.as_deref().map(PathBuf::from);
@@ -69,6 +74,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
         task,
         wait,
         output,
+        skip_existing,
         state,
         download: download(&args)?,
         show: Verbosity::new(&args, env, terminals, id),

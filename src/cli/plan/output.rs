@@ -27,6 +27,14 @@ pub(crate) enum Output {
 /// the media.
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
+impl Output {
+    /// Whether the media are there already: a regular file that is not empty.
+    pub(crate) fn is_stored(&self) -> bool {
+        let has_bytes = |file: fs::Metadata| file.is_file() && file.len() > 0;
+        matches!(self, Output::File(path) if fs::metadata(path).is_ok_and(has_bytes))
+    }
+}
+
 /// A path with `{id}` in its last component, beside other text.
 #[derive(Debug)]
 pub(crate) struct Template {
@@ -126,6 +134,14 @@ pub(crate) fn output(
         }
         None => Ok(None),
     }
+}
+
+/// `--skip-existing`, which needs the name of a file. A dry run does not skip.
+pub(crate) fn skips_existing(args: &Args, output: Option<&Output>) -> Result<bool, Error> {
+    if args.skip_existing && !matches!(output, Some(Output::File(_))) {
+        return Err(Error::invalid("--skip-existing needs --output FILE, without {id}"));
+    }
+    Ok(args.skip_existing && !args.dry_run)
 }
 
 /// Checks that the media can be stored, so that nobody pays for media that cannot.
