@@ -1,8 +1,9 @@
 //! Standard output and error: the handles, and whether they are terminals.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 /// Which of the standard streams are terminals. Asked once, and passed on, so that tests need no
 /// terminal.
@@ -10,14 +11,40 @@ use std::os::fd::AsFd;
 pub(crate) struct Terminals {
     pub(crate) stdout: bool,
     pub(crate) stderr: bool,
+    /// Whether standard output was closed when the program started.
+    pub(crate) stdout_is_closed: bool,
 }
 
 impl Terminals {
     /// Those of this process.
     #[allow(clippy::disallowed_methods)] // they are only asked what they are
     pub(crate) fn of_process() -> Self {
-        Self { stdout: io::stdout().is_terminal(), stderr: io::stderr().is_terminal() }
+        Self {
+            stdout: io::stdout().is_terminal(),
+            stderr: io::stderr().is_terminal(),
+            stdout_is_closed: stdout_is_closed(),
+        }
     }
+}
+
+/// The device number of /dev/null on Linux: major 1, minor 3.
+const DEV_NULL: u64 = 1 << 8 | 3;
+
+/// Whether standard output was closed when the program started: `>&-` in a shell. Before `main` the
+/// standard library opens /dev/null in its place, for reading and writing, whereas a shell's
+/// `>/dev/null` is for writing only. `false` without /proc.
+///
+/// Some programs, such as Python's `subprocess.DEVNULL`, open /dev/null for reading and writing
+/// themselves, which cannot be told apart.
+fn stdout_is_closed() -> bool {
+    let is_null = |file: File| file.metadata().is_ok_and(|stdout| stdout.rdev() == DEV_NULL);
+    if !stdout().is_ok_and(is_null) {
+        return false;
+    }
+    // The flags of open(2) in octal; the last digit is 1 for writing, 2 for reading and writing.
+    let text = fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+    flags.is_some_and(|flags| flags.ends_with('2'))
 }
 
 /// Standard output as a file: the standard library's own handle takes a descriptor that cannot be

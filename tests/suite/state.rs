@@ -413,6 +413,36 @@ fn a_job_whose_json_met_a_closed_pipe_stays_in_the_state_file() {
 }
 
 #[test]
+fn a_closed_standard_output_is_refused_before_the_request() {
+    let directory = TempDir::new();
+    let run = |server: &Server, redirection: &str, more: &[&str]| {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")]).arg(program());
+        shell.args(EXTEND).args(["--wait", "--state", "job", "-q"]).args(more);
+        shell.env_clear().env("OPENAI_BASE_URL", server.base_url()).current_dir(directory.path());
+        shell.output().unwrap()
+    };
+    let server = Server::script(vec![]);
+    let stderr = "openai: cannot write to standard output: it is closed, or /dev/null opened for \
+                  reading and writing\n";
+    for more in [&[][..], &["-o", "-"]] {
+        let refused = run(&server, ">&-", more);
+        assert_eq!(refused.status.code(), Some(9), "{refused:?}");
+        assert_eq!(String::from_utf8_lossy(&refused.stderr), stderr);
+    }
+    server.finish();
+
+    let media = Reply::status(200).header("Content-Type", "video/mp4").body(CLIP);
+    let server = Server::script(vec![job("completed"), job("completed"), media]);
+    for (redirection, more) in [(">/dev/null", &[][..]), (">&-", &["-o", "out.mp4"])] {
+        let done = run(&server, redirection, more);
+        assert_eq!((done.status.code(), &done.stderr[..]), (Some(0), &[][..]), "{done:?}");
+    }
+    assert_eq!(fs::read(directory.path().join("out.mp4")).unwrap(), CLIP);
+    server.finish();
+}
+
+#[test]
 fn the_state_file_the_output_and_the_inputs_are_different_files() {
     let directory = TempDir::new();
     let inside = |name: &str| directory.path().join(name);

@@ -20,7 +20,9 @@ use crate::cli::args::flags::Args;
 use crate::cli::args::parse::command;
 use crate::cli::args::value::{choice, text};
 use crate::cli::env::{Env, env_value};
-use crate::cli::plan::output::{Output, check_distinct, check_writable, output, skips_existing};
+use crate::cli::plan::output::{
+    Output, check_distinct, check_standard_output, check_writable, output, skips_existing,
+};
 use crate::cli::plan::request::extension;
 use crate::cli::plan::settings::settings;
 use crate::cli::plan::view::{Verbosity, View};
@@ -59,6 +61,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     let task = action(&args, row)?;
     let settings = settings(&args, env)?;
     let output = output(&args, row.command, terminals)?;
+    check_standard_output(output.as_ref(), row, terminals)?;
     check_distinct(&args, output.as_ref())?;
     let skip_existing = skips_existing(&args, output.as_ref())?;
     if let Some(output) = output.as_ref().filter(|_| !args.dry_run)

@@ -2,13 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use openai_videos::{Error, check_output};
 
-use crate::cli::args::command::Command;
+use crate::cli::args::command::{Command, CommandRow};
 use crate::cli::args::flags::Args;
 use crate::cli::args::value::invalid;
 use crate::cli::plan::input::{FileOrText, file_or_text};
@@ -151,6 +152,27 @@ pub(crate) fn check_writable(output: &Output) -> Result<(), Error> {
         Output::File(path) => check_output(path),
         Output::Template(template) => check_output(&template.expand(&"x".repeat(MAX_ID))),
     }
+}
+
+/// Checks that standard output is open if the id of a new job, or the media, go nowhere else.
+///
+/// With the media in a file, a closed standard output is taken for one that nobody wants to read,
+/// as some schedulers start their jobs with a /dev/null that cannot be told from a closed one.
+pub(crate) fn check_standard_output(
+    output: Option<&Output>,
+    row: &CommandRow,
+    terminals: Terminals,
+) -> Result<(), Error> {
+    let is_needed = match output {
+        Some(Output::File(_) | Output::Template(_)) => false,
+        Some(Output::Stdout) => true,
+        None => row.creates_job,
+    };
+    if is_needed && terminals.stdout_is_closed {
+        let reason = "it is closed, or /dev/null opened for reading and writing";
+        return Err(Error::file("cannot write to standard output", io::Error::other(reason)));
+    }
+    Ok(())
 }
 
 /// Checks that neither the state file nor the output is the same file as the other or as an input,
