@@ -38,6 +38,10 @@ pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
                 })
             }
         },
+        Action::List(query) if plan.view.of_items => {
+            client.list(query, &mut |item| printer.item(item))
+        }
+        Action::List(query) => printer.json(&client.list_page(query)?),
         // The first poll belongs to the wait, so that its failure does not end the run.
         Action::Retrieve(id) if plan.wait.is_some() => run.follow(client, Job::of(id)),
         Action::Retrieve(id) => {

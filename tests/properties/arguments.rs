@@ -363,6 +363,7 @@ mod tests {
                 Command::Extend => {
                     vec!["--prompt=p".to_owned(), "--seconds=4".to_owned(), "--video=v".to_owned()]
                 }
+                Command::List => Vec::new(),
                 _ => vec!["--video-id=v".to_owned()],
             };
             let fitting: Vec<&Flag> =

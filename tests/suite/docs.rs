@@ -64,7 +64,9 @@ fn documents() -> &'static Path {
 fn run_in_shell(line: &str) {
     let content = || Reply::status(200).header("Content-Type", "video/mp4").body(CLIP);
     let mut replies = vec![];
-    if !line.contains(" download-content ") {
+    if line.contains(" videos list") {
+        replies.push(Reply::json(200, &format!("{{\"data\":[{JOB}]}}")));
+    } else if !line.contains(" download-content ") {
         replies.push(Reply::json(200, JOB));
     }
     if line.contains(" --output ") || line.contains(" -o ") {
@@ -306,7 +308,7 @@ fn a_bill_of_materials_that_lacks_a_crate_is_refused() {
 /// Lines, and the completions that each shell has to offer at their ends, in any order.
 const OFFERS: [(&str, &[&str]); 11] = [
     ("openai ", &["videos"]),
-    ("openai videos ", &["delete", "download-content", "extend", "retrieve"]),
+    ("openai videos ", &["delete", "download-content", "extend", "list", "retrieve"]),
     ("openai videos e", &["extend"]),
     ("openai --quiet videos re", &["retrieve"]),
     ("openai videos extend --enc", &["--encoding"]),

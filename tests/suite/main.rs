@@ -10,6 +10,7 @@ mod download;
 mod extend;
 mod format;
 mod hostile;
+mod list;
 mod media_url;
 mod messages;
 mod network;

@@ -5,6 +5,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     Extend,
+    List,
     Retrieve,
     DownloadContent,
     Delete,
@@ -36,6 +37,14 @@ pub(crate) const COMMANDS: &[CommandRow] = &[
         creates_job: true,
     },
     CommandRow {
+        command: Command::List,
+        name: "list",
+        arguments: &[],
+        required: "",
+        about: "List the jobs of the server",
+        creates_job: false,
+    },
+    CommandRow {
         command: Command::Retrieve,
         name: "retrieve",
         arguments: &["ID"],
@@ -63,6 +72,8 @@ pub(crate) const COMMANDS: &[CommandRow] = &[
 
 /// The commands that take the options of a request; those that create a job.
 pub(crate) const CREATING: &[Command] = &[Command::Extend];
+/// The command that lists jobs.
+pub(crate) const LISTING: &[Command] = &[Command::List];
 /// The commands that can wait for a job.
 pub(crate) const WAITING: &[Command] = &[Command::Extend, Command::Retrieve];
 /// The commands that can store media.
@@ -73,10 +84,11 @@ pub(crate) const BY_ID: &[Command] =
     &[Command::Retrieve, Command::DownloadContent, Command::Delete];
 
 impl CommandRow {
-    /// What follows the name in the usage line: `ID`, or `--prompt TEXT ...`.
+    /// What follows the name in the usage line, with a space before it: ` ID`, ` --prompt TEXT
+    /// ...`.
     pub(crate) fn usage(&self) -> String {
         let required = (!self.required.is_empty()).then_some(self.required);
-        self.arguments.iter().copied().chain(required).collect::<Vec<_>>().join(" ")
+        self.arguments.iter().copied().chain(required).map(|word| format!(" {word}")).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openai_videos::Family;
 
-use crate::cli::args::command::{BY_ID, CREATING, Command, FETCHING, WAITING};
+use crate::cli::args::command::{BY_ID, CREATING, Command, FETCHING, LISTING, WAITING};
 
 /// The command line as it was given. Nothing is checked against anything else yet.
 #[derive(Default)]
@@ -34,6 +34,11 @@ pub(crate) struct Args {
     pub(crate) variant: Option<String>,
     pub(crate) state: Option<OsString>,
     pub(crate) skip_existing: bool,
+
+    pub(crate) limit: Option<u32>,
+    pub(crate) after: Option<String>,
+    pub(crate) order: Option<String>,
+    pub(crate) max_items: Option<u32>,
 
     pub(crate) api_key: Option<String>,
     pub(crate) api_key_file: Option<OsString>,
@@ -175,10 +180,11 @@ pub(crate) const PROXIES: &str = "\
     directly.";
 
 /// Examples for the help and the man page. A test runs them.
-pub(crate) const EXAMPLES: [&str; 8] = [
+pub(crate) const EXAMPLES: [&str; 9] = [
     "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123",
     "openai videos extend --prompt @prompt.txt --seconds 4 --video @clip.mp4 --output longer.mp4",
     "openai videos extend --prompt 'It snows' --field duration:=6 --video https://example.com/a.mp4",
+    "openai videos list --max-items 5 --format pretty",
     "openai videos retrieve video_456 --wait --format pretty",
     "openai videos retrieve video_456 --transform status --raw-output",
     "openai videos download-content video_456 --output longer.mp4",
@@ -272,6 +278,48 @@ pub(crate) const FLAGS: &[Flag] = &[
         common: true,
         help: "Print the request without secrets; send nothing",
         set: Set::Switch(|args, on| args.dry_run = on),
+        ..NONE
+    },
+    Flag {
+        long: "max-items",
+        value: "N",
+        group: Group::Request,
+        on: LISTING,
+        common: true,
+        help: "List at most N jobs; without it all",
+        more: "Pages are requested as they are needed. --format raw prints one page as received.",
+        set: Set::Number(|args, value| args.max_items = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "order",
+        value: "ORDER",
+        values: &["asc", "desc"],
+        group: Group::Request,
+        on: LISTING,
+        common: true,
+        help: "asc: the oldest first; desc: the newest first",
+        set: Set::Text(|args, value| args.order = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "after",
+        value: "ID",
+        group: Group::Request,
+        on: LISTING,
+        common: true,
+        help: "List the jobs that follow the one with this id",
+        set: Set::Text(|args, value| args.after = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "limit",
+        value: "N",
+        group: Group::Request,
+        on: LISTING,
+        common: true,
+        help: "Jobs on one page, 0 to 100",
+        set: Set::Number(|args, value| args.limit = Some(value)),
         ..NONE
     },
     Flag {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use openai_videos::Error;
 
-use crate::cli::args::command::{COMMANDS, Command, CommandRow};
+use crate::cli::args::command::{COMMANDS, Command, CommandRow, LISTING};
 use crate::cli::args::flags::{Args, EXAMPLES, FLAGS, Flag, Group, Help, PROXIES};
 use crate::cli::args::parse::command;
 use crate::cli::exit;
@@ -46,13 +46,18 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
 /// `-h`: the common options of a command, or of all commands, on one screen.
 fn short(of: Option<Command>) -> String {
     let mut text = short_usage(of) + "\n";
-    let is_shown = |flag: &&Flag| flag.common && flag.is_for(of);
+    let is_shown = |flag: &&Flag| is_in_short_help(flag, of);
     let shown = || FLAGS.iter().filter(is_shown);
     let widest = shown().map(|flag| usage(flag).len()).max().unwrap_or(0);
     for flag in shown() {
         text += &format!("{:<widest$}  {}\n", usage(flag), flag.help)[INDENT..];
     }
     text + "\n--help has all options, the exit codes and examples.\n"
+}
+
+/// The help of all commands has no room for the options of the list.
+fn is_in_short_help(flag: &Flag, of: Option<Command>) -> bool {
+    flag.common && flag.is_for(of) && (of.is_some() || flag.on != LISTING)
 }
 
 /// `--help`: everything about a command, or about all commands.
@@ -96,13 +101,13 @@ fn short_usage(of: Option<Command>) -> String {
             None => sets.push((row.usage(), vec![row.name])),
         }
     }
-    usage_lines(sets.iter().map(|(usage, names)| format!("{} {usage}\n", names.join("|"))))
+    usage_lines(sets.iter().map(|(usage, names)| format!("{}{usage}\n", names.join("|"))))
 }
 
 /// A line for each command, and one with its purpose.
 fn whole_usage(of: Option<Command>) -> String {
     usage_lines(
-        commands(of).map(|row| format!("{} {}\n          {}.\n", row.name, row.usage(), row.about)),
+        commands(of).map(|row| format!("{}{}\n          {}.\n", row.name, row.usage(), row.about)),
     )
 }
 
@@ -154,8 +159,9 @@ fn wrap(text: &str, indent: &str) -> String {
 mod tests {
     use super::*;
 
-    const COMMANDS: [Option<Command>; 5] = [
+    const COMMANDS: [Option<Command>; 6] = [
         None,
+        Some(Command::List),
         Some(Command::Extend),
         Some(Command::Retrieve),
         Some(Command::DownloadContent),
@@ -178,7 +184,7 @@ mod tests {
             for flag in FLAGS {
                 assert_eq!(
                     has(&text, &usage(flag)[INDENT..]),
-                    flag.common && flag.is_for(of),
+                    is_in_short_help(flag, of),
                     "{}\n{text}",
                     flag.long
                 );

@@ -13,12 +13,12 @@ pub(crate) mod view;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use openai_videos::{Download, Error, Extension, Settings, Variant, Wait};
+use openai_videos::{Download, Error, Extension, ListQuery, Order, Settings, Variant, Wait};
 
 use crate::cli::args::command::{Command, CommandRow};
 use crate::cli::args::flags::Args;
 use crate::cli::args::parse::command;
-use crate::cli::args::value::{choice, text};
+use crate::cli::args::value::{choice, invalid, text};
 use crate::cli::env::{Env, env_value};
 use crate::cli::plan::output::{
     Output, check_distinct, check_standard_output, check_writable, output, skips_existing,
@@ -49,6 +49,7 @@ pub(crate) struct Plan {
 pub(crate) enum Action {
     Preview(Extension),
     Extend(Extension),
+    List(ListQuery),
     Retrieve(String),
     Download(String),
     Delete(String),
@@ -72,6 +73,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     let state = args.state.as_deref().map(PathBuf::from);
     let wait = (args.wait || output.is_some()).then(|| wait(&args));
     let id = row.creates_job && state.is_none();
+    let view = View::of_results(&args, env, terminals, row.command)?;
     Ok(Plan {
         settings,
         task,
@@ -81,7 +83,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
         state,
         download: download(&args)?,
         show: Verbosity::new(&args, env, terminals, id),
-        view: View::of_results(&args, env, terminals)?,
+        view,
     })
 }
 
@@ -89,10 +91,27 @@ fn action(args: &Args, row: &CommandRow) -> Result<Action, Error> {
     Ok(match row.command {
         Command::Extend if args.dry_run => Action::Preview(extension(args)?),
         Command::Extend => Action::Extend(extension(args)?),
+        Command::List => Action::List(list(args)?),
         Command::Retrieve => Action::Retrieve(id(args, row)?),
         Command::DownloadContent => Action::Download(id(args, row)?),
         Command::Delete => Action::Delete(id(args, row)?),
     })
+}
+
+fn list(args: &Args) -> Result<ListQuery, Error> {
+    const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
+    let order = args.order.as_deref().map(|name| choice("order", name));
+    let mut query = ListQuery::default();
+    query.order = order.transpose()?.map(|place| ORDERS[place]);
+    query.limit = args.limit;
+    query.after = args.after.clone();
+    query.max_items = args.max_items.map(u64::from);
+    if let Some(limit) = args.limit.filter(|limit| *limit > ListQuery::MAX_LIMIT) {
+        let reason =
+            format!("invalid number '{limit}'; it must be from 0 to {}", ListQuery::MAX_LIMIT);
+        return Err(invalid("--limit", reason));
+    }
+    Ok(query)
 }
 
 /// An option that the command does not take is an error and not ignored.

@@ -24,8 +24,8 @@ pub(crate) enum Output {
     Template(Template),
 }
 
-/// The names of standard output, which `--output` treats alike, so that the job's JSON never follows
-/// the media.
+/// The names of standard output, which `--output` treats alike, so that the job's JSON never
+/// follows the media.
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 impl Output {

@@ -3,6 +3,7 @@
 
 use openai_videos::Error;
 
+use crate::cli::args::command::Command;
 use crate::cli::args::flags::Args;
 use crate::cli::args::value::choice;
 use crate::cli::env::{Env, env_value};
@@ -46,6 +47,8 @@ pub(crate) struct View {
     pub(crate) colour: bool,
     /// Whether remarks are left out.
     pub(crate) quiet: bool,
+    /// Whether each result is one of a list, and a document of its own.
+    pub(crate) of_items: bool,
     /// Whether this is about errors rather than results.
     pub(crate) of_errors: bool,
 }
@@ -56,13 +59,20 @@ impl View {
         args: &Args,
         env: Env<'_>,
         terminals: Terminals,
+        command: Command,
     ) -> Result<Self, Error> {
+        let format = format("format", args.format.as_deref())?;
+        if command == Command::List && format == Format::Raw && args.max_items.is_some() {
+            let hint = "use --limit, or --format jsonl";
+            return Err(Error::invalid_with("--max-items cannot be used with --format raw", hint));
+        }
         Ok(Self {
-            format: format("format", args.format.as_deref())?,
+            format,
             transform: path(&args.transform),
             raw_output: args.raw_output,
             colour: colours(env, terminals.stdout),
             quiet: args.quiet,
+            of_items: command == Command::List && format != Format::Raw,
             of_errors: false,
         })
     }
@@ -79,6 +89,7 @@ impl View {
             raw_output: args.raw_output,
             colour: colours(env, terminals.stderr),
             quiet: args.quiet,
+            of_items: false,
             of_errors: true,
         })
     }

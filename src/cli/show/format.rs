@@ -8,7 +8,7 @@ use openai_videos::{is_json, unquoted};
 
 use crate::cli::plan::view::{Format, View};
 use crate::cli::show::json::{compact, depth, indented, longest_string};
-use crate::cli::show::table::table;
+use crate::cli::show::table::{row, table};
 use crate::cli::show::yaml::yaml;
 
 /// A response nested deeper gets no path and no YAML: both are made by functions that recurse for each level, and a
@@ -77,7 +77,9 @@ impl View {
         match format {
             Format::Jsonl => (compact(value.json()), true, remark),
             Format::Raw => (value.json().to_owned(), false, remark),
+            Format::Pretty if self.of_items && self.is_for_people() => (row(&value), false, remark),
             Format::Pretty => (table(&value), false, remark),
+            Format::Yaml if self.of_items => (format!("---\n{}", yaml(&value)), false, remark),
             Format::Yaml => (yaml(&value), false, remark),
             _ => (indented(value.json()), true, remark),
         }

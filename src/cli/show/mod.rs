@@ -11,6 +11,7 @@ pub(crate) mod table;
 pub(crate) mod yaml;
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use openai_videos::{Error, FilePart, Job, Preview, PreviewBody, Settings, is_json};
@@ -60,6 +61,12 @@ impl Printer {
     /// A result: JSON, in the format that was asked for.
     pub(crate) fn json(&self, json: &str) -> Result<(), Error> {
         self.result(json, None).map(drop)
+    }
+
+    /// One result of a list. Breaks off once the reader has closed the pipe.
+    pub(crate) fn item(&self, json: &str) -> Result<ControlFlow<()>, Error> {
+        let is_taken = self.result(json, None)?;
+        Ok(if is_taken { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     }
 
     /// A job. `fetched`: its media are stored already. Gives `false` if the reader closed the pipe. If standard output

@@ -30,6 +30,21 @@ pub(crate) fn table(value: &Value<'_>) -> String {
     rows.iter().map(line).collect()
 }
 
+/// A job of a list, on one line: its id, its status, its progress in percent and when it was created.
+pub(crate) fn row(job: &Value<'_>) -> String {
+    let text = |name: &str| {
+        let value = gjson::get(job.json(), name);
+        match value.kind() {
+            Kind::String => shorten(&unquoted(value.json())),
+            Kind::Number => value.json().to_owned(),
+            _ => "-".to_owned(),
+        }
+    };
+    let created = text("created_at");
+    let created = created.parse().ok().and_then(date).unwrap_or(created);
+    format!("{:<32}  {:<11}  {:>3}  {created}\n", text("id"), text("status"), text("progress"))
+}
+
 fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, depth: usize) {
     let is_object = value.kind() == Kind::Object;
     if (is_object || value.kind() == Kind::Array) && depth < LEVELS {
@@ -70,6 +85,22 @@ mod tests {
 
     fn written(json: &str) -> String {
         table(&gjson::parse(json))
+    }
+
+    #[test]
+    fn a_job_of_a_list_is_one_line() {
+        for (job, line) in [
+            (
+                r#"{"id":"video_1","status":"queued","progress":0,"created_at":1758941485,"x":[1]}"#,
+                "video_1                           queued         0  Sat, 27 Sep 2025 02:51:25 GMT\n",
+            ),
+            (
+                r#"{"id":"a\nb","status":null,"created_at":"soon"}"#,
+                "a b                               -              -  soon\n",
+            ),
+        ] {
+            assert_eq!(row(&gjson::parse(job)), line);
+        }
     }
 
     #[test]
