@@ -507,7 +507,7 @@ mod tests {
             // Shortly before the window, by whatever clock.
             whole(&[other(1500)]),
             // Without a date.
-            whole(&[undated.clone()]),
+            whole(std::slice::from_ref(&undated)),
             whole(&[undated.replace('}', r#","created_at":0}"#)]),
             whole(&[undated.replace('}', r#","created_at":null}"#)]),
             whole(&[undated.replace('}', r#","created_at":"2026-11-24T00:00:00Z"}"#)]),
@@ -592,7 +592,7 @@ mod tests {
             (listing.is_enough(), decide(&listing, &clocks()))
         };
         let (newer, older) = (vec![other(50), ours("a", 60)], vec![other(2 * HOUR)]);
-        assert!(!is_enough(&[newer.clone()]).0);
+        assert!(!is_enough(std::slice::from_ref(&newer)).0);
         let recovered = (true, Decision::Recover("a".into()));
         assert_eq!(is_enough(&[newer.clone(), older.clone()]), recovered);
         // In another order a newer job may follow.

@@ -39,11 +39,7 @@ fn each_job_of_each_page_is_a_document_of_its_own() {
     );
     assert_eq!(
         printed(&["--format", "pretty"]),
-        format!(
-            "{:<32}  completed    100  Sat, 27 Sep 2025 02:51:25 GMT\n{:<32}  queued         -  -\n\
-             {:<32}  failed         -  -\n",
-            "v1", "v2", "v3"
-        )
+        "completed    27 Sep 2025  v1\nqueued       -            v2\nfailed       -            v3\n"
     );
 }
 

@@ -94,16 +94,16 @@ fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
             "the response is not HTTP: http parse fail: invalid HTTP version",
         ),
         (Reply::json(200, JOB).truncated(5), "the server closed the connection"),
-        (Reply::json(200, ""), "the answer names no job: ''"),
+        (Reply::json(200, ""), "the response contains no job id: ''"),
         (
             Reply::json(200, "<html>welcome</html>"),
-            "the answer names no job: '<html>welcome</html>'",
+            "the response contains no job id: '<html>welcome</html>'",
         ),
         (
             Reply::json(200, r#"{"object": "list", "data": []}"#),
-            r#"the answer names no job: '{"object": "list", "data": []}'"#,
+            r#"the response contains no job id: '{"object": "list", "data": []}'"#,
         ),
-        (Reply::status(204), "the answer names no job: ''"),
+        (Reply::status(204), "the response contains no job id: ''"),
     ];
     for (reply, why) in broken {
         let server = Server::script(vec![reply]);

@@ -343,9 +343,11 @@ fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
 #[test]
 fn a_missing_content_is_not_a_missing_job() {
     let directory = TempDir::new();
-    let missing = Reply::json(404, r#"{"error":"no"}"#);
-    let replies = [job("queued"), job("queued"), job("completed"), missing.clone(), missing];
-    let server = Server::script(replies.into());
+    // The server asks for a longer interval than the run has time for: the second request is the last.
+    let missing = Reply::json(404, r#"{"error":"no"}"#).header("openai-poll-after-ms", "60000");
+    let jobs = [job("queued"), job("queued"), job("completed")];
+    let replies = [missing.clone(), missing, job("completed")];
+    let server = Server::script(jobs.into_iter().chain(replies).collect());
     let run = |timeout: &str| {
         call(&server, &directory).args(&["-o", "out", "--wait-timeout", timeout]).run()
     };

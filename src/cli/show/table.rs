@@ -30,7 +30,8 @@ pub(crate) fn table(value: &Value<'_>) -> String {
     rows.iter().map(line).collect()
 }
 
-/// A job of a list, on one line: its id, its status, its progress in percent and when it was created.
+/// A job of a list, on one line of 80 columns with an id of 54 characters: its status, the day it was created and its
+/// id, which is last and whole, as it is there to be copied.
 pub(crate) fn row(job: &Value<'_>) -> String {
     let text = |name: &str| {
         let value = gjson::get(job.json(), name);
@@ -41,8 +42,10 @@ pub(crate) fn row(job: &Value<'_>) -> String {
         }
     };
     let created = text("created_at");
-    let created = created.parse().ok().and_then(date).unwrap_or(created);
-    format!("{:<32}  {:<11}  {:>3}  {created}\n", text("id"), text("status"), text("progress"))
+    // `Sat, 27 Sep 2025 02:51:25 GMT`
+    let created =
+        created.parse().ok().and_then(date).map_or("-".to_owned(), |date| date[5..16].to_owned());
+    format!("{:<11}  {created:<11}  {}\n", text("status"), text("id"))
 }
 
 fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, depth: usize) {
@@ -92,11 +95,11 @@ mod tests {
         for (job, line) in [
             (
                 r#"{"id":"video_1","status":"queued","progress":0,"created_at":1758941485,"x":[1]}"#,
-                "video_1                           queued         0  Sat, 27 Sep 2025 02:51:25 GMT\n",
+                "queued       27 Sep 2025  video_1\n",
             ),
             (
                 r#"{"id":"a\nb","status":null,"created_at":"soon"}"#,
-                "a b                               -              -  soon\n",
+                "-            -            a b\n",
             ),
         ] {
             assert_eq!(row(&gjson::parse(job)), line);
