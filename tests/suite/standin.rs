@@ -406,3 +406,62 @@ fn a_failed_comparison_shows_the_whole_run() {
     drop(outcome);
     assert!(!directory.exists());
 }
+
+/// The status code and the body of the response to a POST of this body.
+fn response_to_post(server: &Server, path: &str, content_type: &str, body: &str) -> String {
+    let length = body.len();
+    let mut client = Client::of(server);
+    client.send(format!(
+        "POST {path} HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+    ));
+    let (head, body) = response(&mut client);
+    format!("{} {body}", &head[9..12])
+}
+
+#[test]
+fn a_server_like_another_refuses_what_that_one_refuses() {
+    let form = "multipart/form-data; boundary=b";
+    let url = r#""video":{"url":"https://example.com/a.mp4"}"#;
+    let xai = |more: &str| format!(r#"{{"prompt":"x","model":"grok-imagine-video",{url}{more}}}"#);
+    let field =
+        |name: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\nx\r\n");
+    let id_form = field("prompt") + &field("seconds") + &field("video[id]") + "--b--\r\n";
+    for (name, content_type, body, expected) in [
+        ("xai", "application/json", xai(""), r#"200 {"request_id":"#),
+        ("xai", "application/json", xai(r#","duration":11"#), "400 "),
+        ("xai", "application/json", xai(r#","duration":"6""#), "400 "),
+        ("xai", "application/json", xai(r#","seconds":"4""#), "400 "),
+        ("xai", "application/json", xai("").replace("https:", "ftp:"), "400 "),
+        ("xai", "application/json", "{".into(), "400 "),
+        ("grok2api", form, "--b--\r\n".into(), "415 "),
+        ("sub2api", "application/json", r#"{"prompt":"x"}"#.into(), "400 "),
+        ("litellm", form, id_form.clone(), "400 "),
+        ("steady", form, id_form.replace("\r\n\r\nx", "\r\n\r\n4"), "200 "),
+        ("sglang", form, id_form, r#"405 {"detail":"#),
+    ] {
+        let (server, media) = Server::like(name, None, 0);
+        let response = response_to_post(&server, "/v1/videos/extensions", content_type, &body);
+        assert!(response.starts_with(expected), "{name}: {body}\n{response}");
+        server.finish();
+        media.finish();
+    }
+}
+
+#[test]
+fn the_media_host_refuses_private_headers_and_expired_signatures() {
+    let (server, media) = Server::like("xai", None, 1);
+    for (target, header, status) in [
+        ("/1.mp4?signature=2", "", "200"),
+        ("/1.mp4?signature=1", "", "403"),
+        ("/1.mp4", "", "403"),
+        ("/1.mp4?signature=2", "Authorization: Bearer k\r\n", "400"),
+        ("/1.mp4?signature=2", "X-User: u\r\n", "400"),
+    ] {
+        let mut client = Client::of(&media);
+        client.send(format!("GET {target} HTTP/1.1\r\n{header}\r\n"));
+        let (head, _) = response(&mut client);
+        assert_eq!(&head[9..12], status, "{target} {header}");
+    }
+    server.finish();
+    media.finish();
+}

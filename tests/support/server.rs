@@ -1,6 +1,6 @@
 //! The stand-in server: HTTP/1.1 on loopback, a thread for each connection. `Server::script` sends
 //! scripted replies and fails the test on a missing and on an unexpected request; `Server::videos`
-//! is a small Videos API.
+//! is a small Videos API, and `Server::like` another server's version of it.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::exchange::After;
 use super::reply::Reply;
 use super::videos_api::connection::{Connection, Gate, lock};
+use super::videos_api::imitation::{Respond, media_host, server_like};
 use super::videos_api::listener::Listener;
 use super::videos_api::request::Request;
 use super::videos_api::request_reader::RequestReader;
@@ -39,7 +40,7 @@ struct Shared {
 
 enum Manner {
     Script(Mutex<VecDeque<Reply>>),
-    Videos(Box<Mutex<Videos>>),
+    Respond(Mutex<Respond>),
 }
 
 #[derive(Default)]
@@ -65,7 +66,20 @@ impl Server {
 
     /// A Videos API without any jobs, which accepts any API key.
     pub fn videos() -> Server {
-        Server::start(Manner::Videos(Box::new(Mutex::new(Videos::new(None)))))
+        let mut videos = Videos::new(None);
+        Server::responding(Box::new(move |request| videos.respond(request)))
+    }
+
+    /// A server that speaks the Videos API as the one with this name does, and the host of its
+    /// media, where the first `expired` URLs that the server gives out are not valid any more.
+    pub fn like(name: &str, key: Option<&str>, expired: usize) -> (Server, Server) {
+        let media = Server::responding(media_host(expired));
+        let respond = server_like(name, key, &media.origin());
+        (Server::responding(respond.expect("a known server")), media)
+    }
+
+    fn responding(respond: Respond) -> Server {
+        Server::start(Manner::Respond(Mutex::new(respond)))
     }
 
     fn start(manner: Manner) -> Server {
@@ -87,9 +101,14 @@ impl Server {
         self.listener.address.port()
     }
 
+    /// `http://127.0.0.1:PORT`
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.listener.address)
+    }
+
     /// `http://127.0.0.1:PORT/v1`
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.listener.address)
+        self.origin() + "/v1"
     }
 
     /// Waits until this many requests were read as far as their replies say. Panics after 30 s.
@@ -114,7 +133,7 @@ impl Server {
         let log = std::mem::take(&mut *lock(&self.shared.log));
         let unsent = match &self.shared.manner {
             Manner::Script(replies) => lock(replies).len(),
-            Manner::Videos(_) => 0,
+            Manner::Respond(_) => 0,
         };
         assert!(
             unsent == 0 && log.unexpected == 0,
@@ -169,7 +188,7 @@ impl Shared {
     ) -> io::Result<After> {
         match &self.manner {
             Manner::Script(replies) => self.reply(replies, reader, connection),
-            Manner::Videos(videos) => self.respond(videos, reader, connection),
+            Manner::Respond(respond) => self.respond(respond, reader, connection),
         }
     }
 
@@ -197,7 +216,7 @@ impl Shared {
 
     fn respond(
         &self,
-        videos: &Mutex<Videos>,
+        respond: &Mutex<Respond>,
         reader: &mut RequestReader,
         connection: &mut Connection,
     ) -> io::Result<After> {
@@ -207,7 +226,7 @@ impl Shared {
             self.update(index, reader, &received, "");
             return received.map(|_| After::Close);
         }
-        let response = lock(videos).respond(&reader.request);
+        let response = lock(respond)(&reader.request);
         self.update(index, reader, &received, &response.status.to_string());
         response.send(connection).map(|()| After::KeepAlive)
     }

@@ -1,6 +1,7 @@
-//! The tests' Videos API as a program: `standin [--port N] [--api-key KEY] -- COMMAND ARGS...` runs
-//! COMMAND against it and exits with the command's code. Without a command it serves until the end
-//! of standard input.
+//! The tests' Videos API as a program: `standin [OPTIONS] -- COMMAND ARGS...` runs COMMAND against
+//! it and exits with the command's code. Without a command it serves until the end of standard
+//! input. `--like NAME` chooses another server's version of the API, and `--log` writes a line for
+//! each request to standard error.
 
 // The lints keep the library from printing and from reading the environment. This is a program.
 #![allow(clippy::disallowed_methods)]
@@ -14,11 +15,13 @@ use std::sync::{Arc, Mutex};
 mod videos_api;
 
 use videos_api::connection::{Connection, Gate, lock};
+use videos_api::dialects::Dialect;
+use videos_api::imitation::{Respond, media_host, server_like};
 use videos_api::listener::Listener;
 use videos_api::request_reader::RequestReader;
-use videos_api::videos::Videos;
 
-const USAGE: &str = "usage: standin [--port N] [--api-key KEY] [-- COMMAND ARGS...]";
+const USAGE: &str =
+    "usage: standin [--port N] [--api-key KEY] [--like NAME] [--log] [-- COMMAND ARGS...]";
 const DEFAULT_KEY: &str = "stand-in-key";
 /// Variables that would send the command's requests elsewhere or give it another key.
 const REMOVED: [&str; 7] = [
@@ -36,6 +39,10 @@ struct Options {
     port: u16,
     /// The only API key that the server accepts, or `None` to accept any.
     key: Option<String>,
+    /// The name of the server whose version of the API this is.
+    like: String,
+    /// Whether each request is logged.
+    log: bool,
     command: Vec<String>,
 }
 
@@ -50,12 +57,15 @@ fn main() -> ExitCode {
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options { port: 0, key: None, command: Vec::new() };
+    let mut options =
+        Options { port: 0, key: None, like: "openai".into(), log: false, command: Vec::new() };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value\n{USAGE}"));
         match arg.as_str() {
             "--port" => options.port = value()?.parse().map_err(|why| format!("--port: {why}"))?,
             "--api-key" => options.key = Some(value()?),
+            "--like" => options.like = value()?,
+            "--log" => options.log = true,
             "--" => options.command = args.by_ref().collect(),
             _ => return Err(format!("unknown option {arg:?}\n{USAGE}")),
         }
@@ -64,16 +74,14 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn run(options: &Options) -> Result<u8, String> {
-    let videos = Mutex::new(Videos::new(options.key.as_deref()));
     let stop = Arc::new(Gate::default());
-    let serve = {
-        let stop = Arc::clone(&stop);
-        // A connection that fails is the client's fault, and the client reports it.
-        move |stream, number| drop(serve(stream, number, &stop, &videos))
-    };
-    let mut listener = Listener::start(options.port, serve)
-        .map_err(|why| format!("cannot listen on port {}: {why}", options.port))?;
-    let base_url = format!("http://{}/v1", listener.address);
+    let mut media = listen(0, media_host(0), options.log, &stop)?;
+    let media_origin = format!("http://{}", media.address);
+    let respond = server_like(&options.like, options.key.as_deref(), &media_origin)
+        .ok_or_else(|| format!("no server is called {:?}", options.like))?;
+    let mut listener = listen(options.port, respond, options.log, &stop)?;
+    let base = Dialect::named(&options.like).map_or("/v1", |dialect| dialect.bases[0]);
+    let base_url = format!("http://{}{base}", listener.address);
     let code = match options.command.split_first() {
         Some((program, args)) => {
             let key = options.key.as_deref().unwrap_or(DEFAULT_KEY);
@@ -84,7 +92,16 @@ fn run(options: &Options) -> Result<u8, String> {
     };
     stop.open();
     listener.stop();
+    media.stop();
     code
+}
+
+fn listen(port: u16, respond: Respond, log: bool, stop: &Arc<Gate>) -> Result<Listener, String> {
+    let respond = Mutex::new(respond);
+    let stop = Arc::clone(stop);
+    // A connection that fails is the client's fault, and the client reports it.
+    let serve = move |stream, number| drop(serve(stream, number, &stop, &respond, log));
+    Listener::start(port, serve).map_err(|why| format!("cannot listen on port {port}: {why}"))
 }
 
 /// Serves the requests on one connection.
@@ -92,15 +109,22 @@ fn serve(
     stream: TcpStream,
     number: usize,
     stop: &Arc<Gate>,
-    videos: &Mutex<Videos>,
+    respond: &Mutex<Respond>,
+    log: bool,
 ) -> io::Result<()> {
+    let origin = format!("http://{}", stream.local_addr()?);
     let mut connection = Connection::new(stream, Arc::clone(stop))?;
     let head = |connection: &mut _| RequestReader::head(connection, number);
     while let Some(mut reader) = head(&mut connection).map_err(io::Error::other)? {
         if !reader.read_whole(&mut connection)? {
             break;
         }
-        let response = lock(videos).respond(&reader.request);
+        let request = &reader.request;
+        let response = lock(respond)(request);
+        if log {
+            let (method, target, status) = (&request.method, &request.target, response.status);
+            drop(writeln!(io::stderr(), "server: {method} {origin}{target} -> {status}"));
+        }
         response.send(&mut connection)?;
     }
     Ok(())

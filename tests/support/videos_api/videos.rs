@@ -264,7 +264,8 @@ fn from_form(request: &Request) -> Result<Fields, Response> {
     Ok((text("prompt")?, text("seconds")?, source))
 }
 
-fn clip(request: &Request) -> Response {
+/// The response to a request for the media, or for a range of it.
+pub fn clip(request: &Request) -> Response {
     let whole = Response::new(200).body(CLIP);
     let unchanged = request.header("if-range").is_none_or(|tag| tag == ETAG);
     let response = match request.header("range").filter(|_| unchanged).and_then(span) {
