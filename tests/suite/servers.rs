@@ -1,263 +1,483 @@
-//! Existing servers: each test replies as one of them does, according to its documentation or
-//! source.
+//! Existing servers: the whole job against a stand-in for each of them, and single responses in
+//! which they differ from OpenAI's.
 
 use std::fs;
 
-use crate::support::{CLIP, Outcome, Reply, Request, Server, openai};
+use serde_json::Value;
 
-/// Runs `extend` with a download against these replies. Returns the outcome and the requests.
-fn whole_job(more: &[&str], replies: Vec<Reply>) -> (Outcome, Vec<Request>) {
-    let server = Server::script(replies);
-    let outcome =
-        openai(&["videos", "extend", "--prompt", "x", "--poll-interval", "10ms", "-o", "out.mp4"])
-            .args(more)
-            .server(&server)
-            .run();
-    (outcome, server.finish())
+use crate::support::videos_api::dialects::Dialect;
+use crate::support::videos_api::imitation::PRIVATE;
+use crate::support::{CLIP, Openai, Outcome, Reply, Request, Server, openai};
+
+const KEY: &str = "sk-secret-of-the-test";
+/// The requests that most conversations have in common. `ID` is the id of the job.
+const EXTENSION: &str = "POST /v1/videos/extensions";
+const POLL: &str = "GET /v1/videos/ID";
+const CONTENT: &str = "GET /v1/videos/ID/content";
+
+/// A whole job, from the command to the file.
+struct Conversation<'a> {
+    /// The name of the server.
+    server: &'a str,
+    /// The command and its arguments, but for those of [`run`].
+    command: &'a [&'a str],
+    /// The requests to the server.
+    requests: &'a [&'a str],
+    /// The body of the POST, as JSON. Empty if there is no POST.
+    body: &'a str,
+    /// The requests to the host of the media, which is another origin.
+    media: &'a [&'a str],
+}
+
+/// A command with a download to `out.mp4`, a key, and other headers that only the server may get.
+fn run(server: &Server, base: &str, command: &[&str]) -> Openai {
+    let base_url = server.origin() + base;
+    openai(&["videos"])
+        .args(command)
+        .args(&["--base-url", &base_url, "--api-key", KEY, "--poll-interval", "10ms"])
+        .args(&["--organization", "org-1", "--project", "proj-1", "--header", "X-User: user-1"])
+        .args(&["-o", "out.mp4"])
+        .file("clip.mp4", CLIP)
+}
+
+/// `METHOD TARGET` of each request, with `ID` for the id.
+fn lines(requests: &[Request], id: &str) -> Vec<String> {
+    let id = id.replace('=', "%3D");
+    let line = |it: &Request| format!("{} {}", it.method, it.target.replace(&id, "ID"));
+    requests.iter().map(line).collect()
+}
+
+impl Conversation<'_> {
+    /// Checks the requests, standard output, the exit code and the file. Returns the outcome, the
+    /// requests to the server, and the id of the job.
+    #[track_caller]
+    fn check(&self) -> (Outcome, Vec<Request>, String) {
+        let dialect = Dialect::named(self.server).expect("a known server");
+        let (server, host) = Server::like(self.server, Some(KEY), 0);
+        let outcome = run(&server, dialect.bases[0], self.command).run();
+        let id = dialect.id.replace("{n}", "1");
+        let last = dialect.responses.last().expect("a response");
+        let media_url = format!("{}/1.mp4?signature=1", host.origin());
+        let job = Dialect::fill(last, &id, &media_url);
+        let (requests, media) = (server.finish(), host.finish());
+        is_complete(&outcome);
+        assert_eq!(printed(&outcome), serde_json::from_str::<Value>(&job).unwrap(), "{outcome:?}");
+        assert_eq!(lines(&requests, &id), self.requests, "{outcome:?}");
+        assert_eq!(lines(&media, &id), self.media, "{outcome:?}");
+        for request in &requests {
+            has_private_headers(request);
+        }
+        if !self.body.is_empty() {
+            assert_eq!(requests[0].text(), self.body);
+            assert_eq!(requests[0].header("content-type"), Some("application/json"));
+            assert!(requests[0].header("idempotency-key").is_some_and(|key| key.len() >= 16));
+        }
+        has_no_private_headers(&media);
+        (outcome, requests, id)
+    }
+
+    /// Checks that standard error has the id of the job, and nothing else.
+    #[track_caller]
+    fn is_quiet(&self) {
+        let (outcome, _, id) = self.check();
+        if self.body.is_empty() {
+            outcome.stderr("");
+        } else {
+            outcome.stderr(&format!("openai: job {id}\n"));
+        }
+    }
 }
 
 #[track_caller]
 fn is_complete(outcome: &Outcome) {
-    outcome.code(0);
-    assert_eq!(fs::read(outcome.directory.join("out.mp4")).unwrap(), CLIP);
+    outcome.code(0).never_shows(KEY);
+    assert_eq!(fs::read(outcome.directory.join("out.mp4")).unwrap(), CLIP, "{outcome:?}");
 }
 
-fn media() -> Reply {
-    Reply::status(200).header("Content-Type", "video/mp4").body(CLIP)
+fn printed(outcome: &Outcome) -> Value {
+    serde_json::from_slice(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome:?}"))
+}
+
+#[track_caller]
+fn has_private_headers(request: &Request) {
+    let bearer = format!("Bearer {KEY}");
+    let values = [bearer.as_str(), "org-1", "proj-1", "user-1"];
+    for (name, value) in PRIVATE.iter().zip(values) {
+        assert_eq!(request.header(name), Some(value), "{request}");
+    }
+}
+
+#[track_caller]
+fn has_no_private_headers(requests: &[Request]) {
+    for request in requests {
+        for name in PRIVATE {
+            assert_eq!(request.header(name), None, "{request}");
+        }
+        assert!(!request.to_string().contains(KEY), "{request}");
+    }
+}
+
+/// `extend` with the fields that xAI wants.
+const EXTEND_BY_URL: &[&str] = &[
+    "extend",
+    "--prompt",
+    "x",
+    "--field",
+    "model=grok-imagine-video",
+    "--field",
+    "duration:=6",
+    "--video",
+    "{url: https://example.com/a.mp4}",
+];
+const BODY_WITH_URL: &str = r#"{"prompt":"x","model":"grok-imagine-video","duration":6,"video":{"url":"https://example.com/a.mp4"}}"#;
+
+#[test]
+fn xai() {
+    for server in ["xai", "cliproxyapi"] {
+        Conversation {
+            server,
+            command: EXTEND_BY_URL,
+            requests: &[EXTENSION, POLL, POLL, CONTENT],
+            body: BODY_WITH_URL,
+            media: &["GET /1.mp4?signature=1"],
+        }
+        .is_quiet();
+    }
 }
 
 #[test]
-fn the_openai_api() {
-    let job = |status: &str, progress: u8| {
-        Reply::json(
-            200,
-            &format!(
-                r#"{{"id":"video_68d7","object":"video","model":"sora-2","status":"{status}","progress":{progress},"created_at":1758941485,"completed_at":null,"expires_at":null,"error":null,"prompt":"x","remixed_from_video_id":null,"seconds":"8","size":"720x1280"}}"#
-            ),
-        )
-        .header("openai-poll-after-ms", "100")
-        .header("x-request-id", "req_1")
-    };
-    let replies = vec![job("queued", 0), job("in_progress", 50), job("completed", 100), media()];
-    let (outcome, requests) = whole_job(&["--seconds", "4", "--video", "video_123"], replies);
+fn an_expired_url_of_xai_is_replaced_by_retrieving_the_job_again() {
+    let (server, host) = Server::like("xai", Some(KEY), 1);
+    let outcome = run(&server, "/v1", EXTEND_BY_URL).run();
     is_complete(&outcome);
-    outcome.stderr("openai: job video_68d7\n");
-    assert_eq!(requests[0].text(), r#"{"prompt":"x","seconds":"4","video":{"id":"video_123"}}"#);
-    assert_eq!(requests[3].target, "/v1/videos/video_68d7/content");
+    let id = "d97415a1-5796-b7ec-379f-1";
+    let requests = server.finish();
+    assert_eq!(lines(&requests, id), [EXTENSION, POLL, POLL, CONTENT, POLL], "{outcome:?}");
+    let media = host.finish();
+    assert_eq!(lines(&media, id), ["GET /1.mp4?signature=1", "GET /1.mp4?signature=2"]);
+    has_no_private_headers(&media);
+}
+
+#[test]
+fn download_content_fetches_the_media_of_an_xai_job() {
+    let (server, host) = Server::like("xai", Some(KEY), 0);
+    let created = run(&server, "/v1", EXTEND_BY_URL).arg("--state").arg("job").run();
+    is_complete(&created);
+    let id = "d97415a1-5796-b7ec-379f-1";
+    let outcome = run(&server, "/v1", &["download-content", id]).run();
+    is_complete(&outcome);
+    outcome.stderr("");
+    let requests = server.finish();
+    assert_eq!(lines(&requests[4..], id), [CONTENT, POLL], "{outcome:?}");
+    has_no_private_headers(&host.finish());
+}
+
+#[test]
+fn a_request_that_xai_refuses_is_code_3_with_its_reason() {
+    let (server, host) = Server::like("xai", None, 0);
+    let command = &["extend", "--prompt", "x", "--field", "duration:=60", "--video", "{url: ftp:}"];
+    let outcome = run(&server, "/v1", command).run();
+    outcome
+        .code(3)
+        .stdout("")
+        .stderr_contains("HTTP 400: ")
+        .stderr_contains("/model must be one of");
+    assert_eq!(server.finish().len(), 1);
+    assert_eq!(host.finish().len(), 0);
+}
+
+#[test]
+fn xai_has_no_list_and_no_delete() {
+    let (server, host) = Server::like("xai", None, 0);
+    let outcome =
+        openai(&["videos", "delete", "r"]).args(&["--base-url", &server.base_url()]).run();
+    outcome.code(3).stdout("").stderr_contains("HTTP 404: not found");
+    assert_eq!(lines(&server.finish(), "r"), ["DELETE /v1/videos/ID"]);
+    assert_eq!(host.finish().len(), 0);
+}
+
+/// A job that ended without media.
+#[test]
+fn an_expired_or_failed_job_of_xai_is_code_1() {
+    for word in ["expired", "failed"] {
+        let replies = vec![
+            Reply::json(200, r#"{"request_id":"r-1"}"#),
+            Reply::json(200, r#"{"status":"pending"}"#),
+            Reply::json(200, &format!(r#"{{"status":"{word}"}}"#)),
+        ];
+        let server = Server::script(replies);
+        let outcome = run(&server, "/v1", EXTEND_BY_URL).run();
+        outcome.code(1).stderr_contains(&format!("the job 'r-1' ended as {word}"));
+        assert_eq!(lines(&server.finish(), "r-1"), [EXTENSION, POLL, POLL]);
+    }
+}
+
+#[test]
+fn grok2api() {
+    Conversation {
+        server: "grok2api",
+        command: EXTEND_BY_URL,
+        requests: &[EXTENSION, POLL, POLL, CONTENT],
+        body: BODY_WITH_URL,
+        media: &[],
+    }
+    .is_quiet();
+}
+
+/// sub2api and its forks: the id is `task_id`.
+#[test]
+fn sub2api() {
+    let command =
+        &["extend", "--prompt", "x", "--seconds", "4", "--video", "v", "--field", "model=m"];
+    let body = r#"{"prompt":"x","model":"m","seconds":"4","video":{"id":"v"}}"#;
+    let media = &["GET /1.mp4?signature=1"];
+    let requests = &[EXTENSION, POLL, POLL, CONTENT];
+    Conversation { server: "sub2api", command, requests, body, media }.is_quiet();
+    let requests = &[EXTENSION, POLL, CONTENT];
+    Conversation { server: "sub2api-metadata", command, requests, body, media }.is_quiet();
+}
+
+#[test]
+fn sub2api_requires_a_model_and_works_without_v1() {
+    let command = &["extend", "--prompt", "x", "--seconds", "4", "--video", "v"];
+    let (server, host) = Server::like("sub2api", Some(KEY), 0);
+    run(&server, "", command).run().code(3).stderr_contains("HTTP 400: /model must be a string");
+    let outcome = run(&server, "", command).args(&["--field", "model=m"]).run();
+    is_complete(&outcome);
+    let requests = server.finish();
+    assert_eq!(lines(&requests[1..2], "task_1"), ["POST /videos/extensions"]);
+    has_no_private_headers(&host.finish());
 }
 
 /// LiteLLM replaces ids by opaque ones, which may end in `=`. A job has no prompt, and has a usage.
 #[test]
 fn litellm() {
-    let job = |status: &str| {
-        Reply::json(
-            200,
-            &format!(
-                r#"{{"id":"video_bGl0ZWxsbTo=","object":"video","status":"{status}","usage":{{"duration_seconds":4.0}}}}"#
-            ),
-        )
-    };
-    let replies = vec![job("processing"), job("completed"), media()];
-    let (outcome, requests) = whole_job(&["--seconds", "4", "--video", "video_bGl0=="], replies);
-    is_complete(&outcome);
-    outcome.stdout_contains("\"duration_seconds\": 4.0");
-    assert_eq!(requests[0].json()["video"]["id"], "video_bGl0==");
-    assert_eq!(requests[2].target, "/v1/videos/video_bGl0ZWxsbTo%3D/content");
+    let (outcome, _, id) = Conversation {
+        server: "litellm",
+        command: &["extend", "--prompt", "x", "--seconds", "4", "--video", "video_bGl0=="],
+        requests: &[EXTENSION, POLL, POLL, CONTENT],
+        body: r#"{"prompt":"x","seconds":"4","video":{"id":"video_bGl0=="}}"#,
+        media: &[],
+    }
+    .check();
+    assert!(id.ends_with("=="), "{id}");
+    outcome.stdout_contains("\"duration_seconds\": 4.0").stderr_contains("'dispatched'");
+}
 
-    let wrong_key = r#"{"error":{"message":"Authentication Error, Invalid proxy server token passed","type":"auth_error","param":"None","code":"400"}}"#;
-    let (outcome, _) =
-        whole_job(&["--seconds", "4", "--video", "v"], vec![Reply::json(400, wrong_key)]);
-    outcome.code(3).stderr_contains(
-        "Invalid proxy server token passed (type: auth_error, code: 400, param: None)",
+#[test]
+fn an_upload_to_litellm() {
+    let (server, host) = Server::like("litellm", Some(KEY), 0);
+    let command = &["extend", "--prompt", "x", "--seconds", "4", "--video", "@clip.mp4"];
+    is_complete(&run(&server, "/v1", command).run());
+    let requests = server.finish();
+    assert_eq!((requests[0].part("prompt").text(), requests[0].part("seconds").text()), ("x", "4"));
+    let file = requests[0].part("video");
+    assert_eq!(
+        (file.filename.as_deref(), file.content_type()),
+        (Some("clip.mp4"), Some("video/mp4"))
     );
+    assert_eq!(file.body, CLIP);
+    host.finish();
+}
+
+#[test]
+fn a_wrong_key_for_litellm_is_a_400_with_its_reason() {
+    let (server, host) = Server::like("litellm", Some("sk-another"), 0);
+    let command = &["extend", "--prompt", "x", "--seconds", "4", "--video", "v"];
+    let outcome = run(&server, "/v1", command).run();
+    outcome.code(3).stdout("").stderr_contains(
+        "HTTP 400: Incorrect API key provided. (type: None, code: 400, param: None)",
+    );
+    assert_eq!(server.finish().len(), 1);
+    host.finish();
 }
 
 /// LiteLLM in front of xAI: the id in a poll may be a file name or `unknown`, and progress may be
 /// null.
 #[test]
 fn litellm_in_front_of_xai() {
-    let replies = vec![
-        Reply::json(200, r#"{"id":"video_1","status":"processing","progress":null}"#),
-        Reply::json(200, r#"{"id":"unknown","status":"processing","progress":null}"#),
-        Reply::json(200, r#"{"id":"output.mp4","status":"completed","progress":null}"#),
-        media(),
-    ];
-    let (outcome, requests) = whole_job(
-        &["--field", "duration:=6", "--video", "{url: https://example.com/a.mp4}"],
-        replies,
-    );
-    is_complete(&outcome);
-    assert_eq!(
-        requests[0].text(),
-        r#"{"prompt":"x","duration":6,"video":{"url":"https://example.com/a.mp4"}}"#
-    );
-    assert_eq!(requests[3].target, "/v1/videos/video_1/content");
+    Conversation {
+        server: "litellm-xai",
+        command: EXTEND_BY_URL,
+        requests: &[EXTENSION, POLL, POLL, CONTENT],
+        body: BODY_WITH_URL,
+        media: &[],
+    }
+    .is_quiet();
 }
 
-/// SGLang: seconds are an integer, the size is empty, errors are `{"detail"}`, and 404 means that
-/// the content is not ready.
+/// Steady responds with random values of the types in the API reference, and accepts a JSON body
+/// as well as a form.
+#[test]
+fn steady() {
+    let command = &["extend", "--prompt", "x", "--seconds", "4", "--video", "v"];
+    Conversation {
+        server: "steady",
+        command,
+        requests: &[EXTENSION, POLL, CONTENT],
+        body: r#"{"prompt":"x","seconds":"4","video":{"id":"v"}}"#,
+        media: &[],
+    }
+    .is_quiet();
+    let (server, host) = Server::like("steady", Some(KEY), 0);
+    is_complete(&run(&server, "/v1", command).args(&["--encoding", "multipart"]).run());
+    assert_eq!(server.finish()[0].part("video[id]").text(), "v");
+    host.finish();
+}
+
+/// Relays that wrap the job in a list, name the source `video_id`, and write seconds with a
+/// fraction.
+#[test]
+fn a_relay_that_wraps_the_job_in_a_list() {
+    let (outcome, ..) = Conversation {
+        server: "relay",
+        command: &[
+            "extend",
+            "--prompt",
+            "x",
+            "--field",
+            "video_id=v0",
+            "--field",
+            "model=m",
+            "--field",
+            "duration:=5",
+        ],
+        requests: &[EXTENSION, POLL, POLL, CONTENT],
+        body: r#"{"prompt":"x","video_id":"v0","model":"m","duration":5}"#,
+        media: &["GET /1.mp4?signature=1"],
+    }
+    .check();
+    outcome.stdout_contains("\"seconds\": \"5.04\"");
+}
+
+#[test]
+fn the_openai_api() {
+    let (server, host) = Server::like("openai", Some(KEY), 0);
+    let command = &["extend", "--prompt", "x", "--seconds", "4", "--video", "video_123"];
+    let outcome = run(&server, "/v1", command).run();
+    is_complete(&outcome);
+    outcome.stderr("openai: job video_1\n");
+    let job = printed(&outcome);
+    for (name, value) in [
+        ("id", "video_1"),
+        ("object", "video"),
+        ("status", "completed"),
+        ("prompt", "x"),
+        ("seconds", "8"),
+        ("remixed_from_video_id", "video_123"),
+    ] {
+        assert_eq!(job[name], value, "{outcome:?}");
+    }
+    let requests = server.finish();
+    assert_eq!(lines(&requests, "video_1"), [EXTENSION, POLL, POLL, POLL, CONTENT]);
+    assert_eq!(requests[0].text(), r#"{"prompt":"x","seconds":"4","video":{"id":"video_123"}}"#);
+    requests.iter().for_each(has_private_headers);
+    host.finish();
+}
+
+/// Servers without an extension endpoint: `retrieve` waits for a job and downloads it.
+#[track_caller]
+fn retrieves(server: &str, requests: &[&str], media: &[&str]) -> Outcome {
+    let id = Dialect::named(server).expect("a known server").id.replace("{n}", "1");
+    let command = &["retrieve", &id, "--wait"];
+    Conversation { server, command, requests, body: "", media }.check().0
+}
+
+/// SGLang: seconds are an integer, the size is empty, and 404 means that the content is not ready.
 #[test]
 fn sglang() {
-    let replies = vec![
-        Reply::json(
-            200,
-            r#"{"id":"a1","status":"queued","seconds":4,"size":"","error":{"message":""}}"#,
-        ),
-        Reply::json(200, r#"{"id":"a1","status":"completed","seconds":4,"size":""}"#),
-        Reply::json(404, r#"{"detail":"Generation is still in-progress"}"#),
-        media(),
-    ];
-    is_complete(&whole_job(&["--seconds", "4", "--video", "{id: v}"], replies).0);
+    retrieves("sglang", &[POLL, POLL, CONTENT, CONTENT], &[])
+        .stderr_contains("Generation is still in-progress");
+}
+
+#[test]
+fn the_errors_of_sglang_are_shown() {
+    let (server, host) = Server::like("sglang", None, 0);
+    let command = &["extend", "--prompt", "x", "--seconds", "4", "--video", "v"];
+    let outcome = run(&server, "/v1", command).run();
+    outcome.code(3).stdout("").stderr_contains("HTTP 405: Method Not Allowed");
+    assert_eq!(server.finish().len(), 1);
+    host.finish();
     let refusal =
         Reply::json(422, r#"{"detail":[{"loc":["body","seconds"],"msg":"field required"}]}"#);
-    let (outcome, _) = whole_job(&["--seconds", "4", "--video", "v"], vec![refusal]);
-    outcome
+    let server = Server::script(vec![refusal]);
+    run(&server, "/v1", command)
+        .run()
         .code(3)
         .stderr_contains(r#"HTTP 422: [{"loc":["body","seconds"],"msg":"field required"}]"#);
+    server.finish();
 }
 
-/// vLLM-Omni: the code of an error is an integer or a string, and there are fractions.
+/// vLLM-Omni: there are more numbers, with fractions.
 #[test]
 fn vllm_omni() {
-    let replies = vec![
-        Reply::json(
-            200,
-            r#"{"id":"video_gen_1","status":"queued","progress":0.0,"inference_time_s":1.25}"#,
-        ),
-        Reply::json(
-            200,
-            r#"{"id":"video_gen_1","status":"failed","error":{"code":500,"message":"out of memory"}}"#,
-        ),
-    ];
-    let (outcome, _) = whole_job(&["--seconds", "4", "--video", "v"], replies);
-    outcome
-        .code(1)
-        .stderr_contains("the job 'video_gen_1' ended as failed: out of memory (code: 500)");
+    retrieves("vllm-omni", &[POLL, POLL, POLL, CONTENT], &[]).stderr("");
 }
 
-/// new-api and its forks: the id is `task_id`, status words differ, and 400 means that the content
-/// is not ready.
+/// The code of an error is an integer or a string.
 #[test]
-fn new_api() {
-    let replies = vec![
-        Reply::json(200, r#"{"task_id":"task_1","status":"NOT_START"}"#),
-        Reply::json(200, r#"{"task_id":"task_1","status":"running"}"#),
-        Reply::json(200, r#"{"task_id":"task_1","status":"SUCCESS"}"#),
-        Reply::json(400, r#"{"error":{"message":"not ready","code":"video_not_ready"}}"#)
-            .header("openai-poll-after-ms", "100"),
-        media(),
-    ];
-    let (outcome, requests) =
-        whole_job(&["--seconds", "4", "--video", "v", "--field", "model=kling"], replies);
-    is_complete(&outcome);
-    assert_eq!(requests[1].target, "/v1/videos/task_1");
-    let failure = vec![Reply::json(200, r#"{"task_id":"task_1","status":"FAILURE","error":"no"}"#)];
-    whole_job(&["--seconds", "4", "--video", "v"], failure).0.code(1);
-}
-
-/// sub2api and its forks: the id is `task_id`, and the content is on another host.
-#[test]
-fn sub2api() {
-    let store = Server::script(vec![media()]);
-    let elsewhere = format!("http://127.0.0.1:{}/bucket/a.mp4?signature=1", store.port());
-    let replies = vec![
-        Reply::json(200, r#"{"task_id":"t","status":"done"}"#),
-        Reply::redirect(302, &elsewhere),
-    ];
-    let (outcome, requests) =
-        whole_job(&["--seconds", "4", "--video", "v", "--api-key", "sk-secret-key"], replies);
-    is_complete(&outcome);
-    assert_eq!(requests[1].header("authorization"), Some("Bearer sk-secret-key"));
-    assert_eq!(store.finish()[0].header("authorization"), None);
-}
-
-/// xAI: JSON with a duration and the video's URL, a request id, and no content but a URL on another host.
-#[test]
-fn xai() {
-    let store = Server::script(vec![media()]);
-    let url = format!("http://127.0.0.1:{}/xai-video.mp4?sig=1", store.port());
-    let done = format!(
-        r#"{{"status":"done","video":{{"url":"{url}","duration":6,"respect_moderation":true}},"model":"grok-imagine-video","usage":{{"cost_in_usd_ticks":1}}}}"#
-    );
-    let replies = vec![
-        Reply::json(200, r#"{"request_id":"r-1"}"#),
-        Reply::json(202, r#"{"status":"pending","model":"grok-imagine-video"}"#),
-        Reply::json(200, &done),
-        Reply::status(404),
-    ];
-    let more = [
-        "--field",
-        "model=grok-imagine-video",
-        "--field",
-        "duration:=6",
-        "--video",
-        "{url: https://user.example/a.mp4}",
-        "--api-key",
-        "xai-secret-key",
-    ];
-    let (outcome, requests) = whole_job(&more, replies);
-    is_complete(&outcome);
-    assert_eq!(
-        requests[0].text(),
-        r#"{"prompt":"x","model":"grok-imagine-video","duration":6,"video":{"url":"https://user.example/a.mp4"}}"#
-    );
-    assert_eq!(requests[3].target, "/v1/videos/r-1/content");
-    let request = store.finish().remove(0);
-    assert_eq!(request.target, "/xai-video.mp4?sig=1");
-    assert_eq!(request.header("authorization"), None);
-}
-
-/// Relays of xAI: a created job has only a request id, and status words differ.
-#[test]
-fn xai_relays() {
-    for (word, code) in [("done", 0), ("expired", 1), ("failed", 1)] {
-        let mut replies = vec![
-            Reply::json(200, r#"{"request_id":"r-1"}"#),
-            Reply::json(200, r#"{"status":"pending"}"#),
-            Reply::json(
-                200,
-                &format!(r#"{{"status":"{word}","video":{{"url":"https://example.com/b.mp4"}}}}"#),
-            ),
-        ];
-        if code == 0 {
-            replies.push(media());
-        }
-        let (outcome, requests) =
-            whole_job(&["--field", "duration:=6", "--video", "{url: https://x}"], replies);
-        outcome.code(code);
-        assert_eq!(requests[1].target, "/v1/videos/r-1");
+fn a_failed_job_of_vllm_omni_is_code_1() {
+    for code in ["500", "\"500\""] {
+        let job = format!(
+            r#"{{"id":"v","status":"failed","progress":12.5,"error":{{"code":{code},"message":"out of memory"}}}}"#
+        );
+        let server = Server::script(vec![Reply::json(200, &job)]);
+        run(&server, "/v1", &["retrieve", "v", "--wait"])
+            .run()
+            .code(1)
+            .stderr_contains("the job 'v' ended as failed: out of memory (code: 500)");
+        server.finish();
     }
 }
 
-/// Other gateways: the job is the only element of a list, and seconds are a string with a fraction.
+/// new-api and its forks: there is a `task_id` beside the id, status words differ, and 400 with the
+/// code `video_not_ready` means that the content is not ready.
 #[test]
-fn gateways_that_wrap_the_job_in_a_list() {
-    let job = |status: &str| {
-        Reply::json(
-            200,
-            &format!(
-                r#"{{"object":"list","data":[{{"id":"v2","status":"{status}","seconds":"5.04"}}]}}"#
-            ),
-        )
-        .header("openai-poll-after-ms", "100")
-    };
-    let more = ["--field", "video_id=v1", "--field", "model=m", "--field", "duration:=5"];
-    let (outcome, requests) = whole_job(&more, vec![job("in_queue"), job("succeeded"), media()]);
-    is_complete(&outcome);
-    assert_eq!(requests[0].text(), r#"{"prompt":"x","video_id":"v1","model":"m","duration":5}"#);
-    assert_eq!(requests[2].target, "/v1/videos/v2/content");
+fn new_api() {
+    retrieves("new-api", &[POLL, POLL, POLL, POLL, CONTENT, CONTENT], &[])
+        .stderr_contains("not ready (code: video_not_ready)");
+    let media = &["GET /1.mp4?signature=1"];
+    retrieves("new-api-metadata", &[POLL, POLL, CONTENT], media).stderr("");
+    let failure = Reply::json(200, r#"{"task_id":"task_1","status":"FAILURE","error":"no"}"#);
+    let server = Server::script(vec![failure]);
+    run(&server, "/v1", &["retrieve", "task_1", "--wait"]).run().code(1);
+    server.finish();
 }
 
-/// Steady responds with random values of the types in the API reference.
+/// OpenRouter: the base URL ends in `/api/v1`, and the job names its media by URLs beside
+/// `/content`.
 #[test]
-fn steady() {
-    let replies = vec![
-        Reply::json(
-            200,
-            r#"{"id":"x","status":"in_progress","error":{"code":"a","message":"b"},"seconds":"qui","progress":-3}"#,
-        ),
-        Reply::json(200, r#"{"id":"y","status":"completed","error":{"code":"a","message":"b"}}"#),
-        media(),
+fn openrouter() {
+    let requests = &[
+        "GET /api/v1/videos/ID",
+        "GET /api/v1/videos/ID",
+        "GET /api/v1/videos/ID",
+        "GET /api/v1/videos/ID/content",
     ];
-    is_complete(&whole_job(&["--seconds", "4", "--video", "v"], replies).0);
+    retrieves("openrouter", requests, &[]).stderr("");
+    for word in ["cancelled", "expired"] {
+        let job = format!(r#"{{"id":"gen-1","status":"{word}"}}"#);
+        let server = Server::script(vec![Reply::json(200, &job)]);
+        run(&server, "/api/v1", &["retrieve", "gen-1", "--wait"])
+            .run()
+            .code(1)
+            .stderr_contains(&format!("the job 'gen-1' ended as {word}"));
+        server.finish();
+    }
+}
+
+#[test]
+fn together() {
+    retrieves("together", &[POLL, POLL, CONTENT], &["GET /1.mp4?signature=1"]).stderr("");
+}
+
+/// A mock of xAI on npm: every job is completed at once, and unknown routes are 404.
+#[test]
+fn a_mock_of_xai() {
+    retrieves("xai-mock", &[POLL, CONTENT], &["GET /1.mp4?signature=1"]).stderr("");
+    let (server, host) = Server::like("xai-mock", None, 0);
+    let outcome = run(&server, "/v1", EXTEND_BY_URL).run();
+    outcome.code(3).stdout("").stderr_contains("HTTP 404: Not found");
+    assert_eq!(server.finish().len(), 1);
+    host.finish();
 }
