@@ -2,12 +2,13 @@
 //! which they differ from OpenAI's.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::support::videos_api::dialects::Dialect;
 use crate::support::videos_api::imitation::PRIVATE;
-use crate::support::{CLIP, Openai, Outcome, Reply, Request, Server, openai};
+use crate::support::{CLIP, Openai, Outcome, Reply, Request, Server, TempDir, openai, program};
 
 const KEY: &str = "sk-secret-of-the-test";
 /// The requests that most conversations have in common. `ID` is the id of the job.
@@ -480,4 +481,58 @@ fn a_mock_of_xai() {
     outcome.code(3).stdout("").stderr_contains("HTTP 404: Not found");
     assert_eq!(server.finish().len(), 1);
     host.finish();
+}
+
+const README: &str = include_str!("../../README.md");
+
+/// The calls in the README, with the stand-in's origin and key file in place of theirs.
+#[test]
+fn the_calls_for_servers_in_the_readme_work() {
+    let (_, section) = README.split_once("\n## Servers\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let calls: Vec<(&str, &str)> = section.split("\n### ").skip(1).map(title_and_call).collect();
+    let titles: Vec<&str> = calls.iter().map(|(title, _)| *title).collect();
+    assert_eq!(titles, ["xAI", "CLIProxyAPI", "LiteLLM", "A server of your own"]);
+    for ((_, call), name) in calls.into_iter().zip(["xai", "cliproxyapi", "litellm", "openai"]) {
+        let (server, host) = Server::like(name, Some(KEY), 0);
+        let home = TempDir::new();
+        fs::write(home.path().join("clip.mp4"), CLIP).unwrap();
+        fs::write(home.path().join("key"), KEY).unwrap();
+        let line = with_base_url(call, &server.origin());
+        let line = with_value(&line, "--api-key-file ", "key");
+        let run = Command::new("/bin/sh")
+            .args(["-c", &line])
+            .env_clear()
+            .env("PATH", program().parent().unwrap())
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{line}\n{run:?}");
+        assert_eq!(fs::read(home.path().join("out.mp4")).unwrap(), CLIP, "{line}\n{run:?}");
+        assert_eq!(server.finish()[0].target, "/v1/videos/extensions");
+        has_no_private_headers(&host.finish());
+    }
+}
+
+/// The heading of a subsection, and the text of its first code block.
+fn title_and_call(subsection: &str) -> (&str, &str) {
+    let (title, text) = subsection.split_once('\n').unwrap();
+    let (_, block) = text.split_once("```sh\n").unwrap();
+    (title, block.split_once("```").unwrap().0)
+}
+
+/// A command with another value of an option.
+fn with_value(line: &str, option: &str, value: &str) -> String {
+    let (before, after) = line.split_once(option).unwrap_or_else(|| panic!("{option}: {line}"));
+    let end = after.find(char::is_whitespace).unwrap();
+    format!("{before}{option}{value}{}", &after[end..])
+}
+
+/// A command with another origin of its base URL.
+fn with_base_url(line: &str, origin: &str) -> String {
+    let (_, url) = line.split_once("--base-url ").unwrap();
+    let url = url.split_whitespace().next().unwrap();
+    let path = url.splitn(4, '/').nth(3).unwrap();
+    with_value(line, "--base-url ", &format!("{origin}/{path}"))
 }
