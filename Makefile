@@ -62,7 +62,7 @@ endif
     fuzz man completions clean
 
 help:
-	@echo 'make demo          build, extend a small video against a stand-in server, end with a file'
+	@echo 'make demo          build, extend a small video against stand-ins for OpenAI and xAI, end with two files'
 	@echo 'make test          run every test'
 	@echo 'make lint          check format, lints, and the crates against deny.toml'
 	@echo 'make static        build one static binary, print its path (TARGET=triple, STD=build)'
@@ -78,13 +78,19 @@ help:
 	@echo 'make completions   write the completions for bash, zsh and fish, print their paths'
 	@echo 'make clean         remove what was built'
 
+# First OpenAI's version of the API with an upload, then xAI's with a URL: the last line of its log is the download from
+# another origin.
 demo:
 	$(CARGO) build --locked --release --bin openai --example standin
-	$(TARGET_DIR)/release/examples/standin -- \
+	$(TARGET_DIR)/release/examples/standin --log -- \
 	    $(TARGET_DIR)/release/openai videos extend \
 	    --prompt "The camera pulls back" --seconds 4 --video @tests/media/clip.mp4 \
 	    --output $(TARGET_DIR)/extended.mp4
-	@ls -l $(TARGET_DIR)/extended.mp4
+	$(TARGET_DIR)/release/examples/standin --like xai --log -- \
+	    $(TARGET_DIR)/release/openai videos extend --field model=grok-imagine-video --field duration:=6 \
+	    --prompt "The camera pulls back" --video "{url: https://example.com/clip.mp4}" \
+	    --output $(TARGET_DIR)/extended-xai.mp4
+	@ls -l $(TARGET_DIR)/extended.mp4 $(TARGET_DIR)/extended-xai.mp4
 
 test:
 	$(CARGO) test --locked --no-fail-fast
