@@ -448,6 +448,21 @@ fn a_server_like_another_refuses_what_that_one_refuses() {
 }
 
 #[test]
+fn a_server_like_vllm_omni_reads_forms_only() {
+    let (server, media) = Server::like("vllm-omni", None, 0);
+    let post = |content_type: &str, body: &str| {
+        response_to_post(&server, "/v1/videos", content_type, body)
+    };
+    let refusal = post("application/json", r#"{"prompt":"x"}"#);
+    assert!(refusal.starts_with("400 ") && refusal.contains("/prompt must be"), "{refusal}");
+    let form = "--b\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\nx\r\n--b--\r\n";
+    let job = post("multipart/form-data; boundary=b", form);
+    assert!(job.starts_with(r#"200 {"id":"video_gen_2""#), "{job}");
+    server.finish();
+    media.finish();
+}
+
+#[test]
 fn the_media_host_refuses_private_headers_and_expired_signatures() {
     let (server, media) = Server::like("xai", None, 1);
     for (target, header, status) in [

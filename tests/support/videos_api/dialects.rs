@@ -27,7 +27,7 @@ pub struct Dialect {
     pub no_route: (u16, &'static str),
 }
 
-/// What it does with a `multipart/form-data` body. All of them take JSON.
+/// What it does with a `multipart/form-data` body.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Forms {
     /// Responds with 415.
@@ -36,6 +36,8 @@ pub enum Forms {
     Read,
     /// Does not know the field `video[id]`, and so has no id.
     WithoutIds,
+    /// Reads nothing else: all fields of a JSON body are missing to it.
+    Required,
 }
 
 /// A condition on the JSON body of a POST. Members are JSON pointers (RFC 6901).
@@ -152,6 +154,7 @@ pub const DIALECTS: [Dialect; 16] = [
     SGLANG,
     Dialect {
         name: "vllm-omni",
+        forms: Forms::Required,
         id: "video_gen_{n}",
         responses: &[
             r#"{"id":"{id}","object":"video","status":"queued","progress":0.0,"error":null}"#,

@@ -115,6 +115,7 @@ impl Imitation {
     fn body(&self, request: &Request) -> Result<Value, Response> {
         let kind = request.header("content-type").unwrap_or_default();
         match kind.split(';').next().unwrap_or_default() {
+            "application/json" if self.dialect.forms == Forms::Required => Ok(json!({})),
             "application/json" => serde_json::from_slice(&request.body)
                 .map_err(|error| self.error(400, &format!("invalid JSON: {error}"))),
             "multipart/form-data" if self.dialect.forms != Forms::Refused => {
