@@ -88,7 +88,7 @@ demo:
 	    --output $(TARGET_DIR)/extended.mp4
 	$(TARGET_DIR)/release/examples/standin --like xai --log -- \
 	    $(TARGET_DIR)/release/openai videos extend --field model=grok-imagine-video --field duration:=6 \
-	    --prompt "The camera pulls back" --video "{url: https://example.com/clip.mp4}" \
+	    --prompt "The camera pulls back" --video https://example.com/clip.mp4 \
 	    --output $(TARGET_DIR)/extended-xai.mp4
 	@ls -l $(TARGET_DIR)/extended.mp4 $(TARGET_DIR)/extended-xai.mp4
 

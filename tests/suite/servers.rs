@@ -147,6 +147,20 @@ fn xai() {
 }
 
 #[test]
+fn a_plain_url_is_sent_as_an_object() {
+    let mut command = EXTEND_BY_URL.to_vec();
+    *command.last_mut().unwrap() = "https://example.com/a.mp4";
+    Conversation {
+        server: "xai",
+        command: &command,
+        requests: &[EXTENSION, POLL, POLL, CONTENT],
+        body: BODY_WITH_URL,
+        media: &["GET /1.mp4?signature=1"],
+    }
+    .is_quiet();
+}
+
+#[test]
 fn an_expired_url_of_xai_is_replaced_by_retrieving_the_job_again() {
     let (server, host) = Server::like("xai", Some(KEY), 1);
     let outcome = run(&server, "/v1", EXTEND_BY_URL).run();
