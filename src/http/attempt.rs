@@ -162,11 +162,13 @@ impl FailedAttempt {
         Self { error, retry, asked, poll_after: head.poll_interval(is_unavailable) }
     }
 
-    /// Whether the server may have performed the request.
+    /// Whether the server may have performed the request, or performs one with the same idempotency key (409).
     pub(crate) fn may_be_performed(&self) -> bool {
         match &self.error {
             Error::UnknownOutcome { .. } | Error::NoResponse { .. } => true,
-            Error::Api(api) => api.kind == ApiErrorKind::ServerError,
+            Error::Api(api) => {
+                matches!(api.kind, ApiErrorKind::ServerError | ApiErrorKind::Conflict)
+            }
             _ => false,
         }
     }

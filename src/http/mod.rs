@@ -104,7 +104,9 @@ impl Http {
                 Some(delay) if before_retry(delay) => self.pause(&mut retries, delay, &failed),
                 _ => return Err(failed.error),
             }
-            if failed.may_be_performed() {
+            // An unknown outcome says more than a conflict that follows it.
+            let is_unknown = matches!(earlier, Some(Error::UnknownOutcome { .. }));
+            if failed.may_be_performed() && !is_unknown {
                 *earlier = Some(failed.error);
             }
         }

@@ -315,14 +315,16 @@ impl Effects for Simulated {
                 Ok(job) => return Ok(job),
                 Err(failed) => failed,
             };
-            let is_unknown = matches!(error, Error::UnknownOutcome { .. });
+            let is_conflict =
+                matches!(&error, Error::Api(api) if api.kind == ApiErrorKind::Conflict);
+            let may_exist = is_conflict || matches!(error, Error::UnknownOutcome { .. });
             let delay = retry::delay(policy, false, retries, retry, asked, 0.5);
             let wall = self.world.borrow().wall();
             match delay {
                 Some(delay) if before_retry(wall + delay) => self.sleep(delay),
                 _ => return Err(earlier.unwrap_or(error)),
             }
-            if is_unknown {
+            if may_exist {
                 earlier = Some(error);
             }
         }

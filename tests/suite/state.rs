@@ -592,6 +592,16 @@ fn only_an_unknown_outcome_stays_in_the_state_file() {
 }
 
 #[test]
+fn a_conflict_keeps_the_state_file_whatever_a_retry_meets() {
+    let directory = TempDir::new();
+    let conflict = Reply::json(409, "{}").header("Retry-After", "0");
+    let server = Server::script(vec![conflict, Reply::json(401, "{}")]);
+    call(&server, &directory).run().code(5);
+    assert!(state(&directory).contains("submitting"));
+    server.finish();
+}
+
+#[test]
 fn another_request_is_refused_while_a_job_is_pending() {
     let directory = TempDir::new();
     let server = Server::script(vec![Reply::silence()]);
