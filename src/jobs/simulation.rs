@@ -186,6 +186,8 @@ impl World {
         let is_performed = match status {
             302 | 303 => true,
             0 | 500 | 504 => self.one_in(2),
+            // An earlier request with this key is being performed.
+            409 => self.server.knows_keys,
             _ => status == 200,
         };
         let id = is_performed.then(|| {
@@ -548,6 +550,11 @@ impl<'a> History<'a> {
             return Err("another request is not refused".to_owned());
         }
         let after = if is_untouched { before.clone() } else { self.journal()?.record().cloned() };
+        if let (Some(before), Some(after)) = (&before, &after)
+            && before.idempotency_key != after.idempotency_key
+        {
+            return Err("the request has another idempotency key than before".to_owned());
+        }
         self.check_jobs(after.as_ref())?;
         self.check_end(&end, before.as_ref(), after.as_ref())?;
         Ok(end)
