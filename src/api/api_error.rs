@@ -7,7 +7,8 @@ use crate::json;
 use crate::json::Object;
 use crate::text::shorten;
 
-/// An error response: `ErrorResponse` and `Error` of the API reference, or one of the shapes that gateways use instead.
+/// An error response: `ErrorResponse` and `Error` of the API reference, or one of the shapes that
+/// gateways use instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
@@ -19,7 +20,7 @@ pub struct ApiError {
     pub message: String,
     /// `error.type`.
     pub error_type: Option<String>,
-    /// `error.code`.
+    /// `error.code`, or the `code` beside an `error` that is a string.
     pub code: Option<String>,
     /// `error.param`: the request field at fault.
     pub param: Option<String>,
@@ -64,8 +65,9 @@ pub enum ApiErrorKind {
 }
 
 impl ApiError {
-    /// Reads an error body: `{"error": {message, type, param, code}}`, `{"error": "..."}`, `{"detail": ...}`,
-    /// `{"message": ...}` or any text. The caller sets `kind`, which depends on more than the body.
+    /// Reads an error body: `{"error": {message, type, param, code}}`, `{"error": "..."}` with or
+    /// without `code` beside it, `{"detail": ...}`, `{"message": ...}` or any text. The caller sets
+    /// `kind`, which depends on more than the body.
     pub(crate) fn read(status: u16, body: &str) -> Self {
         let mut error = ApiError {
             status,
@@ -86,9 +88,12 @@ impl ApiError {
                     error.param = inner.scalar("param");
                     inner.scalar("message")
                 }
-                // Other members beside a bare word may hold the reason.
-                Some((_, Err(_))) if object.0.len() > 1 => Some(body.to_owned()),
-                Some((raw, Err(_))) => json::scalar(raw),
+                Some((raw, Err(_))) => {
+                    error.code = object.scalar("code");
+                    // Other members beside a bare word may hold the reason.
+                    let is_whole = object.0.len() == 1 + usize::from(error.code.is_some());
+                    if is_whole { json::scalar(raw) } else { Some(body.to_owned()) }
+                }
                 None => None,
             }
             .or_else(|| object.scalar("message"))
@@ -159,6 +164,25 @@ mod tests {
             (r#"{"unknown": 1}"#, r#"{"unknown": 1}"#),
         ] {
             assert_eq!(ApiError::read(500, body).message, message, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_code_beside_the_text_of_an_error_is_shown_after_it() {
+        // xAI's shape. Other members may hold the reason, so the body is shown whole.
+        for (body, shown) in [
+            (
+                r#"{"code": "invalid-argument", "error": "no video"}"#,
+                "no video (code: invalid-argument)",
+            ),
+            (r#"{"error": "no video", "code": 1113}"#, "no video (code: 1113)"),
+            (
+                r#"{"code": "a", "error": "b", "errors": []}"#,
+                r#"{"code": "a", "error": "b", "errors": []} (code: a)"#,
+            ),
+        ] {
+            let message = format!("the server responded with HTTP 400: {shown}");
+            assert_eq!(ApiError::read(400, body).to_string(), message, "{body}");
         }
     }
 

@@ -25,7 +25,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Facts<'a> {
     pub(crate) method: Method,
     pub(crate) status: u16,
-    /// `error.code` of the body.
+    /// The error code of the body, as in [`ApiError::code`](crate::api::api_error::ApiError::code).
     pub(crate) code: Option<&'a str>,
     /// `x-should-retry`, where it is true or false.
     pub(crate) should_retry: Option<bool>,

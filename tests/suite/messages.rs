@@ -109,6 +109,7 @@ fn every_message_about_a_response_contains_its_request_id() {
     };
     for (status, body, message) in [
         (400, r#"{"error":{"message":"m","code":"c"}}"#, ": m (code: c, request id: req_1)"),
+        (400, r#"{"code":"c","error":"m"}"#, ": m (code: c, request id: req_1)"),
         (400, r#"{"error":"m"}"#, ": m (request id: req_1)"),
         (422, r#"{"detail":[1]}"#, ": [1] (request id: req_1)"),
         (400, "<b>no</b>", ": <b>no</b> (request id: req_1)"),
