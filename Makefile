@@ -59,7 +59,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint lint-fuzz deny static dist dist-check test-static budgets empty-root name-server conformance \
-    fuzz man completions clean
+    fuzz simulate man completions clean
 
 help:
 	@echo 'make demo          build, extend a small video against stand-ins for OpenAI and xAI, end with two files'
@@ -74,6 +74,7 @@ help:
 	@echo 'make name-server   run the static binary against a name server with faults (root; OTHER=path: that one too)'
 	@echo 'make conformance   run the static binary against a mock server made by others'
 	@echo 'make fuzz          look for input that breaks what tests/properties says, FUZZ_SECONDS=30 for each target'
+	@echo 'make simulate      play random histories of a job with a state file (HISTORIES=1000000, SEED=n: that one)'
 	@echo 'make man           write the man page, print its path'
 	@echo 'make completions   write the completions for bash, zsh and fish, print their paths'
 	@echo 'make clean         remove what was built'
@@ -195,6 +196,12 @@ conformance:
 
 # RUSTC_BOOTSTRAP lets a stable compiler watch memory, as fuzzers want it. What they find new is kept under the target
 # directory, for the next run.
+# More of what the suite does with 100,000 histories. SEED=n replays one and prints it.
+simulate: export CARGO_PROFILE_TEST_OPT_LEVEL = 2
+simulate: export HISTORIES ?= 1000000
+simulate:
+	$(CARGO) test --locked --lib simulation
+
 fuzz: export RUSTC_BOOTSTRAP = 1
 fuzz: export RUST_BACKTRACE = 0
 fuzz: tests/fuzz/Cargo.lock

@@ -48,6 +48,9 @@ const HISTORIES: u64 = 100_000;
 /// The true time at which a history begins, in milliseconds since 1970.
 const START: u64 = 1_800_000_000 * SECOND;
 
+/// Stands for a status code where no response comes.
+const LOST: u16 = 0;
+
 /// The payload of the panic that is SIGKILL.
 struct Killed;
 
@@ -70,6 +73,8 @@ struct World {
     life: Option<usize>,
     has_faults: bool,
     retries_unsafe: bool,
+    /// Whether the body takes minutes to send.
+    is_large: bool,
     /// The state file, and what of it would survive a restart.
     disk: Vec<u8>,
     synced: Vec<u8>,
@@ -101,6 +106,7 @@ impl World {
             life: None,
             has_faults: true,
             retries_unsafe,
+            is_large: false,
             disk: Vec::new(),
             synced: Vec::new(),
             server,
@@ -150,6 +156,19 @@ impl World {
         }
     }
 
+    /// Prepares a run; `is_first`: of a request. Whether its arguments differ, and how long it waits.
+    fn start_run(&mut self, is_first: bool) -> (bool, u64) {
+        self.run += 1;
+        self.run_start = self.now;
+        if is_first {
+            (self.clock_was_set, self.has_restarted) = (false, false);
+        }
+        let life = self.random.below(40);
+        self.life = self.fails(2).then_some(life);
+        let wait_timeout = if self.fails(2) { 30 * SECOND } else { 30 * MINUTE };
+        (self.fails(8), wait_timeout)
+    }
+
     /// Between two runs.
     fn rest(&mut self) {
         let limits = [SECOND, MINUTE, 5 * MINUTE, 30 * HOUR];
@@ -165,56 +184,49 @@ impl World {
         }
     }
 
-    /// One attempt of the POST: whether it was performed, and what came of it.
+    /// One attempt of the POST. The error comes with whether and when it may be retried.
     fn attempt(&mut self, key: &str) -> Result<Job, (Error, Retry, Option<Duration>)> {
-        let what = if self.has_faults { self.random.below(28) } else { 99 };
-        let status = match what {
-            0 => return Err((refused_connection(), Retry::Always, None)),
-            1..3 => 503,
-            3 => 429,
-            4 => 400,
-            5 => 401,
-            6 => 409,
-            7 => 307,
-            8..10 => 303,
-            10 => 302,
-            11 => 500,
-            12 => 504,
-            13..20 => 0,
-            _ => 200,
+        if self.is_large {
+            self.now += self.random.below(10 * MINUTE as usize) as u64;
+            self.step();
+        }
+        let Some(status) = self.status() else {
+            let refused = Error::Connect { host: "server".to_owned(), source: "refused".into() };
+            return Err((refused, Retry::Always, None));
         };
         let is_performed = match status {
-            302 | 303 => true,
-            0 | 500 | 504 => self.one_in(2),
+            LOST | 500 | 504 => self.one_in(2),
             // An earlier request with this key is being performed.
             409 => self.server.knows_keys,
-            _ => status == 200,
+            _ => matches!(status, 200 | 302 | 303),
         };
-        let id = is_performed.then(|| {
-            let (run, now) = (self.run, self.now);
-            self.server.create(&mut self.random, key, run, now)
-        });
+        let (run, now) = (self.run, self.now);
+        let id = is_performed.then(|| self.server.create(&mut self.random, key, run, now));
         self.print(|| format!("POST: {status}, job {id:?}"));
         // The response is late, and the run may be killed before it comes.
         if self.fails(4) {
             self.now += self.random.below(10 * MINUTE as usize) as u64;
         }
         self.step();
-        match (status, id) {
-            (200, Some(id)) if !self.fails(12) => {
-                let text = self.server.show(&id, self.now).unwrap_or_default();
-                match Job::parse(text) {
-                    Some(job) => Ok(job),
-                    None => Err((unknown(), Retry::IfSafe, None)),
-                }
-            }
-            (0 | 200, _) => Err((unknown(), Retry::IfSafe, None)),
-            _ => {
-                let asked =
-                    self.one_in(2).then(|| Duration::from_secs(self.random.below(121) as u64));
-                let (error, retry) = failure(Method::Post, status);
-                Err((error, retry, asked))
-            }
+        if status != LOST && status != 200 {
+            let asked = self.one_in(2).then(|| Duration::from_secs(self.random.below(121) as u64));
+            let (error, retry) = failure(Method::Post, status);
+            return Err((error, retry, asked));
+        }
+        // A response may be lost, or be garbled.
+        let text = id.filter(|_| status == 200 && !self.fails(12));
+        let text = text.and_then(|id| self.server.show(&id, self.now));
+        text.and_then(Job::parse).ok_or_else(|| (unknown(), Retry::IfSafe, None))
+    }
+
+    /// The status code of the response to a POST, [`LOST`] if none comes; `None` if there is no connection.
+    fn status(&mut self) -> Option<u16> {
+        match if self.has_faults { self.random.below(28) } else { 28 } {
+            0 => None,
+            1 | 2 => Some(503),
+            index @ 3..13 => Some([429, 400, 401, 409, 307, 303, 303, 302, 500, 504][index - 3]),
+            13..20 => Some(LOST),
+            _ => Some(200),
         }
     }
 
@@ -229,10 +241,6 @@ impl World {
         };
         Job::parse_as(text, id).ok_or_else(unknown)
     }
-}
-
-fn refused_connection() -> Error {
-    Error::Connect { host: "server".to_owned(), source: "refused".into() }
 }
 
 fn unknown() -> Error {
@@ -450,7 +458,7 @@ fn deliver(effects: Simulated, result: Result<Job, Error>) -> Result<Delivery, E
 }
 
 /// The request in two versions: ours, and that of a call with another argument.
-fn submissions(waits: bool) -> [Submission; 2] {
+fn submissions(waits: bool, is_large: bool) -> [Submission; 2] {
     [PROMPT, "Changed"].map(|prompt| {
         let body = format!(
             r#"{{"prompt":"{prompt}","seconds":"4","model":"model","video":{{"id":"v"}}}}"#
@@ -464,12 +472,17 @@ fn submissions(waits: bool) -> [Submission; 2] {
             description,
             wanted: Wanted::of(&extension),
             idempotency_key: None,
-            is_large: false,
+            is_large,
             waits,
             patience: Duration::from_secs(1800),
             list_url: String::new(),
         }
     })
+}
+
+fn all_submissions() -> [[Submission; 2]; 3] {
+    [(true, false), (false, false), (true, true)]
+        .map(|(waits, is_large)| submissions(waits, is_large))
 }
 
 /// The end of a run; `None` if it was killed.
@@ -481,9 +494,10 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    fn new(seed: u64, prints: bool, submissions: &'a [[Submission; 2]; 2]) -> Self {
+    fn new(seed: u64, prints: bool, submissions: &'a [[Submission; 2]; 3]) -> Self {
         let mut world = World::new(seed, prints);
-        let submissions = &submissions[usize::from(world.random.below(4) > 0)];
+        let submissions = &submissions[[0, 0, 0, 0, 0, 1, 1, 2][world.random.below(8)]];
+        world.is_large = submissions[0].is_large;
         let server = &world.server;
         world.print(|| format!("{server:?}, clock off by {} ms", world.clock_offset));
         Self { world: Rc::new(RefCell::new(world)), submissions }
@@ -517,27 +531,14 @@ impl<'a> History<'a> {
     }
 
     fn run(&self) -> Result<End, String> {
-        let (is_changed, wait_timeout) = {
-            let mut world = self.world.borrow_mut();
-            world.run += 1;
-            world.run_start = world.now;
-            let life = world.random.below(40);
-            world.life = world.fails(2).then_some(life);
-            let is_short = world.fails(2);
-            (world.fails(8), if is_short { 30 * SECOND } else { 30 * MINUTE })
-        };
-        let disk = self.world.borrow().disk.clone();
         let journal = self.journal()?;
-        let before = journal.record().cloned();
-        if before.is_none() {
-            let mut world = self.world.borrow_mut();
-            (world.clock_was_set, world.has_restarted) = (false, false);
-        }
-        let mut state = SimulatedState(journal);
-        let is_refused = is_changed && before.is_some();
+        let (before, disk) = (journal.record().cloned(), self.world.borrow().disk.clone());
+        let (is_changed, wait_timeout) = self.world.borrow_mut().start_run(before.is_none());
         // Another request on an empty file would be another history.
+        let is_refused = is_changed && before.is_some();
         let submission = &self.submissions[usize::from(is_refused)];
         let effects = Simulated { world: Rc::clone(&self.world), wait_timeout };
+        let mut state = SimulatedState(journal);
         let run = || submit_once::run(effects, &mut state, submission, deliver);
         let end = match catch_unwind(AssertUnwindSafe(run)) {
             Ok(end) => Some(end),
@@ -630,7 +631,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
-fn play(seed: u64, prints: bool, submissions: &[[Submission; 2]; 2]) -> Result<(), String> {
+fn play(seed: u64, prints: bool, submissions: &[[Submission; 2]; 3]) -> Result<(), String> {
     let history = History::new(seed, prints, submissions);
     let played = catch_unwind(AssertUnwindSafe(|| history.play()));
     played.unwrap_or_else(|panic| Err(format!("panic: {}", message(&*panic))))
@@ -638,7 +639,7 @@ fn play(seed: u64, prints: bool, submissions: &[[Submission; 2]; 2]) -> Result<(
 
 /// The first seed from `start` in steps of `step` whose history fails, and why.
 fn search(start: u64, step: usize, end: u64) -> Option<(u64, String)> {
-    let submissions = [false, true].map(submissions);
+    let submissions = all_submissions();
     let fails = |seed| Some((seed, play(seed, false, &submissions).err()?));
     (start..end).step_by(step).find_map(fails)
 }
@@ -648,8 +649,7 @@ fn search(start: u64, step: usize, end: u64) -> Option<(u64, String)> {
 fn no_history_pays_twice_or_loses_a_job() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
     if let Some(seed) = number("SEED") {
-        play(seed, true, &[false, true].map(submissions))
-            .unwrap_or_else(|reason| panic!("{reason}"));
+        play(seed, true, &all_submissions()).unwrap_or_else(|reason| panic!("{reason}"));
         return;
     }
     let end = number("HISTORIES").unwrap_or(HISTORIES);
