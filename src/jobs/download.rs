@@ -35,7 +35,7 @@ const STRONG_AGE: Duration = Duration::from_secs(60);
 /// How much of a response that is not media is quoted in the error, in bytes.
 const MAX_QUOTED: usize = 4096;
 
-/// What to download, and how long to wait for content that is not ready.
+/// Options of a download: the variant, and how long to wait for content that is not ready.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Download {
@@ -122,7 +122,7 @@ struct Transfer<'a> {
     http: &'a Http,
     source: Source,
     lookup: UrlLookup<'a>,
-    /// Whether the video is wanted, which is what a URL in the job leads to.
+    /// Whether the variant is the video, the only one that a URL in the job leads to.
     is_video: bool,
     /// When content that is not ready is given up.
     ready_by: Instant,
@@ -136,13 +136,13 @@ struct Transfer<'a> {
     output: Output<'a>,
     /// How many bytes of the content the output has.
     position: u64,
-    /// The highest `position` so far: what makes an attempt count as progress.
+    /// The highest `position` so far. An attempt that exceeds it counts as progress.
     furthest: u64,
-    /// Size of the whole content in bytes, where the server said.
+    /// Size of the whole content in bytes, if the server gave it.
     total: Option<u64>,
     /// For `If-Range`, of the content that the output has a part of: see [`validator`].
     validator: Option<String>,
-    /// False once the server has answered a range request with something else than the range.
+    /// False once the server has responded to a range request with something else than the range.
     supports_ranges: bool,
 }
 
@@ -247,7 +247,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Requests what is missing of the content and writes it to the output.
+    /// Requests the missing part of the content and writes it to the output.
     fn attempt(&mut self) -> Result<(), Stop> {
         let range = self.range();
         // Without `identity` a server may compress the video, which would be stored compressed.
@@ -391,7 +391,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Compares what the output has with the size that the server gave.
+    /// Compares the length of the output with the size that the server gave.
     fn check_length(&mut self) -> Result<(), AttemptError> {
         match self.total {
             _ if self.position == 0 => {
@@ -413,7 +413,7 @@ impl Transfer<'_> {
         AttemptError::Final(Error::NotMedia { content_type, text })
     }
 
-    /// What an error status means.
+    /// Maps an error status to the reason why the attempt stopped.
     fn refused(&self, request: &Request<'_>, mut response: Response) -> Stop {
         use ApiErrorKind::{
             Conflict, Gone, MethodNotAllowed, NotAuthorized, NotFound, NotImplemented, NotReady,
@@ -439,7 +439,7 @@ impl Transfer<'_> {
     }
 }
 
-/// Looks for the URL that a completed job names its media by.
+/// Finds the URL that a completed job names its media by.
 struct UrlLookup<'a> {
     http: &'a Http,
     job: Job,
@@ -452,7 +452,7 @@ struct UrlLookup<'a> {
 }
 
 impl UrlLookup<'_> {
-    /// The URL in the job at hand or, if that was looked at before, in the job as the server shows it now.
+    /// The URL in the job at hand or, if that was read before, in the job as the server shows it now.
     /// `is_optional`: the download can go on without the job.
     ///
     /// # Errors
@@ -503,13 +503,13 @@ impl UrlLookup<'_> {
     }
 }
 
-/// Whether the server says that there is no such job.
+/// Whether the server responded that the job does not exist.
 fn is_missing(error: &Error) -> bool {
     use ApiErrorKind::{Gone, NotFound};
     matches!(error, Error::Api(api) if matches!(api.kind, NotFound | Gone))
 }
 
-/// Whether another run may fare better.
+/// Whether a later attempt may succeed.
 fn is_temporary(error: &Error) -> bool {
     match error {
         Error::Api(api) => matches!(

@@ -1,4 +1,5 @@
-//! What a run with a state file does to the world, behind a trait: the simulation of the tests has another one.
+//! The side effects of a run with a state file, behind a trait that the simulation of the tests
+//! implements as well.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,7 @@ use crate::url::segment;
 /// A larger body, in bytes, may take minutes to send.
 const QUICKLY_SENT: u64 = 64 * 1024;
 
-/// What a run does to the world.
+/// The side effects of a run: time, requests and events.
 pub(crate) trait Effects {
     fn clock(&self) -> Clock;
     fn sleep(&mut self, time: Duration);
@@ -65,9 +66,9 @@ pub(crate) struct Submission {
     pub(crate) is_large: bool,
     /// Whether to wait for the terminal status.
     pub(crate) waits: bool,
-    /// How long the run may look for a job in the list.
+    /// The maximum time to search the list for a job.
     pub(crate) patience: Duration,
-    /// Where the user can look for a job.
+    /// The URL of the list of recent jobs, for messages.
     pub(crate) list_url: String,
 }
 

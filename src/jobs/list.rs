@@ -123,12 +123,12 @@ impl<'a> Page<'a> {
     }
 }
 
-/// What follows a page.
+/// The step after a page of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// Another page.
     Next,
-    /// Nothing: the server says so, or this page is empty.
+    /// The end of the list: `has_more` is not true, or this page is empty.
     Last,
     /// Nothing that can be requested: this page repeats jobs of an earlier one, so the server ignores `after`.
     Repeated,

@@ -1,4 +1,5 @@
-//! What the program exists for: jobs are submitted, waited for and downloaded.
+//! Video jobs: submits them, recovers them after an interruption, waits for them, lists them and
+//! downloads their media.
 
 pub(crate) mod content_range;
 pub(crate) mod download;

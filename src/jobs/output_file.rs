@@ -181,7 +181,7 @@ fn follow_links(path: &Path) -> PathBuf {
 
 /// How many runs may write beside one target at a time.
 const MAX_RUNS: u32 = 10;
-/// What the names of temporary files end in.
+/// The ending of the names of temporary files.
 const SUFFIX: &str = "openai-videos-part";
 
 /// Creates `.NAME.openai-videos-part` beside the target, empty and locked, or `.NAME.1.openai-videos-part` and so on while

@@ -1,4 +1,5 @@
-//! After a POST whose response never came: does the server have a job of it? Decides that from the server's list.
+//! Decides from the server's list whether the server has a job of an interrupted POST, one whose
+//! response was not received.
 //!
 //! Two mistakes are possible. A POST sent again although there is a job is paid twice; the job of somebody else taken
 //! for ours loses our own. So only a list that leaves no doubt decides, and every doubt is left to the user.
@@ -12,7 +13,7 @@ use crate::jobs::state_file::unix_seconds;
 use crate::json::{self, Object};
 use crate::text::shorten;
 
-/// How long after a POST its job may be missing in the list. Lists lag; five seconds are for the way of the request.
+/// How long after a POST its job may be missing in the list. Lists lag; five seconds are for the transfer of the request.
 pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(125);
 /// How far two readings of the same time may differ, in seconds: clocks count whole ones, and a response takes time.
 const TOLERANCE: u64 = 5;
@@ -25,7 +26,7 @@ const SHORT_PAGE: usize = 20;
 /// A clock that shows less was not set when the request was made, in Unix seconds.
 const CLOCK_WAS_SET: u64 = 1_700_000_000;
 
-/// What to do about the interrupted POST.
+/// The decision about the interrupted POST.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// The server has its job, with this id.
@@ -33,12 +34,12 @@ pub(crate) enum Decision {
     /// The server cannot have a job of it.
     PostAgain,
     /// The list shows no job of it, which does not count before this time has passed.
-    LookAgain(Duration),
+    SearchAgain(Duration),
     /// The list does not tell, for this reason.
     InDoubt(String),
 }
 
-/// What this machine knows of the time.
+/// The times of a run by this machine's clock, and whether it was set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clocks {
     /// Before the first POST, by this machine's clock.
@@ -64,7 +65,7 @@ impl Clocks {
     }
 }
 
-/// What the headers of a page say about the time.
+/// The headers of a page that give the time of its response.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PageTime {
     /// The `Date` header.
@@ -104,7 +105,7 @@ impl Window {
 pub(crate) struct Wanted {
     /// With its white space folded.
     prompt: String,
-    /// Members of a job, and what they are in a job of this request.
+    /// Members of a job, and their values in a job of this request.
     members: Vec<(&'static str, String)>,
 }
 
@@ -134,7 +135,7 @@ fn fold(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What is known of the server's list, page by page.
+/// The part of the server's list that was read, page by page.
 #[derive(Debug)]
 pub(crate) struct Listing<'a> {
     wanted: &'a Wanted,
@@ -143,7 +144,7 @@ pub(crate) struct Listing<'a> {
     candidates: Vec<Candidate>,
     /// Whether every page came from the server itself and not from a cache.
     is_current: bool,
-    /// Whether the list was read to its end, and the server said that it is the end.
+    /// Whether the list was read to its end, and the server declared it the end.
     is_whole: bool,
     /// Whether no job of the window can be missing in it.
     covers_window: bool,
@@ -213,7 +214,7 @@ impl<'a> Listing<'a> {
         self.is_first_page = false;
     }
 
-    /// Whether further pages would not change what is decided.
+    /// Whether further pages cannot change the decision.
     pub(crate) fn is_enough(&self) -> bool {
         self.covers_window && !(self.candidates.is_empty() && self.is_current)
     }
@@ -306,7 +307,7 @@ const NO_PROMPTS: &str = "the server does not list the prompts of its jobs";
 const CUT_PROMPTS: &str = "the server does not list the whole prompts of its jobs";
 const MORE_JOBS: &str = "the server may have had more jobs since than it lists at once";
 
-/// No job with our prompt is listed: can there be one all the same?
+/// Decides where no job with our prompt is listed, although the server may have one.
 fn absent(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
     let reason = match listing.candidates.first() {
         Some(Candidate { prompt: Prompt::Missing, .. }) => NO_PROMPTS.to_owned(),
@@ -327,7 +328,7 @@ fn absent(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
             let elapsed = clocks.now.duration_since(clocks.posted).unwrap_or_default();
             return match LISTED_WITHIN.saturating_sub(elapsed) {
                 Duration::ZERO => Decision::PostAgain,
-                left => Decision::LookAgain(left),
+                left => Decision::SearchAgain(left),
             };
         }
     };
@@ -537,14 +538,14 @@ mod tests {
     #[test]
     fn an_absence_counts_from_two_minutes_after_the_latest_post() {
         for (elapsed, decision) in [
-            (0, Decision::LookAgain(Duration::from_secs(125))),
-            (124, Decision::LookAgain(Duration::from_secs(1))),
+            (0, Decision::SearchAgain(Duration::from_secs(125))),
+            (124, Decision::SearchAgain(Duration::from_secs(1))),
             (125, Decision::PostAgain),
         ] {
             let clocks = Clocks { posted: at(NOW - elapsed), ..clocks() };
             assert_eq!(decide_with(&[&whole(&[])], &clocks, date()), decision);
         }
-        // A doubt is no absence, however early.
+        // A job in doubt is not an absent one, however early it is.
         let early = Clocks { posted: at(NOW), ..clocks() };
         reason(&decide_with(&[&whole(&[other(50)])], &early, date()));
     }
@@ -561,7 +562,7 @@ mod tests {
         let undated = PageTime { date: None, age: Some(0) };
         reason(&decide(&whole(&[other(23 * HOUR)]), undated));
         assert_eq!(decide(&whole(&[other(26 * HOUR)]), undated), Decision::PostAgain);
-        // A cache answers with the date of the response that it keeps.
+        // A cache sends the date of the response that it stored.
         let cached = PageTime { date: Some(at(NOW - HOUR)), age: Some(HOUR) };
         assert_eq!(decide(&whole(&[ours("a", 990)]), cached), Decision::Recover("a".into()));
     }

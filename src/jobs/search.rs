@@ -11,8 +11,8 @@ use crate::jobs::list::{ListQuery, Order, Page, Pager, Turn};
 use crate::jobs::recovery::{Clocks, Decision, Listing, decide};
 use crate::jobs::state_file::Record;
 
-/// The interval between two looks at the list.
-const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// The interval between two searches of the list.
+const SEARCH_INTERVAL: Duration = Duration::from_secs(10);
 /// How far this machine's two clocks may come apart before the wall clock counts as set.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 /// How [`Http::text`](crate::http::Http::text) words that a response is too large.
@@ -28,11 +28,11 @@ pub(crate) fn recover(
     let start = effects.clock();
     let mut is_reported = false;
     let reason = loop {
-        match look(effects, submission, record, &start)? {
+        match search(effects, submission, record, &start)? {
             Decision::Recover(id) => return Ok(Some(id)),
             Decision::PostAgain => return Ok(None),
             Decision::InDoubt(reason) => break reason,
-            Decision::LookAgain(time) => {
+            Decision::SearchAgain(time) => {
                 let elapsed = effects.clock().monotonic.saturating_sub(start.monotonic);
                 let left = submission.patience.saturating_sub(elapsed);
                 if left.is_zero() {
@@ -42,7 +42,7 @@ pub(crate) fn recover(
                     effects.report(&Event::JobNotListed { left: time });
                     is_reported = true;
                 }
-                effects.sleep(time.min(LOOK_INTERVAL).min(left));
+                effects.sleep(time.min(SEARCH_INTERVAL).min(left));
             }
         }
     };
@@ -53,8 +53,8 @@ pub(crate) fn recover(
     })
 }
 
-/// Reads the server's list, as far as it is needed, and decides.
-fn look(
+/// Reads the server's list once, as far as it is needed, and decides.
+fn search(
     effects: &mut impl Effects,
     submission: &Submission,
     record: &Record,

@@ -1,4 +1,4 @@
-//! The state file of a job: what a rerun needs to resume it instead of paying again.
+//! The state file of a job, with which a rerun resumes the job instead of paying again.
 //!
 //! A journal of JSON records, a line each. Each is written and fsynced before the next step of the run; the last
 //! whole one counts. A run that is killed during a write leaves an incomplete record at the end, which is ignored.
@@ -48,7 +48,7 @@ pub(crate) struct Journal<D> {
     record: Option<Record>,
 }
 
-/// What a journal needs of its file.
+/// The file operations that a journal needs.
 pub(crate) trait Disk {
     fn truncate(&mut self, length: u64) -> io::Result<()>;
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
@@ -186,10 +186,10 @@ impl State for StateFile {
         Ok(())
     }
 
-    /// Empties the file: there is no job to resume any more.
+    /// Empties the file: the job needs no resuming any more.
     ///
     /// This is not fsynced: a machine that loses it finds the finished job again, and pays for nothing. A run that is
-    /// killed between this and its exit looks to its scheduler like one that failed, so nothing must be left to do.
+    /// killed between this and its exit has failed for its scheduler, so nothing must be left to do.
     fn clear(&mut self) -> Result<(), Error> {
         self.journal.clear().map_err(|error| self.unwritable(error))
     }
@@ -359,8 +359,9 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// What makes two requests the same: the server, the fields, and the path, size and modification time of a file. The
-/// encoding of the body is no part of it.
+/// The identity of a request: the server, the fields, and the path, size and modification time of
+/// a file. Two requests with the same description are the same one, whatever the encoding of the
+/// body.
 pub(crate) struct Description(String);
 
 impl Description {
@@ -373,7 +374,8 @@ impl Description {
             Some(Upload::File(path)) => format!(",\"file\":{}", describe_file(path)?),
             Some(Upload::Stream(_)) => {
                 return Err(Error::invalid_with(
-                    "a stream cannot be uploaded with a state file: another run could not tell whether it is the same",
+                    "a stream cannot be uploaded with a state file: another run could not tell whether it \
+                     is the same",
                     "upload a file",
                 ));
             }
@@ -477,7 +479,7 @@ mod tests {
     use crate::settings::ApiKey;
     use crate::settings::base_url::BaseUrl;
 
-    /// A disk in memory, on which writes fail where a test says so.
+    /// A disk in memory, on which writes fail where a test sets that.
     #[derive(Debug, Default)]
     struct MemoryDisk {
         bytes: Vec<u8>,

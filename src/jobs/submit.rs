@@ -70,7 +70,7 @@ fn post(
     }
 }
 
-/// What [`submit`] would send, with nothing sent and the secrets hidden.
+/// The request that [`submit`] would send, with secrets redacted. Nothing is sent.
 pub(crate) fn preview(http: &Http, extension: &Extension) -> Result<Preview, Error> {
     let key = extension.idempotency_key.as_deref().unwrap_or("[random]");
     let json = extension.to_json();

@@ -1,5 +1,5 @@
-//! One job per state file, however often the run is interrupted: what a run does next, from the POST to the emptied
-//! file.
+//! One job per state file, however often the run is interrupted: decides the next step of a run, from the POST
+//! to the emptied file.
 //!
 //! ```text
 //! state file      the run
@@ -8,7 +8,7 @@
 //! submitted   ->  wait, deliver the result, empty the file
 //! ```
 //!
-//! The decisions are here, what they cause is behind [`Effects`] and [`State`], so that the simulation of the tests
+//! The decisions are here, their effects are behind [`Effects`] and [`State`], so that the simulation of the tests
 //! runs the same code.
 
 use crate::api::api_error::ApiErrorKind;
@@ -20,7 +20,7 @@ use crate::jobs::search::recover;
 use crate::jobs::state_file::{Record, State};
 use crate::random;
 
-/// Whether whoever the result was for took all of it.
+/// Whether the recipient of the result took all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// It is written or stored.
