@@ -79,7 +79,7 @@ pub(crate) fn resolve(base: &str, reference: &str) -> Option<String> {
     (!authority.contains('@')).then(|| format!("{scheme}://{authority}{path}"))
 }
 
-/// What follows on `http://` or `https://`, in any case.
+/// The text after `http://` or `https://`, in any case.
 fn strip_scheme(url: &str) -> Option<&str> {
     let (scheme, rest) = url.split_once("://")?;
     ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)).then_some(rest)

@@ -253,7 +253,7 @@ impl Opening<'_> {
         }
     }
 
-    /// What is left of the time for connecting.
+    /// The rest of the connect timeout.
     fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }

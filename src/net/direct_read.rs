@@ -2,7 +2,7 @@
 //!
 //! ureq copies a body once more, scans all of it for a trace log that is off, and reads it in smaller pieces: a fifth
 //! of the time of a large download. So ureq reads only what arrived along with the response head. Then it gives up the
-//! connection, the only way its interface has: as an error.
+//! connection, in the only form that its interface allows: as an error.
 //!
 //! ```text
 //! owner of the connection                       step
@@ -36,7 +36,7 @@ pub(crate) struct DirectBody {
 }
 
 enum Source {
-    /// What ureq has read along with the response head.
+    /// The part of the body that ureq has read along with the response head.
     Buffered(BodyReader<'static>),
     Connection(Handover),
 }

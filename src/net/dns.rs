@@ -1,7 +1,7 @@
 //! Looks up a host's addresses and puts them into the order in which they are tried.
 //!
-//! Each address family is looked up on its own: where a name server answers one kind of query with an error, musl's
-//! resolver gives up on both, though the other kind had an answer. That loses the order in which the C library
+//! Each address family is looked up on its own: where a name server responds to one type of query with an error,
+//! musl's resolver gives up on both, though the other type had addresses. That loses the order in which the C library
 //! returns addresses, so it is made here, by the rules of RFC 6724 that matter: a family without a route comes last;
 //! else IPv6 comes first, unless its source address would be valid only locally (such networks often lead nowhere
 //! else). Then the families alternate (RFC 8305, section 4): if one is unreachable, all of its addresses are.
@@ -19,13 +19,13 @@ use crate::net::crate_messages::lookup_reason;
 use crate::settings::Family;
 
 /// How long to wait for the other family once one has a reachable address. RFC 8305 waits 50 ms; slow name servers
-/// need more, and one that never answers costs no more than this.
+/// need more, and one that never responds costs no more than this.
 const OTHER_FAMILY_WAIT: Duration = Duration::from_millis(500);
 /// The most addresses that are tried.
 const MAX_ADDRESSES: usize = 16;
 const RESOLVER_CONFIG: &str = "/etc/resolv.conf";
 
-/// What a lookup of one family found.
+/// The result of a lookup of one family.
 type Found = Result<Vec<IpAddr>, LookupError>;
 
 /// Looks up the addresses of a host, at least one, in the order in which they are to be tried, within `timeout`. An
@@ -39,7 +39,7 @@ pub(crate) fn look_up(
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let known = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
-        // RFC 6761, section 6.3: localhost is always this machine, whatever a name server or /etc/hosts says.
+        // RFC 6761, section 6.3: localhost is always this machine, whatever a name server or /etc/hosts has.
         Err(_) if name == "localhost" || name.ends_with(".localhost") => {
             vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
@@ -105,7 +105,7 @@ struct Lookup {
     is_late: bool,
 }
 
-/// Collects what is found within `timeout`, or sooner once a reachable address is known.
+/// Collects the addresses found within `timeout`, or sooner once a reachable address is known.
 fn collect(results: &Receiver<(Family, Found)>, port: u16, mut timeout: Duration) -> Lookup {
     let start = Instant::now();
     let mut lookup = Lookup::default();
@@ -152,7 +152,7 @@ fn addresses(host: &str, family: Family) -> Found {
     Ok(found.flatten().map(|info| info.sockaddr.ip()).collect())
 }
 
-/// Whether the error says no more than that the name has no address of this family.
+/// Whether the error only means that the name has no address of this family.
 fn has_no_address(error: &LookupError) -> bool {
     matches!(error.kind(), LookupErrorKind::NoName | LookupErrorKind::NoData)
 }

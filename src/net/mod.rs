@@ -10,9 +10,9 @@
 //! connect
 //! ```
 //!
-//! # What ureq 3.5.2 and ureq-proto 0.7.1 do not do
+//! # Faults and limits of ureq 3.5.2 and ureq-proto 0.7.1
 //!
-//! Each entry: the fault, where it is, and what here can be deleted once it is mended there.
+//! Each entry: the fault, where it is, and the code here that can be deleted once it is fixed there.
 //!
 //! Reading responses
 //! - A reset or an end in the middle of a body without a length counts as its end: `BodyHandler::do_read` in ureq's

@@ -213,7 +213,7 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    /// Prepared replies, and what was sent.
+    /// Prepared replies, and the bytes that were sent.
     struct Script {
         replies: Cursor<Vec<u8>>,
         sent: Vec<u8>,

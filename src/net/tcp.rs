@@ -107,7 +107,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Reads what has arrived, or waits for it. `0`: the end.
+    /// Reads the bytes that have arrived, or waits for some. `0`: the end.
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
         let timeout = timeout.for_read();
         let limit = socket_timeout(timeout)?;
@@ -152,7 +152,7 @@ fn socket_timeout(timeout: NextTimeout) -> Result<Option<Duration>, ureq::Error>
     }
 }
 
-/// What is left of a timeout that began at `start`, but no less than a socket accepts.
+/// The rest of a timeout that began at `start`, but no less than a socket accepts.
 fn rest_of(limit: Option<Duration>, start: Instant) -> Option<Duration> {
     limit.map(|it| it.saturating_sub(start.elapsed()).max(MIN_TIMEOUT))
 }

@@ -90,7 +90,7 @@ impl Tracker {
         *lock(&self.deadline) = deadline;
     }
 
-    /// `time`, or what is left until the deadline if that is shorter.
+    /// `time`, or the time until the deadline if that is shorter.
     pub(crate) fn until_deadline(&self, time: Duration) -> Duration {
         self.left().map_or(time, |left| left.min(time))
     }
@@ -114,7 +114,7 @@ impl Tracker {
         lock(&self.phase)
     }
 
-    /// What is left until the deadline, rounded up to milliseconds.
+    /// The time until the deadline, rounded up to milliseconds.
     fn left(&self) -> Option<Duration> {
         let left = (*lock(&self.deadline))?.saturating_duration_since(Instant::now());
         Some(Duration::from_millis(left.as_micros().div_ceil(1000) as u64))
@@ -178,7 +178,7 @@ impl fmt::Debug for TrackingConnector {
     }
 }
 
-/// A connection that tells the [`Tracker`] what passes through it.
+/// A connection that records in the [`Tracker`] the bytes that pass through it.
 pub(crate) struct TrackedTransport {
     inner: Box<dyn DirectTransport>,
     /// The form that an HTTP proxy wants requests in.

@@ -12,7 +12,7 @@ use crate::net::buffers::Buffers;
 
 /// A connection that can be read past its input buffer.
 pub(crate) trait DirectTransport: Transport {
-    /// Reads what has arrived, or waits for it. `0`: the end.
+    /// Reads the bytes that have arrived, or waits for some. `0`: the end.
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error>;
 }
 
