@@ -1,4 +1,4 @@
-//! Failed attempts: whether a byte of the request was sent, which error the call ends with, and whether the request may
+//! Failed attempts: whether a byte of the request was sent, which error the request ends with, and whether the request may
 //! be sent again.
 
 use std::io;
@@ -34,7 +34,7 @@ pub(crate) enum AttemptError {
     NoResponse(String),
 }
 
-/// A failed attempt: the error to end with, and what [`retry::delay`](crate::http::retry::delay) needs to know.
+/// A failed attempt: the error to end with, and the facts that [`retry::delay`](crate::http::retry::delay) needs.
 pub(crate) struct FailedAttempt {
     pub(crate) error: Error,
     pub(crate) retry: Retry,
@@ -45,7 +45,7 @@ pub(crate) struct FailedAttempt {
 }
 
 impl AttemptError {
-    /// Reads an error of ureq's. `url` is what the attempt was sent to.
+    /// Reads an error of ureq's. `url` is the URL that the attempt was sent to.
     pub(crate) fn new(
         error: ureq::Error,
         url: &str,

@@ -239,7 +239,7 @@ impl Http {
         }
     }
 
-    /// What an error of such a body means.
+    /// Maps an error of reading such a body.
     pub(crate) fn read_error(&self, error: io::Error) -> AttemptError {
         AttemptError::in_body(error, &self.settings, &self.tracker)
     }

@@ -1,7 +1,8 @@
 //! HTTP for the jobs: a request is sent, and sent again where [`retry`] allows.
 //!
-//! From the bottom: [`body`], [`headers`], [`request`] and [`response`] are data; [`outcome`] says what a response means and
-//! [`retry`] when to try again, both pure; [`attempt`] makes errors of what failed; [`exchange`] sends one request and
+//! From the bottom: [`body`], [`headers`], [`request`] and [`response`] are data; [`outcome`]
+//! classifies a response and [`retry`] decides when to try again, both pure; [`attempt`] turns
+//! failures into errors; [`exchange`] sends one request and
 //! reads the head of its response; this file has the retry loop.
 
 pub(crate) mod attempt;
@@ -67,7 +68,7 @@ impl Http {
         })
     }
 
-    /// Deletes what is at this path and returns the text of the response. Where an attempt may have been performed and
+    /// Deletes the resource at this path and returns the text of the response. Where an attempt may have been performed and
     /// the next one finds nothing, that attempt has deleted it, and the text is empty.
     ///
     /// # Errors

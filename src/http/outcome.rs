@@ -1,4 +1,4 @@
-//! The one classification of responses: what a status code, an error code and a few headers say about the request.
+//! The one classification of responses: by status code, error code and a few headers.
 //!
 //! Pure. Retries, polls, downloads, recovery, the state file, exit codes and hints read its result, [`Outcome`] or the
 //! [`ApiErrorKind`] in it, and never judge a status code themselves.
@@ -7,12 +7,12 @@ use crate::api::api_error::ApiErrorKind;
 use crate::http::request::Method;
 use crate::http::retry::Retry;
 
-/// What a response means for its request.
+/// The outcome of a request, by its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// 2xx.
     Success,
-    /// A redirect that says that the request was not performed here.
+    /// A redirect of a request that was not performed here.
     Redirect,
     /// An error. A POST was not performed; a GET or DELETE is safe to retry whether or not it was.
     Error { kind: ApiErrorKind, retry: Retry },
@@ -49,7 +49,7 @@ pub(crate) fn classify(facts: &Facts<'_>) -> Outcome {
     match facts.status {
         200..300 => Outcome::Success,
         // A server that moves to https redirects every request before it reads it. Any other 301 or 302 of a POST
-        // is in practice what 303 is by definition: the result of a request that was performed (RFC 9110, 15.4.4).
+        // is in practice the same as 303 by definition: the result of a request that was performed (RFC 9110, 15.4.4).
         301 | 302 if is_post && facts.location != Location::OtherScheme => {
             Outcome::Unknown { retry: Retry::Never }
         }
@@ -95,7 +95,7 @@ fn retry(facts: &Facts<'_>) -> Retry {
     }
 }
 
-/// Whether the text of a 503 says that a gateway lost its connection to the application, which may have the request by
+/// Whether the text of a 503 means that a gateway lost its connection to the application, which may have the request by
 /// then: `upstream connect error or disconnect/reset before headers. reset reason: connection termination` (Envoy).
 fn is_reset(body: &str) -> bool {
     let body = body.to_ascii_lowercase();

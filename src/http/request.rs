@@ -34,7 +34,7 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: &'a [(&'a str, &'a str)],
 }
 
-/// What a request is sent to.
+/// The target of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RequestTarget<'a> {
     /// A path below the base URL, percent-encoded, with its query: `/videos/extensions`, say.

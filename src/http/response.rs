@@ -18,7 +18,7 @@ const UNAVAILABLE_MAX: Duration = Duration::from_secs(600);
 pub(crate) struct Response {
     pub(crate) head: ResponseHead,
     pub(crate) body: BodyReader<'static>,
-    /// The length of the body in bytes, if the server says it.
+    /// The length of the body in bytes, if the server sends it.
     pub(crate) length: Option<u64>,
 }
 

@@ -20,11 +20,11 @@ pub(crate) enum Retry {
     Always,
     /// It may have been performed: only a GET or DELETE, or with [`Policy::retry_unsafe`].
     IfSafe,
-    /// It would fail again, or the server says so.
+    /// It would fail again, or the server forbids it.
     Never,
 }
 
-/// What the user allows.
+/// The retries that the user allows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) max_retries: u32,
