@@ -1,4 +1,4 @@
-//! The calls of the library, each a line or a few: what it can do, at a glance.
+//! [`Client`]: every operation of the library, each implemented in a line or a few.
 
 use std::cell::Cell;
 use std::fmt;
@@ -27,7 +27,7 @@ use crate::url::segment;
 /// A blocking client of one server. It is cheap to create; connections are opened when needed and reused, except after
 /// a large download.
 ///
-/// It makes one call at a time, because whether a request was sent is tracked for the current one only. Each thread
+/// It performs one operation at a time, because whether a request was sent is tracked for the current one only. Each thread
 /// needs its own client, which the compiler enforces:
 ///
 /// ```compile_fail
@@ -49,7 +49,7 @@ impl Client {
         Self::with_events(settings, |_| {})
     }
 
-    /// The same with a function that is called on the calling thread with each event of a call.
+    /// The same with a function that is called on the calling thread with each event.
     ///
     /// # Errors
     /// As [`Settings::check`].
@@ -76,18 +76,18 @@ impl Client {
     }
 
     /// Like [`Client::extend`], but creates at most one job, however often the run is interrupted and repeated: `state`
-    /// records what is under way. A job that an earlier run created is waited for instead of a new one; after a run
+    /// records the job. A job that an earlier run created is waited for instead of a new one; after a run
     /// that was interrupted during its POST, the server is asked for the job of it (`GET /videos`, `ListVideos`).
     ///
-    /// With `wait` it waits as [`Client::wait`]. Then `deliver` takes the client and the job or the error, and does
-    /// what the caller wants of them. The state is emptied once the job has failed, or is completed and delivered.
+    /// With `wait` it waits as [`Client::wait`]. Then `deliver` takes the client and the job or the error, and
+    /// delivers the result. The state is emptied once the job has failed, or is completed and delivered.
     ///
     /// # Errors
     /// As [`Client::extend`], [`Client::wait`] and `deliver`, and:
     /// - [`Error::Invalid`]: the state is about another request, or this one uploads a stream.
     /// - [`Error::Unresolved`]: whether there is a job cannot be told.
     /// - [`Error::JobGone`]: the server does not have the job that an earlier run created.
-    /// - [`Error::File`]: the state cannot be written; if it says so before the request, nothing was sent.
+    /// - [`Error::File`]: the state cannot be written; if that fails before the request, nothing was sent.
     pub fn extend_once(
         self,
         extension: &Extension,
@@ -171,7 +171,7 @@ impl Client {
     }
 
     /// Deletes a job and its media: `DELETE /videos/{video_id}` (`DeleteVideo`). Gives the response's text; it is empty
-    /// where the response was lost and a second attempt found that the job is gone.
+    /// where the response was lost and a second attempt found that the job does not exist.
     ///
     /// # Errors
     /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if there is no readable response, after the retries.
@@ -179,7 +179,7 @@ impl Client {
         self.http.delete(&format!("/videos/{}", segment(id)))
     }
 
-    /// What [`Client::extend`] would send, with secrets redacted. Nothing is sent.
+    /// The request that [`Client::extend`] would send, with secrets redacted. Nothing is sent.
     ///
     /// # Errors
     /// As [`Client::extend`], for a file that cannot be uploaded.

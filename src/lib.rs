@@ -1,13 +1,16 @@
 //! A blocking client for extending videos through the OpenAI Videos API, for programs that must stay small.
 //!
 //! ```no_run
-//! use openai_videos::{ApiKey, BaseUrl, Client, Download, Extension, Settings, Target, VideoReference, Wait};
+//! use openai_videos::{
+//!     ApiKey, BaseUrl, Client, Download, Extension, Settings, Target, VideoReference, Wait,
+//! };
 //!
 //! let mut settings = Settings::new(BaseUrl::new("https://gateway.example.com/v1")?);
 //! settings.api_key = Some(ApiKey::new("sk-...")?);
 //! let client = Client::new(settings)?;
 //!
-//! let extension = Extension::new("The camera pulls back", "8", VideoReference::Id("video_123".into()))?;
+//! let video = VideoReference::Id("video_123".into());
+//! let extension = Extension::new("The camera pulls back", "8", video)?;
 //! let job = client.extend(&extension)?;
 //! let job = client.wait(job, &Wait::default())?;
 //! client.download(&job, &Download::default(), Target::File("out.mp4".as_ref()))?;
@@ -17,17 +20,17 @@
 //! Each module imports only modules below it:
 //!
 //! ```text
-//! client     the calls, each of a few lines
-//! jobs       submit, recover, wait for and download a job
+//! client     the operations, each of a few lines
+//! jobs       submit, recover, wait for, list and download jobs
 //! http       one request with its retries; the only user of ureq's API
 //! net        one connection: DNS, TCP, proxy, TLS
 //! settings   base URL, key, headers, certificates, proxies: validated values
 //! api        requests, jobs, errors and events as data
-//! text, json, url, random
+//! text, json, url, random, digest
 //! ```
 //!
-//! A request that creates a job is retried only where that cannot create a second one. Where that is not known, the call
-//! ends with [`Error::UnknownOutcome`]. The library does not read the environment, print or exit.
+//! A request that creates a job is retried only where that cannot create a second one. Where that is not known, the
+//! method returns [`Error::UnknownOutcome`]. The library does not read the environment, print or exit.
 //!
 //! [`Job::text`] is the response as received, [`Job::video`] the same with its documented fields typed.
 

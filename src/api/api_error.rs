@@ -14,7 +14,7 @@ use crate::text::shorten;
 pub struct ApiError {
     /// The HTTP status, 300 to 599.
     pub status: u16,
-    /// What the response means, whatever its number.
+    /// The meaning of the response, independent of its status code.
     pub kind: ApiErrorKind,
     /// The server's message, or the start of its text on one line; empty if it sent none.
     pub message: String,
@@ -32,7 +32,7 @@ pub struct ApiError {
     pub body: String,
 }
 
-/// What an error response means: as fine as a caller's reactions to it.
+/// The kinds of error responses: one for each reaction that a caller may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApiErrorKind {

@@ -15,9 +15,9 @@ use crate::text::shorten;
 pub enum Error {
     /// A value is invalid. Nothing was sent.
     Invalid {
-        /// What is wrong, with the offending value quoted.
+        /// The problem, with the offending value quoted.
         what: String,
-        /// What to do instead, where that is known, as an imperative sentence.
+        /// The remedy as one imperative sentence, if there is one.
         hint: Option<String>,
     },
     /// The request lacks a field that it needs. Nothing was sent.
@@ -49,9 +49,9 @@ pub enum Error {
     },
     /// A POST was sent and its outcome is not known: a job may exist and may be paid for.
     UnknownOutcome {
-        /// What happened instead of a readable response.
+        /// The failure that took the place of a readable response.
         why: String,
-        /// The URL that lists recent jobs: look there before the request is sent again.
+        /// The URL that lists recent jobs: search it before the request is sent again.
         list_url: String,
     },
     /// The server responded with an error status.
@@ -139,7 +139,7 @@ impl Error {
         Error::Invalid { what: what.into(), hint: None }
     }
 
-    /// An [`Error::Invalid`] that says what to do instead.
+    /// An [`Error::Invalid`] with a hint.
     pub fn invalid_with(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Error::Invalid { what: what.into(), hint: Some(hint.into()) }
     }
@@ -230,8 +230,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// Escapes control characters as JSON does. Quoted values may contain them, and a line break would look like the end
-/// of the message.
+/// Escapes control characters as JSON does. Quoted values may contain them, and a line break would
+/// seem to end the message.
 struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl fmt::Write for OneLine<'_, '_> {

@@ -1,4 +1,4 @@
-//! Events that a caller may want to show while a call runs. The library itself prints nothing.
+//! Events that a caller may want to show while a method of the client runs. The library itself prints nothing.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::api::job::Job;
 /// The function that receives events.
 pub(crate) type Report = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// Something that happens during a call. Header values that may be secret are `[hidden]`.
+/// Something that happens while a method of the client runs. Header values that may be secret are `[hidden]`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -95,9 +95,9 @@ pub enum Event<'a> {
         /// After this time the job counts as not created.
         left: Duration,
     },
-    /// The list of jobs ends before its end: the server does not give the next page.
+    /// The list of jobs is incomplete: the server does not return its next page.
     ListIncomplete,
-    /// A temporary file beside the target was created, or is gone.
+    /// A temporary file beside the target was created, removed or renamed.
     TemporaryFile {
         /// The file; `None` when it was removed or renamed to the target.
         path: Option<&'a Path>,
@@ -109,7 +109,7 @@ pub enum Event<'a> {
     },
     /// The content is not ready; it is requested again for up to a minute. Reported again only if the status changes.
     NotReady {
-        /// What the server said.
+        /// The server's response.
         why: &'a Error,
     },
     /// A part of the content was received.

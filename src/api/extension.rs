@@ -204,7 +204,8 @@ impl Extension {
     ///
     /// ```
     /// use openai_videos::{Extension, VideoReference};
-    /// let extension = Extension::new("The camera pulls back", "8", VideoReference::Id("video_123".into()))?;
+    /// let video = VideoReference::Id("video_123".into());
+    /// let extension = Extension::new("The camera pulls back", "8", video)?;
     /// # Ok::<(), openai_videos::Error>(())
     /// ```
     pub fn new(

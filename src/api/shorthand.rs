@@ -14,7 +14,7 @@ const DEPTH: usize = 16;
 /// the next comma or closing brace.
 ///
 /// # Errors
-/// A sentence that names what is missing, and where.
+/// A sentence that names the missing part, and its place.
 pub(crate) fn to_json(text: &str) -> Result<String, String> {
     let text = text.trim();
     if json::Object::parse(text).is_ok() {

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use crate::api::error::Error;
 use crate::url::is_loopback;
 
-/// The server of the API reference. OpenAI announced its shutdown for 2026-09-24.
+/// The server of the API reference. OpenAI shut it down on 2026-09-24.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 
 const EXAMPLE: &str = "write it like https://gateway.example.com/v1";
@@ -77,7 +77,7 @@ impl BaseUrl {
         self.host == "api.openai.com"
     }
 
-    /// Whether the network can read what is sent: plain http to a host that is not loopback.
+    /// Whether the network can read the requests: plain http to a host that is not loopback.
     pub fn is_exposed(&self) -> bool {
         !self.https && !is_loopback(&self.host)
     }

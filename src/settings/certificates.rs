@@ -127,7 +127,7 @@ fn certificates(text: &[u8]) -> impl Iterator<Item = Result<CertificateDer<'stat
     missing.into_iter().chain(found)
 }
 
-/// The same error, with the name of what it is about.
+/// The same error, with the name of its subject.
 fn named(error: Error, name: &str) -> Error {
     match error {
         Error::Invalid { what, hint } => Error::Invalid { what: format!("{name}: {what}"), hint },

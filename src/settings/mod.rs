@@ -38,10 +38,12 @@ impl ApiKey {
             None => Ok(Self(key)),
             Some(at) => Err(Error::invalid_with(
                 format!(
-                    "the API key cannot be sent as a header: its character {} is not printable ASCII",
+                    "the API key cannot be sent as a header: its character {} is not printable \
+                     ASCII",
                     at + 1
                 ),
-                "look for a line break, a quotation mark or an invisible character that was copied with the key",
+                "look for a line break, a quotation mark or an invisible character that was copied \
+                 with the key",
             )),
         }
     }

@@ -14,7 +14,8 @@ use crate::api::error::Error;
 use crate::settings::base_url::BaseUrl;
 use crate::url::{is_loopback, join_host_port, percent_decode};
 
-const EXAMPLE: &str = "write it like http://user:password@proxy.example.com:3128, with special characters in the password percent-encoded; the schemes are http, https, socks5 and socks5h";
+const EXAMPLE: &str = "write it like http://user:password@proxy.example.com:3128, with special \
+    characters in the password percent-encoded; the schemes are http, https, socks5 and socks5h";
 
 /// The protocol of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::json;
 
-/// What stands in the place of a secret.
+/// The text in the place of a secret.
 const MARK: &str = "[key]";
 /// Secrets shorter than this many bytes are replaced only where they are a whole value: they occur in other text by
 /// chance.
@@ -144,7 +144,7 @@ fn json_len(text: &str, secret: &str) -> Option<usize> {
     Some(text.len() - rest.len())
 }
 
-/// Strips what follows the backslash where JSON escapes `c`: `"`, `t`, `u00e9` or `ud83c\udfac`, say.
+/// Strips the characters after the backslash where JSON escapes `c`: `"`, `t`, `u00e9` or `ud83c\udfac`, say.
 fn strip_escape(escape: &str, c: char) -> Option<&str> {
     let Some(mut rest) = escape.strip_prefix('u') else {
         return escape.strip_prefix(if c == '\t' { 't' } else { c });
