@@ -21,7 +21,7 @@ pub(crate) enum Code {
     StateLocked = 10,
 }
 
-/// Code, meaning, and what a scheduler should do.
+/// Code, meaning, and the action that a scheduler should take.
 pub(crate) const TABLE: [(u8, &str, &str); 11] = [
     (Code::Done as u8, "done; with --wait completed, with --output the file is whole", ""),
     (Code::JobFailed as u8, "the job ended as failed", "a new request is needed"),

@@ -24,7 +24,8 @@ use crate::cli::plan::view::View;
 use crate::cli::show::Printer;
 use crate::cli::stdio::Terminals;
 
-/// The whole program: carries out what the arguments ask for, prints the error if it fails, and returns the exit code.
+/// The whole program: carries out the command, prints the error if it fails, and returns the exit
+/// code.
 pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCode {
     // Before anything is read that may keep the run waiting.
     signals::watch();

@@ -60,7 +60,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// From the created or retrieved job to what the user wants of it.
+    /// Waits for the created or retrieved job as the plan asks, and delivers the result.
     fn follow(&self, client: Client, job: Job) -> Result<(), Error> {
         let result = self.wait(&client, job);
         self.deliver(client, result).map(drop)
@@ -88,12 +88,12 @@ impl Run<'_> {
             }
             Err(error) => return Err(error),
         };
-        // With the client goes the progress line, which would stand in the way of the result.
+        // Dropping the client removes the progress line before the result is printed.
         drop(client);
         if matches!(output, Some(Output::Stdout)) || self.printer.job(&job, output.is_some())? {
             return delivery;
         }
-        // The reader closed the pipe. With a wait the id was said before the first poll, without media in a file the
+        // The reader closed the pipe. With a wait the id was printed before the first poll, without media in a file the
         // state keeps it.
         if (show.id && wait.is_none()) || (state.is_some() && output.is_some()) {
             self.printer.say(&format!("job {}", job.id()));

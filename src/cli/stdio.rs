@@ -17,7 +17,7 @@ pub(crate) struct Terminals {
 
 impl Terminals {
     /// Those of this process.
-    #[allow(clippy::disallowed_methods)] // they are only asked what they are
+    #[allow(clippy::disallowed_methods)] // only whether they are terminals is asked
     pub(crate) fn of_process() -> Self {
         Self {
             stdout: io::stdout().is_terminal(),

@@ -133,9 +133,9 @@ fn transform_extracts_a_value_by_its_path() {
         "",
     );
     shows(&["-r"], PRINTED, "");
-    let remark =
+    let notice =
         "openai: --transform: no match for 'nothing.at.all'; printing the whole response\n";
-    shows(&["--transform", "nothing.at.all", "-r"], PRINTED, remark);
+    shows(&["--transform", "nothing.at.all", "-r"], PRINTED, notice);
     shows(&["--transform", "nothing.at.all", "-q"], PRINTED, "");
     shows(&["--transform", ""], PRINTED, "");
 }
@@ -146,16 +146,16 @@ fn a_response_nested_too_deeply_for_transform_or_yaml_is_printed_as_json() {
         let job = format!("{{\"a\":[{}{}]}}", "[".repeat(depth), "]".repeat(depth));
         let line = format!("{job}\n");
         let why = "the response is nested deeper than 100 levels";
-        let remark = |text: String| if is_too_deep { text } else { String::new() };
+        let notice = |text: String| if is_too_deep { text } else { String::new() };
         let shows = |more: &[&str], stdout: &str, stderr: &str| {
             retrieve(Reply::json(200, &job), more, &[], (0, stdout, stderr));
         };
-        let whole = remark(format!("openai: --transform: {why}; printing the whole response\n"));
+        let whole = notice(format!("openai: --transform: {why}; printing the whole response\n"));
         for path in ["@valid", "@flatten:{\"deep\":true}|@valid", "@this"] {
             let more = ["--transform", path, "--format", "jsonl"];
             shows(&more, &line, &whole);
         }
-        let json = remark(format!("openai: printing JSON instead of YAML: {why}\n"));
+        let json = notice(format!("openai: printing JSON instead of YAML: {why}\n"));
         let server = Server::script(vec![Reply::json(200, &job)]);
         let run = openai(&["videos", "retrieve", "v", "--format", "yaml"]);
         let run = run.server(&server).run();
@@ -181,7 +181,7 @@ fn a_pattern_that_would_backtrack_for_minutes_is_refused() {
         );
     };
     let whole = format!("{{\"id\":\"v\",\"data\":{list}}}\n");
-    let remark = "openai: --transform: the pattern has too many '*' for strings of this length; \
+    let notice = "openai: --transform: the pattern has too many '*' for strings of this length; \
                   printing the whole response\n";
     for path in [
         r#"data.#(prompt%"*a*a*a*a*a*a*a*a*b")#"#,
@@ -189,7 +189,7 @@ fn a_pattern_that_would_backtrack_for_minutes_is_refused() {
         "data.#(prompt%*a*a*a*a*a*a*a*a*b).id",
         "data.0.*a*a*a*a*a*a*a*a*b",
     ] {
-        shows(path, &whole, remark);
+        shows(path, &whole, notice);
     }
     shows(r#"data.#(prompt%"*a*a*")#"#, &line, "");
     shows(r#"data.#(prompt%"a**************a")#.id"#, "[\"v\"]\n", "");
@@ -268,7 +268,7 @@ fn errors_of_every_shape_are_printed_in_the_requested_format() {
         retrieve(response, &jsonl, &[], (3, "", &format!("{body}\n")));
     }
     let hint =
-        "check that --base-url includes a path such as /v1, and that the server offers this call";
+        "check that --base-url includes a path such as /v1, and that the server has this endpoint";
     for (body, message) in [
         ("<b>no</b>", "<b>no</b>"),
         (r#"{"error": {"#, r#"{\"error\": {"#),

@@ -32,7 +32,7 @@ fn client_errors_have_their_exit_codes_and_messages() {
         )
     };
     let key_hint = "hint: check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE\n";
-    let url_hint = "hint: check that --base-url includes a path such as /v1, and that the server offers this call\n";
+    let url_hint = "hint: check that --base-url includes a path such as /v1, and that the server has this endpoint\n";
     for (status, code, hint) in [
         (400, 3, ""),
         (401, 4, key_hint),

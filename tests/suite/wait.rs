@@ -82,8 +82,8 @@ fn status_words_of_other_servers_are_understood() {
 #[test]
 fn an_unknown_status_is_reported_once_and_polled() {
     let server = Server::script(vec![job("dreaming"), job("dreaming"), job("done")]);
-    let remark = "openai: unknown status 'dreaming', treated as pending\n";
-    extend().server(&server).run().is(0, &printed("done"), &format!("{NOTE}{remark}"));
+    let notice = "openai: unknown status 'dreaming', treated as pending\n";
+    extend().server(&server).run().is(0, &printed("done"), &format!("{NOTE}{notice}"));
     server.finish();
 }
 
@@ -190,8 +190,8 @@ fn a_job_that_a_replica_does_not_know_yet_is_polled_again() {
     let unknown =
         || Reply::json(404, r#"{"error": "no such job"}"#).header("openai-poll-after-ms", "100");
     let server = Server::script(vec![job("queued"), unknown(), unknown(), job("completed")]);
-    let remark = "openai: the server responded with HTTP 404: no such job; polling again\n";
-    extend().server(&server).run().is(0, &printed("completed"), &format!("{NOTE}{remark}"));
+    let notice = "openai: the server responded with HTTP 404: no such job; polling again\n";
+    extend().server(&server).run().is(0, &printed("completed"), &format!("{NOTE}{notice}"));
     server.finish();
     // A job that another run created is not new.
     let server = Server::script(vec![unknown()]);

@@ -18,7 +18,7 @@ pub(crate) struct CommandRow {
     /// The positional arguments by the names that the help gives them. An `ID` may come as
     /// `--video-id` instead.
     pub(crate) arguments: &'static [&'static str],
-    /// The options that a call cannot do without, for the usage line.
+    /// The required options, for the usage line.
     pub(crate) required: &'static str,
     /// One line, without a full stop.
     pub(crate) about: &'static str,
@@ -84,7 +84,7 @@ pub(crate) const BY_ID: &[Command] =
     &[Command::Retrieve, Command::DownloadContent, Command::Delete];
 
 impl CommandRow {
-    /// What follows the name in the usage line, with a space before it: ` ID`, ` --prompt TEXT
+    /// The text after the name in the usage line, with a space before it: ` ID`, ` --prompt TEXT
     /// ...`.
     pub(crate) fn usage(&self) -> String {
         let required = (!self.required.is_empty()).then_some(self.required);

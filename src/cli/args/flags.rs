@@ -578,7 +578,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Output,
         common: true,
         help: "Print only what this GJSON path finds in the result",
-        more: "If it finds nothing, the whole result is printed, with a remark on standard \
+        more: "If it finds nothing, the whole result is printed, with a notice on standard \
                error.",
         set: Set::Text(|args, value| args.transform = Some(value)),
         ..NONE

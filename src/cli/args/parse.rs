@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(args.family, Some(Family::V6));
         assert_eq!(read(&["-4", "--ipv6=false"]).unwrap().family, Some(Family::V4));
         assert_eq!(read(&["-4", "--ipv4=false"]).unwrap().family, None);
-        // Only after `=`: what follows a switch is a word.
+        // Only after `=`: the argument after a switch is a word.
         assert_eq!(read(&["--wait", "false"]).unwrap().words, ["false"]);
     }
 

@@ -1,4 +1,4 @@
-//! What a misspelt word was probably meant to be.
+//! Suggests the word that a misspelt one was probably meant to be.
 
 /// A hint that names the known word that was probably meant, if there is one.
 pub(crate) fn did_you_mean<'a>(

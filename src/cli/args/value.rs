@@ -38,13 +38,13 @@ pub(crate) fn number(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| format!("invalid number '{text}'; it must be from 0 to {}", u32::MAX))
 }
 
-/// An argument or a variable as text; `name` is what errors call it.
+/// An argument or a variable as text; `name` is its name in errors.
 pub(crate) fn text(value: &OsStr, name: &str) -> Result<String, Error> {
     // Not quoted: it may be a key, and could not be shown as it is.
     value.to_str().map(str::to_owned).ok_or_else(|| invalid(name, "the value is not valid UTF-8"))
 }
 
-/// A usage error about an option or a variable: its name, and what is wrong with the value.
+/// A usage error about an option or a variable: its name, and the problem with the value.
 pub(crate) fn invalid(name: &str, reason: impl std::fmt::Display) -> Error {
     Error::invalid(format!("{name}: {reason}"))
 }

@@ -28,7 +28,7 @@ use crate::cli::plan::settings::settings;
 use crate::cli::plan::view::{Verbosity, View};
 use crate::cli::stdio::Terminals;
 
-/// What to do, with all options, variables and defaults resolved.
+/// The steps of a run, with all options, variables and defaults resolved.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) settings: Settings,

@@ -1,4 +1,4 @@
-//! Where the media go: `--output`, and what it must not be.
+//! Where the media go: `--output`, and the files that it must not be.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

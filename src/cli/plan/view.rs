@@ -1,5 +1,4 @@
-//! How results and errors are to be shown, and how much of what happens: what the options of the
-//! output ask for.
+//! The options of the output: how results and errors are shown, and how much else is.
 
 use openai_videos::Error;
 
@@ -45,7 +44,7 @@ pub(crate) struct View {
     pub(crate) raw_output: bool,
     /// Whether JSON is coloured.
     pub(crate) colour: bool,
-    /// Whether remarks are left out.
+    /// Whether notices are left out.
     pub(crate) quiet: bool,
     /// Whether each result is one of a list, and a document of its own.
     pub(crate) of_items: bool,
@@ -100,13 +99,13 @@ impl View {
     }
 }
 
-/// What is shown on standard error while a run goes on.
+/// The kinds of text that are shown on standard error during a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Verbosity {
     pub(crate) debug: bool,
     /// Whether the job's id is shown before the first poll, because it is recorded nowhere else.
     pub(crate) id: bool,
-    pub(crate) remarks: bool,
+    pub(crate) notices: bool,
     pub(crate) progress: bool,
 }
 
@@ -115,7 +114,7 @@ impl Verbosity {
         Self {
             debug: args.debug,
             id,
-            remarks: !args.quiet,
+            notices: !args.quiet,
             // A line that is redrawn needs a terminal that can do that.
             progress: !args.quiet && !args.debug && terminals.stderr && !is_dumb(env),
         }
@@ -126,8 +125,8 @@ fn format(flag: &'static str, name: Option<&str>) -> Result<Format, Error> {
     name.map_or(Ok(Format::Auto), |name| choice(flag, name).map(|place| Format::ALL[place]))
 }
 
-/// An empty path is what a script passes for one that it does not have, and the official command
-/// line allows.
+/// The path, or `None` for an empty one, which a script passes for one that it does not have. The
+/// official command line allows that.
 fn path(path: &Option<String>) -> Option<String> {
     path.clone().filter(|path| !path.is_empty())
 }

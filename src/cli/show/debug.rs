@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use openai_videos::{ConnectTimings, Event};
 
-/// What is known of the current attempt.
+/// The progress of the current attempt.
 #[derive(Default)]
 pub(crate) struct DebugLog {
     began: Option<Instant>,

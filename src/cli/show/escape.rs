@@ -16,7 +16,7 @@ pub(crate) fn visible(text: &str) -> String {
     escaped(&text.replace("\r\n", "\n"), &['\n', '\t'])
 }
 
-/// Hidden characters, line breaks and tabs as visible escapes: the text stays on one line, so that nothing in it looks
+/// Hidden characters, line breaks and tabs as visible escapes: the text stays on one line, so that nothing in it appears
 /// like another line of this program.
 pub(crate) fn line(text: &str) -> String {
     escaped(text, &[])

@@ -24,50 +24,50 @@ pub(crate) struct Shown {
     pub(crate) text: String,
     /// Whether it is JSON to be coloured.
     pub(crate) colour: bool,
-    /// A remark for standard error.
-    pub(crate) remark: Option<String>,
+    /// A notice for standard error.
+    pub(crate) notice: Option<String>,
 }
 
 impl View {
     /// JSON in this format; of an error the object inside `{"error": ...}`, as in the official command line. Text
     /// that is not JSON stays as it is.
     pub(crate) fn show(&self, json: &str) -> Shown {
-        let (mut text, colour, remark) =
+        let (mut text, colour, notice) =
             if is_json(json) { self.formatted(json) } else { (json.to_owned(), false, None) };
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        Shown { text, colour: colour && self.colour, remark: remark.filter(|_| !self.quiet) }
+        Shown { text, colour: colour && self.colour, notice: notice.filter(|_| !self.quiet) }
     }
 
-    /// The text, whether it is JSON that may be coloured, and a remark.
+    /// The text, whether it is JSON that may be coloured, and a notice.
     fn formatted(&self, json: &str) -> (String, bool, Option<String>) {
         let inner = self.of_errors.then(|| gjson::get(json, "error"));
         let inner = inner.filter(|error| error.kind() == Kind::Object);
         let inner = inner.as_ref().map(gjson::Value::json);
-        let (mut value, mut remark) = (gjson::parse(inner.unwrap_or(json)), None);
+        let (mut value, mut notice) = (gjson::parse(inner.unwrap_or(json)), None);
         if let Some(path) = &self.transform {
             match found(inner, json, path) {
                 Ok(found) => value = found,
                 Err(why) => {
                     let (twin, what) =
                         if self.of_errors { ("-error", "error") } else { ("", "response") };
-                    remark = Some(format!("--transform{twin}: {why}; printing the whole {what}"));
+                    notice = Some(format!("--transform{twin}: {why}; printing the whole {what}"));
                 }
             }
         }
         if self.raw_output && value.kind() == Kind::String {
-            return (unquoted(value.json()), false, remark);
+            return (unquoted(value.json()), false, notice);
         }
         let format = match self.format {
             Format::Yaml if depth(value.json()) > DEEPEST => {
-                remark.get_or_insert_with(|| {
+                notice.get_or_insert_with(|| {
                     format!("printing JSON instead of YAML: {}", too_deep())
                 });
                 Format::Json
             }
             Format::Explore => {
-                remark.get_or_insert_with(|| {
+                notice.get_or_insert_with(|| {
                     "the explorer is not available; printing JSON".to_owned()
                 });
                 Format::Json
@@ -75,13 +75,13 @@ impl View {
             format => format,
         };
         match format {
-            Format::Jsonl => (compact(value.json()), true, remark),
-            Format::Raw => (value.json().to_owned(), false, remark),
-            Format::Pretty if self.of_items && self.is_for_people() => (row(&value), false, remark),
-            Format::Pretty => (table(&value), false, remark),
-            Format::Yaml if self.of_items => (format!("---\n{}", yaml(&value)), false, remark),
-            Format::Yaml => (yaml(&value), false, remark),
-            _ => (indented(value.json()), true, remark),
+            Format::Jsonl => (compact(value.json()), true, notice),
+            Format::Raw => (value.json().to_owned(), false, notice),
+            Format::Pretty if self.of_items && self.is_for_people() => (row(&value), false, notice),
+            Format::Pretty => (table(&value), false, notice),
+            Format::Yaml if self.of_items => (format!("---\n{}", yaml(&value)), false, notice),
+            Format::Yaml => (yaml(&value), false, notice),
+            _ => (indented(value.json()), true, notice),
         }
     }
 
@@ -91,7 +91,8 @@ impl View {
     }
 }
 
-/// What the path matches in the error inside a document, else in the document, or why it does not match.
+/// The match of the path in the error inside a document, else in the document, or the reason why
+/// there is none.
 fn found<'a>(
     inner: Option<&'a str>,
     json: &'a str,
@@ -136,7 +137,7 @@ mod tests {
         raw_output: bool,
     ) -> (String, Option<String>) {
         let shown = view(format, transform, raw_output).show(JSON);
-        (shown.text, shown.remark)
+        (shown.text, shown.notice)
     }
 
     #[test]
@@ -168,8 +169,8 @@ mod tests {
                 "{path}"
             );
         }
-        let remark = Some("--transform: no match for 'd'; printing the whole response".to_owned());
-        assert_eq!(shown(Format::Jsonl, Some("d"), true).1, remark);
+        let notice = Some("--transform: no match for 'd'; printing the whole response".to_owned());
+        assert_eq!(shown(Format::Jsonl, Some("d"), true).1, notice);
     }
 
     #[test]

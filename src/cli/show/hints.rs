@@ -1,4 +1,4 @@
-//! Hints: what to do about an error, and what comes next for a job. This program's own commands are suggested, as an
+//! Hints: the remedy for an error, and the next step for a job. This program's own commands are suggested, as an
 //! empty container has no others.
 
 use std::path::Path;
@@ -11,14 +11,14 @@ use crate::cli::show::escape::line;
 
 /// Shows the newest jobs.
 const LIST: &str = "list --limit 5 --max-items 5";
-/// OpenAI's documentation of the API says so.
+/// The hint for OpenAI's own server, which OpenAI has shut down.
 const SHUT_DOWN: &str = "point --base-url at another server (https://api.x.ai/v1, a gateway): \
     OpenAI's endpoint was shut down on 2026-09-24";
 /// Where systems keep the certificates that they trust: Debian and Alpine, Fedora, and others.
 const SYSTEM_BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// What to do about an error, in one sentence. `settings`: those of the run, once they are known.
+/// The remedy for an error as one imperative sentence. `settings`: those of the run, once they are known.
 pub(crate) fn hint(error: &Error, settings: Option<&Settings>) -> Option<String> {
     Some(match error {
         Error::Invalid { hint, .. } => return hint.clone(),
@@ -36,7 +36,8 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>) -> Option<String>
             command(LIST, settings)
         ),
         Error::JobGone { path, .. } => format!(
-            "check that the key belongs to the account that created the job, and remove {} to create another one",
+            "check that the key belongs to the account that created the job, and remove {} to create \
+             another one",
             quoted(&path.to_string_lossy())
         ),
         Error::WaitTimeout { job, .. } => format!(
@@ -67,7 +68,7 @@ fn api_hint(error: &ApiError, settings: Option<&Settings>) -> Option<String> {
             SHUT_DOWN.to_owned()
         }
         (NotFound | MethodNotAllowed, _) => {
-            "check that --base-url includes a path such as /v1, and that the server offers this call"
+            "check that --base-url includes a path such as /v1, and that the server has this endpoint"
                 .to_owned()
         }
         (_, Some(wait)) if wait > Duration::from_secs(86_400) => {
@@ -94,19 +95,23 @@ fn connect_hint(
         }
         Some(ConnectErrorKind::Issuer) => return Some(issuer_hint(settings)),
         Some(ConnectErrorKind::CaCertificate) => {
-            "give the server a certificate made with basicConstraints=CA:FALSE, or one signed by this one"
+            "give the server a certificate made with basicConstraints=CA:FALSE, or one signed by this \
+             one"
         }
         Some(ConnectErrorKind::NoTls) => {
             "write http:// in --base-url if the server speaks plain HTTP"
         }
         Some(ConnectErrorKind::ClientCertificate) => {
-            "set a certificate that the server accepts: --mtls-client-cert-file and --mtls-client-key-file"
+            "set a certificate that the server accepts: --mtls-client-cert-file and \
+             --mtls-client-key-file"
         }
         Some(ConnectErrorKind::NoNameServer) => {
-            "add a name server to /etc/resolv.conf (nameserver 192.0.2.1), or write the host's address in --base-url"
+            "add a name server to /etc/resolv.conf (nameserver 192.0.2.1), or write the host's \
+             address in --base-url"
         }
         Some(ConnectErrorKind::ProxyCredentials) => {
-            "put user and password into the proxy's URL, percent-encoded: http://user:password@host:port"
+            "put user and password into the proxy's URL, percent-encoded: \
+             http://user:password@host:port"
         }
         _ if host == "api.openai.com" => SHUT_DOWN,
         _ => return None,
@@ -119,8 +124,8 @@ fn issuer_hint(settings: Option<&Settings>) -> String {
     let bundle = SYSTEM_BUNDLES.into_iter().find(|path| is_default && Path::new(path).exists());
     match bundle {
         Some(bundle) => format!(
-            "set --cacert or SSL_CERT_FILE to a file with the issuer's certificate if you trust it; \
-             this system's own is {bundle}"
+            "set --cacert or SSL_CERT_FILE to a file with the issuer's certificate if you trust \
+             it; this system's own is {bundle}"
         ),
         None => {
             "set --cacert or SSL_CERT_FILE to a file with the issuer's certificate if you trust it"

@@ -1,4 +1,4 @@
-//! What the program says: the result on standard output, everything else on standard error. Control characters of a
+//! The output of the program: the result on standard output, everything else on standard error. Control characters of a
 //! server's text never reach a terminal, and secrets are redacted everywhere.
 
 pub(crate) mod debug;
@@ -72,9 +72,10 @@ impl Printer {
     /// A job. `fetched`: its media are stored already. Gives `false` if the reader closed the pipe. If standard output
     /// cannot be written, the error holds the id: the job exists and is paid for.
     pub(crate) fn job(&self, job: &Job, fetched: bool) -> Result<bool, Error> {
-        let next = match self.results.is_for_people() {
-            true => hints::next_step(job, fetched, self.settings.as_deref()),
-            false => None,
+        let next = if self.results.is_for_people() {
+            hints::next_step(job, fetched, self.settings.as_deref())
+        } else {
+            None
         };
         self.result(job.text(), next).map_err(|error| match error {
             Error::File { what, source } => {
@@ -120,11 +121,11 @@ impl Printer {
         self.text(&lines)
     }
 
-    /// What failed and why, and what to do about it, on standard error.
+    /// Prints an error and its hint on standard error.
     pub(crate) fn error(&self, error: &Error) {
         if !self.errors.is_default() {
             let shown = self.errors.show(&self.error_json(error));
-            self.remark(shown.remark);
+            self.notice(shown.notice);
             let text = self.redacted(shown.text);
             return to_stderr(&printable(text, shown.colour, self.terminals.stderr));
         }
@@ -155,17 +156,17 @@ impl Printer {
             None => json.into(),
         };
         let shown = self.results.show(&json);
-        self.remark(shown.remark);
+        self.notice(shown.notice);
         self.put(shown.text + &self.redacted(next.unwrap_or_default()), shown.colour)
     }
 
-    fn remark(&self, text: Option<String>) {
+    fn notice(&self, text: Option<String>) {
         if let Some(text) = text {
             self.say(&text);
         }
     }
 
-    /// Gives `false` if the reader closed the pipe: it has had enough, which is no error.
+    /// Gives `false` if the reader closed the pipe: it has read enough, which is not an error.
     fn put(&self, text: String, colour: bool) -> Result<bool, Error> {
         let text = printable(text, colour, self.terminals.stdout);
         match stdout().and_then(|mut stdout| stdout.write_all(text.as_bytes())) {

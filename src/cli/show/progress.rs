@@ -1,4 +1,4 @@
-//! What is shown on standard error while a call runs: remarks, requests and responses with `--debug`, and on a terminal
+//! Shows on standard error the events of a run: notices, requests and responses with `--debug`, and on a terminal
 //! one line of progress, redrawn in place.
 //!
 //! The line has at most 39 columns, so that it fits any terminal without asking for its width.
@@ -31,9 +31,10 @@ struct State {
     began: Option<Instant>,
     drawn: Option<Instant>,
     debug_log: DebugLog,
-    /// The last remark, which is not repeated.
-    last_remark: String,
-    /// What the last failed poll or missing content was about, without what differs from one response to the next.
+    /// The last notice, which is not repeated.
+    last_notice: String,
+    /// The last failed poll or missing content, without the parts that differ from one response to
+    /// the next.
     last_failure: String,
     /// Whether an unknown status was reported.
     unknown_status: bool,
@@ -56,7 +57,7 @@ impl Progress {
         match event {
             Event::Request { .. } | Event::Response { .. } => state.began = Some(Instant::now()),
             Event::StateNotSaved { id, why } => {
-                // Not a remark: --quiet does not hide it, as the id is nowhere else.
+                // Not a notice: --quiet does not hide it, as the id is nowhere else.
                 self.clear(state);
                 self.printer.say(&format!("job {id}: {why}"));
             }
@@ -75,8 +76,8 @@ impl Progress {
             }
             Event::Status { job, elapsed } => self.status(state, job, *elapsed),
             event => {
-                if let Some(text) = remark(event) {
-                    self.remark(state, text);
+                if let Some(text) = notice(event) {
+                    self.notice(state, text);
                 }
             }
         }
@@ -96,30 +97,30 @@ impl Progress {
             why => format!("{of}: {why}"),
         };
         if state.last_failure != failure {
-            self.remark(state, text());
+            self.notice(state, text());
             state.last_failure = failure;
         }
     }
 
     fn status(&self, state: &mut State, job: &Job, elapsed: Duration) {
         if elapsed.is_zero() && self.show.id {
-            // Not a remark: after an interrupted run this line is where the id is.
+            // Not a notice: after an interrupted run this line is where the id is.
             self.clear(state);
             self.printer.say(&format!("job {}", job.id()));
         }
         if job.has_unknown_status() && !state.unknown_status {
             state.unknown_status = true;
             let word = shorten(job.status_word().unwrap_or_default());
-            self.remark(state, format!("unknown status '{word}', treated as pending"));
+            self.notice(state, format!("unknown status '{word}', treated as pending"));
         }
         self.draw(state, true, |_| status(job, elapsed));
     }
 
-    fn remark(&self, state: &mut State, text: String) {
-        if self.show.remarks && state.last_remark != text {
+    fn notice(&self, state: &mut State, text: String) {
+        if self.show.notices && state.last_notice != text {
             self.clear(state);
             self.printer.say(&text);
-            state.last_remark = text;
+            state.last_notice = text;
         }
     }
 
@@ -154,8 +155,8 @@ impl Drop for Progress {
     }
 }
 
-/// The remark about an event that does not depend on earlier ones.
-fn remark(event: &Event<'_>) -> Option<String> {
+/// The notice about an event that does not depend on earlier ones.
+fn notice(event: &Event<'_>) -> Option<String> {
     Some(match event {
         Event::Retry { after, number, of, why, .. } => {
             let tenths = after.as_millis() / 100;

@@ -149,7 +149,7 @@ mod tests {
         yaml(&gjson::parse(json))
     }
 
-    /// What a YAML reader makes of it, as JSON.
+    /// The value that a YAML reader returns for it, as JSON.
     fn read(yaml: &Yaml) -> Json {
         match yaml {
             Yaml::Null => Json::Null,
