@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the binary against Steady, a mock server made by others that checks every request against OpenAI's
+# Runs the binary against Steady, a mock server that checks every request against OpenAI's
 # published description of the API. Needs node and npm.
 # Usage: conformance.sh BINARY STEADY
 set -euo pipefail
@@ -25,7 +25,7 @@ stop() {
 trap stop EXIT
 trap 'exit 1' INT TERM HUP
 
-# Between this and the server's start the port could go to another program: the health check would tell.
+# Between this and the server's start the port could go to another program: the health check would notice.
 port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => {
     console.log(s.address().port); s.close() })')
 base=http://127.0.0.1:$port
@@ -65,7 +65,7 @@ verdict() {
     sed 's/^/        stderr: /' "$scratch/err"
 }
 
-# The job came back: all of the description's fields are printed, and nothing is on standard error.
+# A job is printed: all of the description's fields are printed, and nothing is on standard error.
 prints_a_job() {
     local name=$1 holds=yes field
     shift

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds what is handed out to what the README says of it, and shows that another build of it has the same bytes: one
+# Checks a release archive against the README, and that another build has the same bytes: one
 # of the packed crate, in another directory, with another CARGO_HOME, umask, time zone and language.
 # Usage: dist.sh TARBALL TARGET
 set -euo pipefail

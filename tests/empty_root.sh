@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the static binary where nothing else is: in an empty root, with an empty environment, against the stand-in.
+# Runs the static binary in an empty root, with an empty environment, against the stand-in.
 # Usage: empty_root.sh BINARY STANDIN
 set -euo pipefail
 
@@ -25,6 +25,6 @@ cp "$(dirname "$0")/media/clip.mp4" "$root/work/"
     -o /work/out.mp4 -q' sh "$root" "${enter[@]}" >"$root/job"
 cmp "$root/work/clip.mp4" "$root/work/out.mp4"
 grep -q '"status": "completed"' "$root/job"
-# What is left is what was asked for.
+# Only the downloaded file is left.
 [[ $(ls -A "$root/work") == $'clip.mp4\nout.mp4' ]]
 echo 'ok      extend, wait and download in an empty root'

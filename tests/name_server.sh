@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Looks names up from an empty root that holds nothing but a /etc/resolv.conf, with a name server that has the faults
-# of real ones. The C library decides here, so each static build is run.
+# Tests DNS lookups from an empty root that holds nothing but a /etc/resolv.conf, with a name server that has the faults
+# of real ones. The C library does the lookups, so each static build is run.
 # Usage: name_server.sh STANDIN NAME_SERVER BINARY...
 set -euo pipefail
 
 standin=$1
 name_server=$2
 shift 2
-# An address of one's own: a resolver of the machine's may sit on 127.0.0.1.
+# Another address than 127.0.0.1, where this machine's resolver may listen.
 address=127.0.0.153
 
 if ((EUID != 0)); then
@@ -52,13 +52,13 @@ try() {
 
 all() {
     try 0 '' 1 plain.test
-    # Errors for one kind of address, fine for the other.
+    # An error for one address family, an address for the other.
     try 0 '' 1 refused.test
     try 0 '' 1 failed.test
     try 0 '' 1 denied.test
     try 0 '' 2 silent.test
     try 0 '' 1 second.test
-    # Nothing listens on ::1, so each of these goes on to the other address or says which one it had.
+    # Nothing listens on ::1, so each of these goes on to the other address or names the one that failed.
     try 0 '' 1 both.test
     try 0 '' 1 both.test -4
     try 6 'openai: no connection to both.test:PORT: Connection refused' 1 both.test -6

@@ -1,4 +1,4 @@
-//! What must hold of every command line and environment.
+//! Properties of every command line and environment.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -14,16 +14,16 @@ use crate::cli::plan::view::View;
 use crate::cli::plan::{Action, Plan, resolve};
 use crate::cli::stdio::Terminals;
 
-/// A piece of every secret. It never shows.
+/// A part of every secret, which no output may contain.
 const SECRET: &str = "hUnTeR2";
-/// Headers that let a client in.
+/// Headers that authenticate a client.
 const KEYS: [&str; 3] = ["authorization", "x-api-key", "cookie"];
 
 /// `input`: a line for each argument, and for each variable one that starts with `$`: `$OPENAI_API_KEY=k`.
 ///
-/// What is refused is refused as a usage error, on one line. What is taken keeps its times within bounds, and can be
-/// previewed or ends with a known error. No secret shows. However the options are spelled and wherever they stand,
-/// they mean the same.
+/// An invalid command line is a usage error of one line. A valid one has times within bounds, and can be previewed or
+/// ends with a known error. No output contains a secret. The plan does not depend on the spelling and the order of the
+/// options.
 pub(crate) fn check(input: &[u8]) {
     let secret = SECRET.as_bytes();
     if input.windows(secret.len()).any(|piece| piece == secret) {
@@ -65,7 +65,7 @@ fn plan(argv: &[OsString], env: Env<'_>) -> Result<Result<Plan, String>, Error> 
     resolve(args, env, Terminals::default()).map(Ok)
 }
 
-/// What is shown of it, and the part of a plan that is not.
+/// The debug output of a plan, and the secrets that it leaves out.
 #[derive(Debug, PartialEq)]
 struct Meaning(String, Option<ApiKey>, Vec<Header>);
 
@@ -106,7 +106,7 @@ fn sound(plan: &Plan) {
                 assert!(is_json && json.starts_with('{'), "{json}");
             }
         }
-        // The key, or the file to upload.
+        // Errors about the key, or about the file to upload.
         Err(
             error @ (Error::Invalid { .. }
             | Error::Missing { .. }
@@ -118,7 +118,7 @@ fn sound(plan: &Plan) {
     }
 }
 
-/// A refusal is one line.
+/// The text of a usage error. Panics unless it is one line.
 fn refusal(error: &Error) -> String {
     let line = error.to_string();
     assert!(!line.is_empty() && !line.chars().any(char::is_control), "{line:?}");
@@ -182,10 +182,7 @@ fn variable(line: &[u8]) -> Option<(String, OsString)> {
 }
 
 fn marked(key: String) -> String {
-    match key.is_empty() {
-        true => key,
-        false => format!("{SECRET}{key}"),
-    }
+    if key.is_empty() { key } else { format!("{SECRET}{key}") }
 }
 
 /// Credentials and queries hold secrets.

@@ -1,10 +1,10 @@
-//! What must hold of every `Content-Range`.
+//! Properties of every `Content-Range`.
 
 use crate::jobs::content_range::{ContentRange, content_range};
 
 /// `input` is the header's value.
 ///
-/// What is taken has one of the shapes of RFC 9110, and numbers in their order; what has is taken.
+/// A value is accepted exactly if it has one of the forms of RFC 9110, with its numbers in order.
 pub(crate) fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let range = content_range(&text);
@@ -17,14 +17,14 @@ pub(crate) fn check(input: &[u8]) {
             part(number(0), number(1), numbers.get(2).map(|_| number(2)))
         }
         "bytes */n" => number(0).map(|total| ContentRange { first: None, total: Some(total) }),
-        // Nothing is known, and nothing follows from it.
+        // Valid, although neither range nor total is known.
         "bytes */*" => Some(ContentRange { first: None, total: None }),
         _ => None,
     };
     assert_eq!(range, expected, "{text:?} has the shape {shape:?}");
 }
 
-/// `total`: none where it is `*`, and none inside where it is no number that can be.
+/// `total`: `None` for `*`, `Some(None)` for a number that is too large.
 fn part(first: Option<u64>, last: Option<u64>, total: Option<Option<u64>>) -> Option<ContentRange> {
     let (first, last) = (first?, last?);
     let total = match total {
@@ -35,18 +35,18 @@ fn part(first: Option<u64>, last: Option<u64>, total: Option<Option<u64>>) -> Op
     ordered.then_some(ContentRange { first: Some(first), total })
 }
 
-/// The text in lower case with `n` for each number, and without white space where some more of it is let pass.
+/// The text in lower case with `n` for each number, and without the white space that is allowed.
 fn shape(text: &str) -> String {
     let text = text.trim().to_ascii_lowercase();
     let (unit, rest) = text.split_once(' ').unwrap_or((&text, ""));
     let mut shape = format!("{unit} ");
     for c in rest.trim().chars() {
-        match c.is_ascii_digit() {
-            true if shape.ends_with('n') => {}
-            true => shape.push('n'),
+        match c {
+            '0'..='9' if shape.ends_with('n') => {}
+            '0'..='9' => shape.push('n'),
             // Or else it could be taken for a number.
-            false if c == 'n' => shape.push('?'),
-            false => shape.push(c),
+            'n' => shape.push('?'),
+            c => shape.push(c),
         }
     }
     shape

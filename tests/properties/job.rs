@@ -1,4 +1,4 @@
-//! What must hold of every response that is read as a job.
+//! Properties of every response that is read as a job.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ const NAMES: [&str; 3] = ["id", "task_id", "request_id"];
 
 /// `input` is the body of a response.
 ///
-/// A job keeps it byte for byte. Its id and its status stand in one object, which is reached only through envelopes.
+/// A job keeps the body byte for byte. Its id and status are in one object, which is reached only through envelopes.
 /// A response without an id in such an object is not a job, and one with an id is.
 pub(crate) fn check(input: &[u8]) {
     // The client refuses a body that is not UTF-8 before it is read as a job.
@@ -24,7 +24,7 @@ pub(crate) fn check(input: &[u8]) {
         assert!(!job.id().is_empty());
     }
 
-    // Compared with another reader of JSON, where that one understands it.
+    // Compared with another JSON parser, where that one accepts the text.
     let Ok(value) = serde_json::from_str::<Value>(text) else {
         return;
     };
@@ -80,7 +80,7 @@ fn scalar(value: &Value) -> Option<&Value> {
     }
 }
 
-/// A number stays as it was written, which is not as the other reader would write it.
+/// A number stays as it was written, which is not as the other parser would write it.
 fn same(read: Option<&str>, value: Option<&Value>) -> bool {
     match value {
         Some(Value::Number(number)) => {
@@ -169,7 +169,7 @@ mod tests {
             let id = text(random);
             let (word, status) = STATUSES[random.below(STATUSES.len())];
             let mut job = other_fields(random);
-            // What stands under an earlier name is not an id; what stands under a later one is another id.
+            // The value under an earlier name is not an id; the value under a later one is another id.
             let place = random.below(3);
             for (at, name) in NAMES.iter().enumerate() {
                 let value = match at.cmp(&place) {

@@ -1,4 +1,4 @@
-//! What must hold of every wait that a server asks for.
+//! Properties of every delay that a server asks for.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,8 +9,8 @@ const NOW: Duration = Duration::from_secs(784_111_777);
 
 /// `input`: a line each for `retry-after-ms`, `retry-after` and `date`; an empty one is a header that was not sent.
 ///
-/// Whatever they say, the wait is what was asked for, or none at all beyond two minutes; whole numbers are read
-/// exactly, and nothing is made of what is no time.
+/// The delay is the one that the headers ask for; beyond two minutes there is no retry. Whole numbers are read exactly,
+/// and a value that is not a time is ignored.
 pub(crate) fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.split('\n').map(|line| Some(line).filter(|line| !line.is_empty()));
@@ -33,12 +33,12 @@ pub(crate) fn check(input: &[u8]) {
         !text.is_empty() && !negative && !text.to_ascii_lowercase().contains("nan")
     };
     if !ms.is_some_and(is_time) && !after.is_some_and(is_time) {
-        // Of "-0.0e9" it is only known that it asks for no wait.
+        // A value such as "-0.0e9" may count as zero.
         assert!(asked.unwrap_or_default().is_zero(), "{asked:?}");
     }
 }
 
-/// What the program makes of it.
+/// Checks the delay before a retry for what the server asked for.
 fn waits(asked: Option<Duration>) {
     let policy = Policy { max_retries: 1, retry_unsafe: false };
     for jitter in [0.0, 0.5, 1.0] {
@@ -51,7 +51,7 @@ fn waits(asked: Option<Duration>) {
     }
 }
 
-/// Digits, and few enough to be counted without rounding.
+/// The value of up to 8 digits, which is exact as a float too.
 fn whole(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());

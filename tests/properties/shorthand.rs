@@ -1,4 +1,4 @@
-//! What must hold of every object that is written as JSON or in the short form.
+//! Properties of every object that is written as JSON or in the short form.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::{Value, VideoReference};
 
 /// `input` is an object as `--video` takes it.
 ///
-/// What comes out is one JSON object, and JSON comes out as it went in; what YAML can read as well means the same
-/// there. A refusal is one line that quotes the text.
+/// The result is one JSON object, and JSON is not changed. Text that YAML can parse as well has the same value there.
+/// An error is one line that quotes the text.
 pub(crate) fn check(input: &[u8]) {
-    // Other arguments never get here.
+    // An argument that is not UTF-8 is refused before.
     let Ok(text) = std::str::from_utf8(input) else {
         return;
     };
@@ -44,7 +44,7 @@ fn members(json: &str) -> Option<BTreeMap<String, &RawValue>> {
     serde_json::from_str(json).ok()
 }
 
-/// Whether it has nothing that YAML alone knows: lines that it joins, tags, anchors, comments and the like.
+/// Whether the text has no syntax of YAML alone, such as folded lines, tags, anchors and comments.
 fn is_plain(text: &str) -> bool {
     const MARKS: [char; 10] = ['!', '&', '*', '#', '?', '|', '>', '%', '@', '`'];
     let mut words = text.split(['{', ',', ':', ' ']);
@@ -52,11 +52,11 @@ fn is_plain(text: &str) -> bool {
     !text.contains(odd) && !words.any(|word| word.starts_with(MARKS))
 }
 
-/// Whether YAML reads the same out of it. What is no text there and none in JSON either may be written in ways that
-/// JSON does not know, and is text then.
+/// Checks that YAML reads the same members. A YAML scalar that is not a string, in a notation that JSON does not have,
+/// is a string in the short form.
 fn same(object: &BTreeMap<String, &RawValue>, yaml: &Yaml) {
     let others = yaml.as_hash().unwrap_or_else(|| panic!("{yaml:?}"));
-    // YAML wants a space after a colon, and has keys that are no text.
+    // YAML requires a space after a colon, and has keys that are not strings.
     let is_same_key = |key: &Yaml| key.as_str().is_some_and(|key| !key.contains(':'));
     if !others.keys().all(is_same_key) {
         return;

@@ -1,4 +1,5 @@
-//! Feeds the ordinary suite what the fuzzers found and what chance makes of it, the same in every run.
+//! Runs the checks of the fuzz targets in the ordinary tests: on their corpus, on mutations of it, and on random cases,
+//! the same in every run.
 
 #[path = "../support/random.rs"]
 mod random;
@@ -9,12 +10,12 @@ use std::path::Path;
 
 pub(crate) use random::Random;
 
-/// For each target: less than a second's work.
+/// The number of mutations for each target, which take less than a second.
 const MUTATIONS: u64 = 4000;
 
-/// Runs a check on the corpus of its fuzz target, and on mutations of that. `words`: what a mutation may put in.
+/// Runs a check on the corpus of its fuzz target, and on mutations of that. `words`: text that a mutation may insert.
 ///
-/// To put a failing input among the corpus is to keep it from coming back.
+/// A failing input belongs into the corpus, as a regression test.
 pub(crate) fn corpus(target: &str, words: &[&str], check: fn(&[u8])) {
     let corpus = read(target);
     for input in &corpus {
@@ -26,7 +27,7 @@ pub(crate) fn corpus(target: &str, words: &[&str], check: fn(&[u8])) {
     }
 }
 
-/// Runs a check on cases that it makes by chance.
+/// Runs a check that makes random cases.
 pub(crate) fn cases(count: u64, check: impl Fn(&mut Random)) {
     for seed in 0..count {
         let run = || check(&mut Random(seed));

@@ -1,5 +1,5 @@
 //! The folders of `src/` are the architecture: each imports only what stands below it, by the name
-//! of the module that has the item, and no two files import each other, however long the way round.
+//! of the module that has the item, and no two files import each other, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -37,7 +37,7 @@ fn read(directory: &Path, prefix: &str, modules: &mut BTreeMap<String, String>) 
                 name => format!("{prefix}{name}"),
             };
             let text = fs::read_to_string(&path).unwrap();
-            // Unit tests may use what they like.
+            // Unit tests may import any module.
             let code = text.split("#[cfg(test)]").next().unwrap();
             let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
             modules.insert(module, lines.collect::<Vec<_>>().join("\n"));
@@ -75,7 +75,7 @@ fn targets(code: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
         .collect()
 }
 
-/// The place of a module on the way down, or none for what belongs to no floor.
+/// The position of a module in the order, or `None` for a module outside of it.
 fn floor(module: &str) -> Option<usize> {
     let (first, second) = module.split_once("::").unwrap_or((module, ""));
     let second = second.split("::").next().unwrap_or_default();

@@ -368,10 +368,10 @@ fn a_cross_origin_redirect_carries_no_credentials() {
         .never_shows("sig=1")
         .stderr_contains(&format!("> GET http://127.0.0.1:{}/blob\n", store.port()));
     assert_eq!(server.finish()[0].header("authorization"), Some("Bearer sk-topsecret"));
-    let stranger = store.finish().remove(0);
-    assert_eq!(stranger.target, "/blob?sig=1");
+    let other_host = store.finish().remove(0);
+    assert_eq!(other_host.target, "/blob?sig=1");
     for name in ["authorization", "x-gateway", "openai-organization"] {
-        assert_eq!(stranger.header(name), None, "{name}");
+        assert_eq!(other_host.header(name), None, "{name}");
     }
 
     let server = Server::script(vec![Reply::redirect(307, "/elsewhere"), content(media())]);

@@ -212,7 +212,7 @@ fn every_command_that_prints_a_result_supports_formats() {
         Reply::json(200, job),
         Reply::json(200, r#"{"id":"v2","deleted":true}"#),
         Reply::status(204),
-        Reply::status(200).body("gone"),
+        Reply::status(200).body("deleted"),
     ]);
     openai(&EXTEND).args(&["--transform", "id", "-r"]).server(&server).run().is(0, "v2\n", "");
     let delete = openai(&["videos", "delete", "v2", "--format", "yaml"]);
@@ -220,7 +220,7 @@ fn every_command_that_prints_a_result_supports_formats() {
     let delete = openai(&["videos", "delete", "v2", "--format", "yaml"]);
     delete.server(&server).run().is(0, "", "");
     let delete = openai(&["videos", "delete", "v2", "--transform", "id"]);
-    delete.server(&server).run().is(0, "gone\n", "");
+    delete.server(&server).run().is(0, "deleted\n", "");
     server.finish();
 }
 

@@ -269,13 +269,13 @@ fn a_redirect_from_https_to_http_is_followed_only_with_allow_http() {
 #[test]
 fn a_rejected_client_certificate_ends_with_code_6() {
     let authority = Authority::new();
-    let stranger = Authority::new().issue(&["client.example"]);
+    let unknown = Authority::new().issue(&["client.example"]);
     let server =
         TlsServer::requiring_certificate(&authority.issue(&["localhost"]), &authority, JOB);
     let call = || {
         trusting(&authority.pem, &server.url("localhost"))
-            .file("own.pem", &stranger.certificate)
-            .file("own.key", &stranger.key)
+            .file("own.pem", &unknown.certificate)
+            .file("own.key", &unknown.key)
     };
     let said = |alert: &str| {
         format!(

@@ -336,9 +336,9 @@ fn a_job_can_be_deleted() {
 
 #[test]
 fn a_delete_that_finds_nothing_after_a_lost_response_has_succeeded() {
-    for gone in [404, 410] {
+    for status in [404, 410] {
         for lost in [Reply::empty(), Reply::status(502)] {
-            let server = Server::script(vec![lost, Reply::json(gone, r#"{"error": "no"}"#)]);
+            let server = Server::script(vec![lost, Reply::json(status, r#"{"error": "no"}"#)]);
             openai(&["videos", "delete", "video_1", "-q"]).server(&server).run().is(0, "", "");
             server.finish();
         }

@@ -1,4 +1,4 @@
-//! What the tests check of a recorded request. Every check fails the test where the request is
+//! Checks of a recorded request. Every check fails the test where the request is
 //! malformed.
 
 use super::videos_api::multipart::Part;

@@ -1,4 +1,4 @@
-//! Carries out a scripted reply: reads as much of the request as it says, then sends, stalls or
+//! Carries out a scripted reply: reads as much of the request as it sets, then sends, stalls or
 //! closes.
 
 use std::io;
@@ -13,7 +13,7 @@ use super::videos_api::request_reader::{self, RequestReader};
 /// client.
 const ENDLESS: u64 = 256 << 20;
 
-/// What is done with the connection after a reply.
+/// The state of the connection after a reply.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum After {
     KeepAlive,
@@ -21,7 +21,7 @@ pub enum After {
 }
 
 impl Reply {
-    /// Reads as much of the request as this reply says. `false`: the client closed the connection
+    /// Reads as much of the request as this reply sets. `false`: the client closed the connection
     /// before.
     pub(super) fn receive(
         &self,
@@ -48,7 +48,7 @@ impl Reply {
         }
     }
 
-    /// Sends what this reply says; a paused one waits for `resume` first. Fails if the client
+    /// Sends this reply; a paused one waits for `resume` first. Fails if the client
     /// closed the connection, or if the server stops.
     pub(super) fn send(
         &self,

@@ -1,4 +1,4 @@
-//! What the integration tests share: the stand-in server, which records requests and can fail in
+//! Support code of the integration tests: the stand-in server, which records requests and can fail in
 //! every way that a server or a network can; a proxy and a TLS server; and the builder that runs
 //! the binary under test and compares its exit code and both streams.
 

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the proxy waits for bytes from one side before it turns to the other.
 const TICK: Duration = Duration::from_millis(2);
 
-/// What the proxy does for a client with the right credentials.
+/// The behaviour of the proxy for a client with the right credentials.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
     Serve,

@@ -32,7 +32,7 @@ pub(super) enum Read {
     AllButLastByte,
 }
 
-/// What is sent.
+/// The bytes that are sent, if any.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     Respond(Box<Scripted>),

@@ -54,7 +54,7 @@ struct Log {
 
 struct Exchange {
     request: Request,
-    /// The response in words. `None` until the request was read as far as its reply says.
+    /// The response in words. `None` until the request was read as far as its reply sets.
     response: Option<String>,
 }
 
@@ -111,7 +111,7 @@ impl Server {
         self.origin() + "/v1"
     }
 
-    /// Waits until this many requests were read as far as their replies say. Panics after 30 s.
+    /// Waits until this many requests were read as far as their replies set. Panics after 30 s.
     pub fn wait_for(&self, requests: usize) {
         let log = lock(&self.shared.log);
         let waited =
@@ -231,7 +231,7 @@ impl Shared {
         response.send(connection).map(|()| After::KeepAlive)
     }
 
-    /// Logs what was read of a request, and its response in words.
+    /// Logs the part of a request that was read, and its response in words.
     fn update(
         &self,
         index: usize,
@@ -265,7 +265,7 @@ impl Log {
         })
     }
 
-    /// The number of requests that were read as far as their replies say.
+    /// The number of requests that were read as far as their replies set.
     fn read(&self) -> usize {
         let read = |exchange: &&Exchange| exchange.response.is_some();
         self.exchanges.iter().filter(read).count()

@@ -1,4 +1,4 @@
-//! `inventory TARGET DIRECTORY [BILL]`: writes what the binary for TARGET is made of.
+//! `inventory TARGET DIRECTORY [BILL]`: writes the components of the binary for TARGET.
 //! DIRECTORY/THIRD-PARTY.txt gets the licence texts of all its crates. With BILL, the bill of
 //! materials that cargo-cyclonedx wrote, DIRECTORY/openai.cdx.json gets the crates of the binary
 //! and no others, the libraries that the compiler adds, and no path of this machine.

@@ -1,6 +1,6 @@
 //! A DNS server with faults: `name_server ADDRESS COMMAND ARGS...` serves on UDP port 53 of ADDRESS
 //! while COMMAND runs, and exits with the command's code. The response depends on the name in the
-//! query: see `answer`.
+//! query: see `outcome`.
 
 // The lints keep the library from printing. This is a program.
 #![allow(clippy::disallowed_methods)]
@@ -22,7 +22,7 @@ const HERE6: [u8; 16] = Ipv6Addr::LOCALHOST.octets();
 /// The exit code if the port cannot be used, by which the script skips the test.
 const SKIP: u8 = 77;
 
-enum Answer {
+enum Outcome {
     Addresses(Vec<Vec<u8>>),
     /// A response code (RFC 1035, 4.1.1).
     Error(u8),
@@ -55,8 +55,8 @@ fn serve(socket: &UdpSocket) {
         let Some((name, kind, end)) = question(&buffer[..count]) else {
             continue;
         };
-        if let Some(reply) = reply(&buffer[..end], answer(&name, kind)) {
-            socket.send_to(&reply, from).expect("an answer on its way");
+        if let Some(reply) = reply(&buffer[..end], outcome(&name, kind)) {
+            socket.send_to(&reply, from).expect("send the response");
         }
     }
 }
@@ -78,29 +78,30 @@ fn question(message: &[u8]) -> Option<(String, u16, usize)> {
     Some((labels.join("."), u16::from_be_bytes([kind[0], kind[1]]), at + 4))
 }
 
-fn answer(name: &str, kind: u16) -> Answer {
-    let addresses = |list: &[&[u8]]| Answer::Addresses(list.iter().map(|it| it.to_vec()).collect());
+fn outcome(name: &str, kind: u16) -> Outcome {
+    let addresses =
+        |list: &[&[u8]]| Outcome::Addresses(list.iter().map(|it| it.to_vec()).collect());
     match (name, kind) {
-        ("nowhere.test", _) => Answer::Error(3),
-        ("broken.test", _) => Answer::Error(2),
+        ("nowhere.test", _) => Outcome::Error(3),
+        ("broken.test", _) => Outcome::Error(2),
         ("second.test", A) => addresses(&[&NOBODY, &HERE]),
         // Nothing listens on either address. The error message shows which one was tried.
         ("six.test", A) => addresses(&[&NOBODY]),
         ("six.test" | "both.test", AAAA) => addresses(&[&HERE6]),
         (_, A) => addresses(&[&HERE]),
-        ("refused.test", AAAA) => Answer::Error(5),
-        ("failed.test", AAAA) => Answer::Error(2),
-        ("denied.test", AAAA) => Answer::Error(3),
-        ("silent.test", AAAA) => Answer::Silence,
+        ("refused.test", AAAA) => Outcome::Error(5),
+        ("failed.test", AAAA) => Outcome::Error(2),
+        ("denied.test", AAAA) => Outcome::Error(3),
+        ("silent.test", AAAA) => Outcome::Silence,
         _ => addresses(&[]),
     }
 }
 
-fn reply(question: &[u8], answer: Answer) -> Option<Vec<u8>> {
-    let (code, addresses) = match answer {
-        Answer::Silence => return None,
-        Answer::Error(code) => (code, Vec::new()),
-        Answer::Addresses(addresses) => (0, addresses),
+fn reply(question: &[u8], outcome: Outcome) -> Option<Vec<u8>> {
+    let (code, addresses) = match outcome {
+        Outcome::Silence => return None,
+        Outcome::Error(code) => (code, Vec::new()),
+        Outcome::Addresses(addresses) => (0, addresses),
     };
     let mut reply = question.to_vec();
     // The flags of a response with recursion available, the response code, and the numbers of

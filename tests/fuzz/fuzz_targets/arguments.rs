@@ -1,9 +1,9 @@
 //! A line for each argument, and for each variable one that starts with `$`.
 
 #![no_main]
-#![allow(dead_code)] // a part of what is compiled in
+#![allow(dead_code)] // only a part of the module is used
 
-// No part of the library, and compiled in so that it can stay that.
+// Not part of the library, so it is compiled in.
 #[path = "../../../src/cli/mod.rs"]
 mod cli;
 

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-// Private to the library, and compiled in so that it can stay that.
+// Private to the library, so it is compiled in.
 #[path = "../../../src/jobs"]
 mod jobs {
     pub(crate) mod content_range;

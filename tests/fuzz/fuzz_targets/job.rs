@@ -1,4 +1,4 @@
-//! The body of an answer that should be a job.
+//! The body of a response that should be a job.
 
 #![no_main]
 

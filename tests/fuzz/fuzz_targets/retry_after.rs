@@ -1,9 +1,9 @@
 //! A line each for `retry-after-ms`, `retry-after` and `date`.
 
 #![no_main]
-#![allow(dead_code)] // a part of what is compiled in
+#![allow(dead_code)] // only a part of the module is used
 
-// Private to the library, and compiled in so that it can stay that.
+// Private to the library, so it is compiled in.
 #[path = "../../../src/http"]
 mod http {
     pub(crate) mod retry;

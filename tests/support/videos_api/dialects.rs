@@ -9,7 +9,7 @@ pub struct Dialect {
     /// The path of the only POST that it has. A server without an extension endpoint has
     /// `/videos`, and one job from the start.
     pub path: &'static str,
-    /// What the body of the POST has to be.
+    /// The conditions on the JSON body of the POST.
     pub rules: &'static [Rule],
     pub forms: Forms,
     /// The id of a job. `{n}` is its number, which starts at 1.
@@ -27,7 +27,7 @@ pub struct Dialect {
     pub no_route: (u16, &'static str),
 }
 
-/// What it does with a `multipart/form-data` body.
+/// How it treats a `multipart/form-data` body.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Forms {
     /// Responds with 415.

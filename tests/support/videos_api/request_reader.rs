@@ -6,7 +6,7 @@ use super::connection::{Connection, Peeked};
 use super::request::Request;
 
 pub struct RequestReader {
-    /// What was read so far.
+    /// The bytes that were read so far.
     pub request: Request,
     /// How many bytes of the head are still in the socket.
     pub head_unread: usize,

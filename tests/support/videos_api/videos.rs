@@ -122,8 +122,8 @@ impl Videos {
             return not_found(id);
         }
         self.jobs.retain(|job| job.id != id);
-        let gone = json!({"id": id, "object": "video.deleted", "deleted": true});
-        Response::json(200, &gone.to_string())
+        let deleted = json!({"id": id, "object": "video.deleted", "deleted": true});
+        Response::json(200, &deleted.to_string())
     }
 
     fn list(&self, request: &Request) -> Response {
