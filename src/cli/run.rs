@@ -1,6 +1,6 @@
 //! Carries out a plan.
 
-use openai_videos::{Client, Delivery, Download, Error, Job, StateFile, Target};
+use openai_videos::{Client, Delivery, Download, Error, Extension, Job, StateFile, Target};
 
 use crate::cli::plan::output::Output;
 use crate::cli::plan::{Action, Plan};
@@ -26,18 +26,7 @@ pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
     let run = Run { plan, download, printer };
     match &plan.task {
         Action::Preview(extension) => printer.preview(&client.preview(extension)?),
-        Action::Extend(extension) => match &plan.state {
-            None => {
-                let job = client.extend(extension)?;
-                run.follow(client, job)
-            }
-            Some(path) => {
-                let mut state = state.map_or_else(|| StateFile::open(path), Ok)?;
-                client.extend_once(extension, &mut state, plan.wait.as_ref(), |client, result| {
-                    run.deliver(client, result)
-                })
-            }
-        },
+        Action::Extend(extension) => run.extend(client, extension, state),
         Action::List(query) if plan.view.of_items => {
             client.list(query, &mut |item| printer.item(item))
         }
@@ -60,6 +49,24 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Creates the job, or resumes that of the state file, and goes on with it as the plan asks.
+    /// `state`: the state file, if it is open already.
+    fn extend(
+        &self,
+        client: Client,
+        extension: &Extension,
+        state: Option<StateFile>,
+    ) -> Result<(), Error> {
+        let Some(path) = &self.plan.state else {
+            let job = client.extend(extension)?;
+            return self.follow(client, job);
+        };
+        let mut state = state.map_or_else(|| StateFile::open(path), Ok)?;
+        client.extend_once(extension, &mut state, self.plan.wait.as_ref(), |client, result| {
+            self.deliver(client, result)
+        })
+    }
+
     /// Waits for the created or retrieved job as the plan asks, and delivers the result.
     fn follow(&self, client: Client, job: Job) -> Result<(), Error> {
         let result = self.wait(&client, job);

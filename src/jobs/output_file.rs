@@ -5,7 +5,7 @@
 //! tells such a leftover from the temporary file of a run that is still at work. The name is one that no user would
 //! choose, and a file that starts with text, such as a state file, is not a leftover.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -189,18 +189,7 @@ const SUFFIX: &str = "openai-videos-part";
 /// there the name is random.
 fn create_temporary(target: &Path) -> io::Result<(PathBuf, File)> {
     let name = target.file_name().ok_or(ErrorKind::IsADirectory)?;
-    let named = |suffix: &str| {
-        let mut temporary = OsString::from(".");
-        if name.len() <= 200 {
-            temporary.push(name);
-        } else {
-            // A file name has 255 bytes at most.
-            let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name);
-            temporary.push(format!("{hash:016x}"));
-        }
-        temporary.push(suffix);
-        target.with_file_name(temporary)
-    };
+    let named = |suffix: &str| target.with_file_name(temporary_name(name, suffix));
     for number in 0..MAX_RUNS {
         let path = if number == 0 {
             named(&format!(".{SUFFIX}"))
@@ -228,6 +217,20 @@ fn create_temporary(target: &Path) -> io::Result<(PathBuf, File)> {
     }
     let path = named(&format!(".{}.{SUFFIX}", random::token()));
     OpenOptions::new().write(true).create_new(true).open(&path).map(|file| (path, file))
+}
+
+/// The name of a temporary file for a target with this name.
+fn temporary_name(name: &OsStr, suffix: &str) -> OsString {
+    let mut temporary = OsString::from(".");
+    if name.len() <= 200 {
+        temporary.push(name);
+    } else {
+        // A file name has 255 bytes at most.
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(name);
+        temporary.push(format!("{hash:016x}"));
+    }
+    temporary.push(suffix);
+    temporary
 }
 
 /// Removes a file that a killed run left behind. A locked file is in use; a symbolic link or a file of text is not this

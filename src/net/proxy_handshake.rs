@@ -73,43 +73,13 @@ pub(crate) fn socks5(
     target: Result<SocketAddr, (&str, u16)>,
     proxy: &Proxy,
 ) -> io::Result<()> {
-    // The methods: 0 without authentication, 2 with user name and password.
-    let offer: &[u8] = match proxy.credentials {
-        None => &[5, 1, 0],
-        Some(_) => &[5, 2, 0, 2],
-    };
-    stream.write_all(offer)?;
-    match (read::<2>(stream)?, &proxy.credentials) {
-        ([5, 0], _) => {}
-        ([5, 2], Some(credentials)) => {
-            stream.write_all(&authentication(credentials))?;
-            if read::<2>(stream)?[1] != 0 {
-                return Err(io::Error::other(credentials_error(proxy)));
-            }
-        }
-        ([5, _], _) => return Err(io::Error::other(credentials_error(proxy))),
-        _ => return Err(refused("it does not speak SOCKS 5")),
-    }
+    authenticate(stream, proxy)?;
     stream.write_all(&request(target)?)?;
     let [version, reply, _, kind] = read::<4>(stream)?;
     if version != 5 {
         return Err(refused("it does not speak SOCKS 5"));
     }
-    // The replies of RFC 1928, section 6.
-    let reason = match reply {
-        0 => None,
-        1 => Some("general SOCKS server failure"),
-        2 => return Err(refused("connection not allowed by its rules")),
-        3 => Some("network unreachable"),
-        4 => Some("host unreachable"),
-        5 => Some("the server refused the connection"),
-        6 => Some("TTL expired"),
-        8 => Some("address type not supported"),
-        other => return Err(refused(&format!("SOCKS reply {other}"))),
-    };
-    if let Some(reason) = reason {
-        return Err(io::Error::new(ErrorKind::HostUnreachable, ConnectError::other(reason)));
-    }
+    check_reply(reply)?;
     // The address that the proxy connects from is not needed.
     let length = match kind {
         1 => 4,
@@ -117,6 +87,45 @@ pub(crate) fn socks5(
         _ => usize::from(read::<1>(stream)?[0]),
     };
     stream.read_exact(&mut [0; 255 + 2][..length + 2])
+}
+
+/// Agrees on a method of authentication, and sends the credentials if the proxy wants them.
+fn authenticate(stream: &mut (impl Read + Write), proxy: &Proxy) -> io::Result<()> {
+    // The methods: 0 without authentication, 2 with user name and password.
+    let offer: &[u8] = match proxy.credentials {
+        None => &[5, 1, 0],
+        Some(_) => &[5, 2, 0, 2],
+    };
+    stream.write_all(offer)?;
+    match (read::<2>(stream)?, &proxy.credentials) {
+        ([5, 0], _) => Ok(()),
+        ([5, 2], Some(credentials)) => {
+            stream.write_all(&authentication(credentials))?;
+            if read::<2>(stream)?[1] == 0 {
+                Ok(())
+            } else {
+                Err(io::Error::other(credentials_error(proxy)))
+            }
+        }
+        ([5, _], _) => Err(io::Error::other(credentials_error(proxy))),
+        _ => Err(refused("it does not speak SOCKS 5")),
+    }
+}
+
+/// Turns a reply of RFC 1928, section 6, into the error that it stands for.
+fn check_reply(reply: u8) -> io::Result<()> {
+    let reason = match reply {
+        0 => return Ok(()),
+        1 => "general SOCKS server failure",
+        2 => return Err(refused("connection not allowed by its rules")),
+        3 => "network unreachable",
+        4 => "host unreachable",
+        5 => "the server refused the connection",
+        6 => "TTL expired",
+        8 => "address type not supported",
+        other => return Err(refused(&format!("SOCKS reply {other}"))),
+    };
+    Err(io::Error::new(ErrorKind::HostUnreachable, ConnectError::other(reason)))
 }
 
 fn authentication(credentials: &Credentials) -> Vec<u8> {

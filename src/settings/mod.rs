@@ -179,6 +179,15 @@ impl Settings {
                 return Err(Error::invalid(format!("the {name} cannot be {value:?}")));
             }
         }
+        self.check_headers()?;
+        if let Some(roots) = self.roots.as_ref().filter(|_| self.base_url.is_https()) {
+            roots.store()?;
+        }
+        Ok(())
+    }
+
+    /// Checks the total size of the headers, and that organization and project can be headers.
+    fn check_headers(&self) -> Result<(), Error> {
         let key = self.api_key.as_ref().map_or(0, |key| key.expose().len());
         let own = self.headers.iter().map(|own| own.name.len() + own.value.len());
         if key + own.sum::<usize>() > Self::LARGEST_HEADERS {
@@ -195,9 +204,6 @@ impl Settings {
                     "the {name} '{value}' cannot be sent as a header"
                 )));
             }
-        }
-        if let Some(roots) = self.roots.as_ref().filter(|_| self.base_url.is_https()) {
-            roots.store()?;
         }
         Ok(())
     }

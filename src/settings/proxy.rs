@@ -44,6 +44,14 @@ pub(crate) struct Credentials {
     pub(crate) password: String,
 }
 
+impl Credentials {
+    /// Percent-decodes `user[:password]`. `None` if that fails.
+    fn decode(credentials: &str) -> Option<Self> {
+        let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+        Some(Self { user: percent_decode(user)?, password: percent_decode(password)? })
+    }
+}
+
 impl Proxy {
     /// Reads `[scheme://][user[:password]@]host[:port]`. The schemes are http (the default), https, socks5 and socks5h,
     /// with the default ports 80, 443 and 1080. User and password are percent-decoded. A path is ignored.
@@ -68,12 +76,8 @@ impl Proxy {
         let (credentials, place) = match authority.rsplit_once('@') {
             None => (None, authority),
             Some((credentials, place)) => {
-                let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
                 let unusable = || refuse("has unusable credentials");
-                let credentials = Credentials {
-                    user: percent_decode(user).ok_or_else(unusable)?,
-                    password: percent_decode(password).ok_or_else(unusable)?,
-                };
+                let credentials = Credentials::decode(credentials).ok_or_else(unusable)?;
                 let longest = credentials.user.len().max(credentials.password.len());
                 if matches!(kind, Kind::Socks5 | Kind::Socks5h) && longest > 255 {
                     return Err(refuse("has credentials longer than SOCKS can send"));
