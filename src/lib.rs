@@ -47,11 +47,11 @@ mod text;
 mod url;
 
 pub use api::api_error::{ApiError, ApiErrorKind};
+pub use api::encoding::Encoding;
 pub use api::error::Error;
 pub use api::event::{ConnectTimings, Event};
 pub use api::extension::{
-    Encoding, Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, VideoReference,
-    check_seconds,
+    Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, VideoReference, check_seconds,
 };
 pub use api::job::{Job, Status};
 pub use api::preview::{FilePart, Preview, PreviewBody};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::api::encoding::Encoding;
 use crate::json;
 use crate::json::Object;
 use crate::text::shorten;
@@ -28,6 +29,8 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// How long the server asks to wait, if that is longer than this client waits for a retry.
     pub retry_after: Option<Duration>,
+    /// Where the request may have been refused for its encoding (400, 415, 422): another one that it can be sent in.
+    pub other_encoding: Option<Encoding>,
     /// The response body as received, its first 64 KiB at most.
     pub body: String,
 }
@@ -78,6 +81,7 @@ impl ApiError {
             param: None,
             request_id: None,
             retry_after: None,
+            other_encoding: None,
             body: body.to_owned(),
         };
         let text = match Object::parse(body) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::encoding::Encoding;
 use crate::api::error::Error;
 use crate::api::job::Job;
 
@@ -119,8 +120,11 @@ pub enum Event<'a> {
         /// Bytes in total, if the server gives the length.
         total: Option<u64>,
     },
-    /// The server does not accept JSON (415): the request is sent again as a form.
-    EncodingSwitched,
+    /// The server does not accept the encoding of the request (415): it is sent again in another one.
+    EncodingSwitched {
+        /// [`Encoding::Multipart`] after JSON, [`Encoding::DataUrl`] after a form.
+        to: Encoding,
+    },
 }
 
 /// The time that each step to a new connection took; zero for a step that was not needed.

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use serde_json::value::RawValue;
 
+use crate::api::encoding::Encoding;
 use crate::api::error::Error;
 use crate::api::shorthand;
 use crate::json::{self, Object};
@@ -173,20 +174,6 @@ impl Fields {
     }
 }
 
-/// The encoding of the request body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Encoding {
-    /// JSON for a reference and multipart for an upload. After a 415 to JSON the request is sent as a form, with the
-    /// reference in the field `video[id]`.
-    #[default]
-    Auto,
-    /// JSON; an error for an upload.
-    Json,
-    /// `multipart/form-data`.
-    Multipart,
-}
-
 /// A request to extend a video, checked.
 #[derive(Debug)]
 pub struct Extension {
@@ -271,7 +258,7 @@ impl Extension {
         if encoding == Encoding::Json && self.upload.is_some() {
             return Err(Error::invalid_with(
                 "a file cannot be uploaded as JSON",
-                "leave the encoding to 'auto'",
+                "use the encoding 'data-url', or leave it to 'auto'",
             ));
         }
         self.encoding = encoding;
@@ -303,9 +290,23 @@ impl Extension {
         self.upload.as_ref()
     }
 
-    /// Whether the first request is a form.
-    pub(crate) fn wants_form(&self) -> bool {
-        self.upload.is_some() || self.encoding == Encoding::Multipart
+    /// The encoding to send first, and the one to switch to if the server responds with 415.
+    pub(crate) fn encodings(&self) -> (Encoding, Option<Encoding>) {
+        match (self.encoding, &self.upload) {
+            (Encoding::Auto, None) => (Encoding::Json, Some(Encoding::Multipart)),
+            (Encoding::Auto, Some(_)) => (Encoding::Multipart, Some(Encoding::DataUrl)),
+            (Encoding::DataUrl, None) => (Encoding::Json, None),
+            (encoding, _) => (encoding, None),
+        }
+    }
+
+    /// The other encoding that this request can be sent in.
+    pub(crate) fn other_encoding(&self, encoding: Encoding) -> Encoding {
+        match (encoding, &self.upload) {
+            (Encoding::Multipart, None) => Encoding::Json,
+            (Encoding::Multipart, Some(_)) => Encoding::DataUrl,
+            _ => Encoding::Multipart,
+        }
     }
 
     /// The request as a JSON object.
@@ -448,7 +449,7 @@ mod tests {
             Fields::from_json(r#"{"prompt":"a","seconds":"4","video":{"id":"old"}}"#).unwrap();
         let extension =
             Extension::from_fields(fields, Some(VideoReference::file("clip.mp4"))).unwrap();
-        assert!(extension.wants_form());
+        assert_eq!(extension.encodings(), (Encoding::Multipart, Some(Encoding::DataUrl)));
         assert_eq!(extension.to_parts().len(), 2);
         assert!(extension.encoding(Encoding::Json).is_err());
     }

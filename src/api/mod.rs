@@ -1,6 +1,7 @@
 //! The terms of the API as data: requests, jobs, errors and events.
 
 pub(crate) mod api_error;
+pub(crate) mod encoding;
 pub(crate) mod envelope;
 pub(crate) mod error;
 pub(crate) mod event;

@@ -183,12 +183,12 @@ impl Http {
         url: &str,
         agent: &Agent,
     ) -> Result<http::Response<ureq::Body>, AttemptError> {
+        let stall = self.settings.stall_timeout;
         let reader: Box<dyn Read + '_> = match &request.body {
             Body::None => return agent.run(message).map_err(|error| self.error(error, url)),
             Body::Json(text) => Box::new(text.as_bytes()),
-            Body::Form(form) => {
-                Box::new(form.open(self.settings.stall_timeout).map_err(AttemptError::Final)?)
-            }
+            Body::Form(form) => form.open(stall).map_err(AttemptError::Final)?,
+            Body::DataUrl(body) => body.open(stall).map_err(AttemptError::Final)?,
         };
         let mut meter = UploadMeter {
             reader,

@@ -1,5 +1,6 @@
 //! Requests as data: method, target, headers and body.
 
+use crate::http::body::data_url::DataUrl;
 use crate::http::body::multipart::Form;
 use crate::http::headers::Headers;
 use crate::settings::Settings;
@@ -45,8 +46,9 @@ pub(crate) enum RequestTarget<'a> {
 
 pub(crate) enum Body<'a> {
     None,
-    Json(&'a str),
-    Form(&'a Form<'a>),
+    Json(String),
+    Form(Form<'a>),
+    DataUrl(DataUrl<'a>),
 }
 
 impl<'a> Request<'a> {
@@ -87,7 +89,7 @@ impl<'a> Request<'a> {
 
     /// Whether its body can be read only once.
     pub(crate) fn is_streamed(&self) -> bool {
-        matches!(self.body, Body::Form(form) if form.len().is_none())
+        self.body.len().is_none()
     }
 
     /// Whether to send `Expect: 100-continue`.
@@ -144,7 +146,7 @@ impl<'a> Request<'a> {
         }
         match &self.body {
             Body::None => return,
-            Body::Json(_) => add("Content-Type", "application/json"),
+            Body::Json(_) | Body::DataUrl(_) => add("Content-Type", "application/json"),
             Body::Form(form) => add("Content-Type", &form.content_type()),
         }
         match self.body.len() {
@@ -161,6 +163,7 @@ impl Body<'_> {
             Body::None => Some(0),
             Body::Json(text) => Some(text.len() as u64),
             Body::Form(form) => form.len(),
+            Body::DataUrl(body) => body.len(),
         }
     }
 }

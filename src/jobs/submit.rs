@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::api::api_error::ApiErrorKind;
+use crate::api::encoding::Encoding;
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::extension::{Encoding, Extension};
+use crate::api::extension::Extension;
 use crate::api::job::Job;
 use crate::api::preview::{FilePart, Preview, PreviewBody};
 use crate::http::Http;
+use crate::http::body::data_url::DataUrl;
 use crate::http::body::multipart::Form;
 use crate::http::headers::shown;
 use crate::http::request::{Body, Request};
@@ -23,7 +25,8 @@ pub(crate) fn submit(http: &Http, extension: &Extension) -> Result<Job, Error> {
     submit_with(http, extension, &key, &mut |_| true)
 }
 
-/// Sends the request with this idempotency key, and once more in the other encoding where the server asks for that.
+/// Sends the request with this idempotency key, and once more in another encoding where the server responds with 415.
+/// A stream that was read is not sent again.
 ///
 /// `before_retry` is called before each POST but the first with the delay before it, and returns whether to go on.
 pub(crate) fn submit_with(
@@ -32,23 +35,38 @@ pub(crate) fn submit_with(
     key: &str,
     before_retry: &mut dyn FnMut(Duration) -> bool,
 ) -> Result<Job, Error> {
-    let mut form_key = key.to_owned();
-    if !extension.wants_form() {
-        match post(http, Body::Json(&extension.to_json()), key, before_retry) {
-            Err(Error::Api(error))
-                if error.kind == ApiErrorKind::UnsupportedEncoding
-                    && extension.encoding == Encoding::Auto
-                    && before_retry(Duration::ZERO) =>
-            {
-                (http.report)(&Event::EncodingSwitched);
-                // A server may hold the response to a key, or refuse the key with another body.
-                form_key += "-2";
-            }
-            result => return result,
+    let (first, second) = extension.encodings();
+    let body = body(extension, first)?;
+    let is_streamed = body.len().is_none();
+    let mut result = post(http, body, key, before_retry);
+    if let Err(Error::Api(error)) = &mut result {
+        if error.kind == ApiErrorKind::UnsupportedEncoding
+            && !is_streamed
+            && let Some(second) = second
+            && before_retry(Duration::ZERO)
+        {
+            (http.report)(&Event::EncodingSwitched { to: second });
+            // A server may hold the response to a key, or refuse the key with another body.
+            let key = format!("{key}-2");
+            return post(http, self::body(extension, second)?, &key, before_retry);
+        }
+        if matches!(error.status, 400 | 415 | 422) {
+            error.other_encoding = Some(extension.other_encoding(first));
         }
     }
-    let form = Form::new(&extension.to_parts(), extension.upload(), random::token())?;
-    post(http, Body::Form(&form), &form_key, before_retry)
+    result
+}
+
+/// The request body in one of the encodings other than [`Encoding::Auto`].
+fn body(extension: &Extension, encoding: Encoding) -> Result<Body<'_>, Error> {
+    let upload = extension.upload();
+    Ok(match (encoding, upload) {
+        (Encoding::Multipart, _) => {
+            Body::Form(Form::new(&extension.to_parts(), upload, random::token())?)
+        }
+        (_, Some(upload)) => Body::DataUrl(DataUrl::new(&extension.to_json(), upload)?),
+        (_, None) => Body::Json(extension.to_json()),
+    })
 }
 
 fn post(
@@ -73,25 +91,19 @@ fn post(
 /// The request that [`submit`] would send, with secrets redacted. Nothing is sent.
 pub(crate) fn preview(http: &Http, extension: &Extension) -> Result<Preview, Error> {
     let key = extension.idempotency_key.as_deref().unwrap_or("[random]");
-    let json = extension.to_json();
-    let form = if extension.wants_form() {
-        Some(Form::new(&extension.to_parts(), extension.upload(), random::token())?)
-    } else {
-        None
-    };
-    let (body, content) = match &form {
-        None => (Body::Json(&json), PreviewBody::Json(json.clone())),
-        Some(form) => (
-            Body::Form(form),
-            PreviewBody::Form {
-                parts: extension.to_parts(),
-                file: form.file_part().map(|(name, kind, size)| FilePart {
-                    name,
-                    content_type: kind,
-                    size,
-                }),
-            },
-        ),
+    let body = body(extension, extension.encodings().0)?;
+    let content = match &body {
+        Body::None => PreviewBody::Json(String::new()),
+        Body::Json(json) => PreviewBody::Json(json.clone()),
+        Body::DataUrl(body) => PreviewBody::Json(body.preview()),
+        Body::Form(form) => PreviewBody::Form {
+            parts: extension.to_parts(),
+            file: form.file_part().map(|(name, kind, size)| FilePart {
+                name,
+                content_type: kind,
+                size,
+            }),
+        },
     };
     let headers = [("Idempotency-Key", key)];
     let request = Request::post(EXTENSIONS, body, &headers);

@@ -215,7 +215,7 @@ fn a_misspelled_option_value_or_command_gets_a_suggestion() {
     for (more, what, near) in [
         (
             &["--encoding", "mulitpart"][..],
-            "--encoding: invalid value 'mulitpart'; possible values: auto, json, multipart",
+            "--encoding: invalid value 'mulitpart'; possible values: auto, json, multipart, data-url",
             "'multipart'",
         ),
         (
@@ -314,7 +314,7 @@ const OFFERS: [(&str, &[&str]); 11] = [
     ("openai videos extend --enc", &["--encoding"]),
     ("openai videos delete --wait", &[]),
     ("openai videos retrieve --wait", &["--wait", "--wait-timeout"]),
-    ("openai videos extend --encoding ", &["auto", "json", "multipart"]),
+    ("openai videos extend --encoding ", &["auto", "data-url", "json", "multipart"]),
     ("openai videos extend --seconds 1", &["12", "16"]),
     ("openai videos extend --variant t", &["thumbnail"]),
     ("openai videos retrieve --format js", &["json", "jsonl"]),

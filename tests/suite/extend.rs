@@ -366,6 +366,14 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
         .success()
         .stdout_contains("prompt: x\nseconds: 4\nvideo: file 'clip.mp4', video/mp4, ");
     openai(&NO_VIDEO)
+        .args(&["--video", "@clip.mp4", "--encoding", "data-url", "--dry-run"])
+        .file("clip.mp4", [7; 1234])
+        .server(&server)
+        .run()
+        .success()
+        .stdout_contains("Content-Type: application/json\nContent-Length: 1717\n\n")
+        .stdout_contains(r#""video":{"url":"data:video/mp4;base64,[1234 bytes]"}}"#);
+    openai(&NO_VIDEO)
         .args(&["--video", "@-", "--dry-run"])
         .stdin_held_open()
         .server(&server)
@@ -450,7 +458,7 @@ fn invalid_values_are_refused_before_the_request() {
         ),
         (
             &[&EXTEND[..], &["--encoding", "form"]].concat(),
-            "openai: --encoding: invalid value 'form'; possible values: auto, json, multipart\n",
+            "openai: --encoding: invalid value 'form'; possible values: auto, json, multipart, data-url\n",
         ),
     ] {
         refused(args, stderr);

@@ -116,7 +116,8 @@ fn every_message_about_a_response_contains_its_request_id() {
         (400, "", " (request id: req_1)"),
     ] {
         let server = Server::script(vec![response(status, body)]);
-        let message = format!("openai: the server responded with HTTP {status}{message}\n");
+        let hint = "hint: try --encoding multipart if the server reads only forms\n";
+        let message = format!("openai: the server responded with HTTP {status}{message}\n{hint}");
         openai(&EXTEND).server(&server).run().is(3, "", &message);
         server.finish();
     }

@@ -33,14 +33,15 @@ fn client_errors_have_their_exit_codes_and_messages() {
     };
     let key_hint = "hint: check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE\n";
     let url_hint = "hint: check that --base-url includes a path such as /v1, and that the server has this endpoint\n";
+    let form_hint = "hint: try --encoding multipart if the server reads only forms\n";
     for (status, code, hint) in [
-        (400, 3, ""),
+        (400, 3, form_hint),
         (401, 4, key_hint),
         (403, 4, key_hint),
         (404, 3, url_hint),
         (405, 3, url_hint),
         (413, 3, ""),
-        (422, 3, ""),
+        (422, 3, form_hint),
         (451, 3, ""),
     ] {
         let reply = Reply::json(status, &error("no")).header("x-request-id", "req_9");

@@ -497,6 +497,48 @@ fn a_mock_of_xai() {
     host.finish();
 }
 
+/// The file as a `data:` URL (RFC 2397).
+fn data_url() -> String {
+    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, CLIP);
+    format!("data:video/mp4;base64,{encoded}")
+}
+
+/// xAI and its relays respond to a form with 415. The second body has its own idempotency key.
+#[test]
+fn an_upload_to_xai_is_sent_again_as_a_data_url() {
+    for server in ["xai", "grok2api"] {
+        let (server, host) = Server::like(server, Some(KEY), 0);
+        let command = &[
+            "extend",
+            "--prompt",
+            "x",
+            "--field",
+            "model=grok-imagine-video",
+            "--field",
+            "duration:=6",
+            "--video",
+            "@clip.mp4",
+        ];
+        let outcome = run(&server, "/v1", command).run();
+        is_complete(&outcome);
+        let requests = server.finish();
+        let id = "d97415a1-5796-b7ec-379f-1";
+        assert_eq!(
+            lines(&requests, id),
+            [EXTENSION, EXTENSION, POLL, POLL, CONTENT],
+            "{outcome:?}"
+        );
+        assert_eq!(requests[0].part("video").body, CLIP);
+        let body = requests[1].json();
+        assert_eq!(body["video"]["url"], data_url());
+        assert_eq!((&body["prompt"], &body["duration"]), (&"x".into(), &6.into()));
+        assert!(!requests[1].chunked, "{}", requests[1]);
+        let key = |request: &Request| request.header("idempotency-key").unwrap().to_owned();
+        assert_eq!(key(&requests[1]), key(&requests[0]) + "-2");
+        has_no_private_headers(&host.finish());
+    }
+}
+
 const README: &str = include_str!("../../README.md");
 
 /// The calls in the README, with the stand-in's origin and key file in place of theirs.

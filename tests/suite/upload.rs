@@ -301,3 +301,97 @@ fn standard_input_that_stalls_ends_with_code_9() {
         .is(9, "", "openai: cannot read the stream to upload: no data for 100ms\n");
     server.finish();
 }
+
+fn data_url(bytes: &[u8]) -> String {
+    let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+    format!("data:video/mp4;base64,{base64}")
+}
+
+#[test]
+fn status_415_repeats_an_upload_as_a_data_url_with_an_idempotency_key_of_its_own() {
+    let server = Server::script(vec![Reply::json(415, "{}"), Reply::json(200, JOB)]);
+    let note =
+        "openai: the server does not accept a form here (HTTP 415); sending JSON with a data URL\n";
+    extend().file("clip.mp4", "bytes").server(&server).run().is(0, PRINTED, note);
+    let requests = server.finish();
+    assert_eq!(requests[0].part("video").body, b"bytes");
+    assert_eq!(
+        requests[1].text(),
+        format!(r#"{{"prompt":"x","seconds":"4","video":{{"url":"{}"}}}}"#, data_url(b"bytes"))
+    );
+    assert!(!requests[1].chunked);
+    let keys = [0, 1].map(|i| requests[i].header("idempotency-key").unwrap());
+    assert_eq!(keys[1], format!("{}-2", keys[0]));
+}
+
+#[test]
+fn a_switched_encoding_is_refused_only_once() {
+    let server = Server::script(vec![Reply::json(415, "{}"), Reply::json(415, "{}")]);
+    let note = "openai: the server does not accept a form here (HTTP 415); sending JSON with a data URL\n\
+         openai: the server responded with HTTP 415: {}\n";
+    extend().file("clip.mp4", "bytes").server(&server).run().is(3, "", note);
+    server.finish();
+}
+
+#[test]
+fn a_large_data_url_has_an_exact_length() {
+    let clip = clip(3 * MIB + 1);
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    extend()
+        .current_dir(clip.path())
+        .args(&["--encoding", "data-url"])
+        .server(&server)
+        .run()
+        .is(0, PRINTED, "");
+    let request = server.finish().remove(0);
+    assert!(request.whole && !request.chunked);
+    assert_eq!(request.header("expect"), Some("100-continue"));
+    assert!(request.body_len > 4 * MIB);
+}
+
+#[test]
+fn a_stream_is_sent_as_a_chunked_data_url_on_request() {
+    let server = Server::script(vec![Reply::json(200, JOB)]);
+    openai(&call("x", "4", "@-"))
+        .args(&["--encoding", "data-url"])
+        .stdin("bytes")
+        .server(&server)
+        .run()
+        .is(0, PRINTED, "");
+    let request = server.finish().remove(0);
+    assert!(request.chunked);
+    assert_eq!(request.json()["video"]["url"], data_url(b"bytes"));
+}
+
+#[test]
+fn a_stream_that_was_read_is_not_sent_in_another_encoding() {
+    let server = Server::script(vec![Reply::json(415, "{}")]);
+    openai(&call("x", "4", "@-")).stdin("bytes").server(&server).run().is(
+        3,
+        "",
+        "openai: the server responded with HTTP 415: {}\n\
+         hint: try --encoding data-url if the server reads only JSON\n",
+    );
+    server.finish();
+}
+
+#[test]
+fn status_400_and_422_name_the_other_encoding_and_do_not_switch() {
+    for (status, video, encoding, hint) in [
+        (400, "v", "auto", "multipart if the server reads only forms"),
+        (422, "v", "json", "multipart if the server reads only forms"),
+        (422, "v", "multipart", "json if the server reads only JSON"),
+        (422, "@clip.mp4", "auto", "data-url if the server reads only JSON"),
+        (400, "@clip.mp4", "data-url", "multipart if the server reads only forms"),
+    ] {
+        let server = Server::script(vec![Reply::json(status, "{}")]);
+        openai(&call("x", "4", video))
+            .args(&["--encoding", encoding])
+            .file("clip.mp4", "bytes")
+            .server(&server)
+            .run()
+            .code(3)
+            .stderr_contains(&format!("hint: try --encoding {hint}\n"));
+        server.finish();
+    }
+}

@@ -262,12 +262,13 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "encoding",
         value: "ENCODING",
         default: "auto",
-        values: &["auto", "json", "multipart"],
+        values: &["auto", "json", "multipart", "data-url"],
         group: Group::Request,
         on: CREATING,
-        help: "Request body: auto, json or multipart",
-        more: "auto sends JSON for a reference and multipart for an upload, and switches to the \
-               form field video[id] if the server does not accept JSON (415).",
+        help: "Request body: auto, json, multipart or data-url",
+        more: "auto sends JSON for a reference and multipart for an upload. If the server does not \
+               accept that (415), it switches once: to the form field video[id], or to data-url, \
+               which is JSON with the file as a data: URL in base64.",
         set: Set::Text(|args, value| args.encoding = Some(value)),
         ..NONE
     },

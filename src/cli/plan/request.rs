@@ -122,6 +122,7 @@ fn is_url(value: &str) -> bool {
 }
 
 fn encoding(name: Option<&str>) -> Result<Encoding, Error> {
-    const KNOWN: [Encoding; 3] = [Encoding::Auto, Encoding::Json, Encoding::Multipart];
+    const KNOWN: [Encoding; 4] =
+        [Encoding::Auto, Encoding::Json, Encoding::Multipart, Encoding::DataUrl];
     choice("encoding", name.unwrap_or("auto")).map(|place| KNOWN[place])
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use openai_videos::ApiErrorKind::{Gone, MethodNotAllowed, NotAuthorized, NotFound};
-use openai_videos::{ApiError, ConnectError, ConnectErrorKind, Error, Job, Settings, Status};
+use openai_videos::{
+    ApiError, ConnectError, ConnectErrorKind, Encoding, Error, Job, Settings, Status,
+};
 
 use crate::cli::show::escape::line;
 
@@ -59,6 +61,14 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>) -> Option<String>
 }
 
 fn api_hint(error: &ApiError, settings: Option<&Settings>) -> Option<String> {
+    if let Some(encoding) = error.other_encoding {
+        let (name, kind) = match encoding {
+            Encoding::Json => ("json", "JSON"),
+            Encoding::DataUrl => ("data-url", "JSON"),
+            _ => ("multipart", "forms"),
+        };
+        return Some(format!("try --encoding {name} if the server reads only {kind}"));
+    }
     Some(match (error.kind, error.retry_after) {
         (NotAuthorized, _) => {
             "check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE".to_owned()

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use openai_videos::{Error, Event, Job, shorten};
+use openai_videos::{Encoding, Error, Event, Job, shorten};
 
 use crate::cli::plan::view::Verbosity;
 use crate::cli::show::Printer;
@@ -162,7 +162,11 @@ fn notice(event: &Event<'_>) -> Option<String> {
             let tenths = after.as_millis() / 100;
             format!("{why}; retry {number} of {of} in {}.{} s", tenths / 10, tenths % 10)
         }
-        Event::EncodingSwitched => {
+        Event::EncodingSwitched { to: Encoding::DataUrl } => {
+            "the server does not accept a form here (HTTP 415); sending JSON with a data URL"
+                .to_owned()
+        }
+        Event::EncodingSwitched { .. } => {
             "the server does not accept JSON here (HTTP 415); sending a form".to_owned()
         }
         Event::JobNotListed { left } => format!(

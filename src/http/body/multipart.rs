@@ -1,15 +1,12 @@
 //! `multipart/form-data` bodies (RFC 7578) that are streamed in constant memory: text parts first, the file last, with an
-//! exact length for a regular file. Each attempt opens the file again and checks that it still has its first size: the
-//! body of a file that changes during the upload must not look complete to the server.
+//! exact length for a regular file.
 
-use std::fs::{self, File};
-use std::io::{self, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::io::{Cursor, Read};
 use std::time::Duration;
 
 use crate::api::error::Error;
-use crate::api::extension::{Stream, Upload};
-use crate::http::body::stream::StreamReader;
+use crate::api::extension::Upload;
+use crate::http::body::source::Source;
 
 /// A form. It can be opened for several attempts, unless its file is a stream.
 pub(crate) struct Form<'a> {
@@ -19,22 +16,11 @@ pub(crate) struct Form<'a> {
     file: Option<Source<'a>>,
 }
 
-enum Source<'a> {
-    File {
-        path: &'a Path,
-        size: u64,
-    },
-    /// A named pipe or a device: read once, of unknown length.
-    Pipe(&'a Path),
-    Stream(&'a Stream),
-}
-
 impl<'a> Form<'a> {
     /// Formats the text parts and checks the file. `boundary` must not occur in the content; 128 random bits are enough.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a file that is missing, empty or a directory, [`Error::File`] for one whose
-    /// metadata cannot be read.
+    /// As [`Source::of`].
     pub(crate) fn new(
         parts: &[(String, String)],
         upload: Option<&'a Upload>,
@@ -65,20 +51,17 @@ impl<'a> Form<'a> {
 
     /// The exact length of the body in bytes, or `None` for a stream.
     pub(crate) fn len(&self) -> Option<u64> {
-        let file = match self.file {
+        let file = match &self.file {
             None => 0,
-            Some(Source::File { size, .. }) => size,
-            Some(Source::Pipe(_) | Source::Stream(_)) => return None,
+            Some(source) => source.len()?,
         };
         Some(self.head.len() as u64 + file + self.tail().len() as u64)
     }
 
     /// Name, content type and size in bytes of the file part, for a preview.
     pub(crate) fn file_part(&self) -> Option<(String, &'static str, Option<u64>)> {
-        self.file.as_ref().map(|source| {
-            let size = if let Source::File { size, .. } = source { Some(*size) } else { None };
-            (source.file_name(), source.content_type(), size)
-        })
+        let part = |source: &Source| (source.file_name(), source.content_type(), source.len());
+        self.file.as_ref().map(part)
     }
 
     fn tail(&self) -> Vec<u8> {
@@ -89,87 +72,13 @@ impl<'a> Form<'a> {
     /// Opens the body from its first byte. `stall` is the stall timeout of a stream.
     ///
     /// # Errors
-    /// [`Error::FileChanged`] if the file has another size now, [`Error::File`] if it cannot be opened,
-    /// [`Error::Invalid`] for a stream that is empty or was already read.
-    pub(crate) fn open(&self, stall: Duration) -> Result<FormReader<'_>, Error> {
-        let content = match &self.file {
-            None => Content::None,
-            Some(Source::File { path, size }) => {
-                let file = open(path)?;
-                check_size(&file, path, *size)?;
-                Content::File { file, path, size: *size, left: *size }
-            }
-            Some(Source::Pipe(path)) => {
-                Content::Stream(StreamReader::start(Box::new(open(path)?), stall)?)
-            }
-            Some(Source::Stream(stream)) => match stream.take() {
-                Some(reader) => Content::Stream(StreamReader::start(reader, stall)?),
-                None => return Err(Error::invalid("the stream to upload was already read")),
-            },
-        };
-        Ok(FormReader { head: &self.head, content, tail: Cursor::new(self.tail()) })
-    }
-}
-
-impl<'a> Source<'a> {
-    fn of(upload: &'a Upload) -> Result<Self, Error> {
-        let path = match upload {
-            Upload::Stream(stream) => return Ok(Source::Stream(stream)),
-            Upload::File(path) => path,
-        };
-        let shown = path.display();
-        let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                Error::invalid(format!("there is no file '{shown}' to upload"))
-            }
-            _ => Error::file(format!("cannot read '{shown}'"), error),
-        })?;
-        if metadata.is_dir() {
-            Err(Error::invalid(format!("'{shown}' is a directory, not a file to upload")))
-        } else if !metadata.is_file() {
-            Ok(Source::Pipe(path))
-        } else if metadata.len() == 0 {
-            Err(Error::invalid(format!("the file '{shown}' is empty")))
-        } else {
-            Ok(Source::File { path, size: metadata.len() })
-        }
-    }
-
-    /// The name that the part has. Streams get one too, with the extension of the one type that the API documents: some
-    /// servers refuse a part without a name or with an unknown extension.
-    fn file_name(&self) -> String {
-        match self {
-            Source::File { path, .. } => {
-                path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-            }
-            Source::Pipe(_) | Source::Stream(_) => "video.mp4".to_owned(),
-        }
-    }
-
-    fn content_type(&self) -> &'static str {
-        let name = PathBuf::from(self.file_name());
-        match name.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase().as_str() {
-            "mp4" => "video/mp4",
-            "mov" => "video/quicktime",
-            "webm" => "video/webm",
-            _ => "application/octet-stream",
-        }
-    }
-}
-
-fn open(path: &Path) -> Result<File, Error> {
-    File::open(path)
-        .map_err(|error| Error::file(format!("cannot read '{}'", path.display()), error))
-}
-
-fn check_size(file: &File, path: &Path, expected: u64) -> Result<(), Error> {
-    let metadata = file
-        .metadata()
-        .map_err(|error| Error::file(format!("cannot read '{}'", path.display()), error))?;
-    if metadata.len() == expected {
-        Ok(())
-    } else {
-        Err(Error::FileChanged { path: path.to_owned(), expected })
+    /// As [`Source::open`].
+    pub(crate) fn open(&self, stall: Duration) -> Result<Box<dyn Read + '_>, Error> {
+        let tail = Cursor::new(self.tail());
+        Ok(match &self.file {
+            None => Box::new(self.head.chain(tail)),
+            Some(source) => Box::new(self.head.chain(source.open(stall)?).chain(tail)),
+        })
     }
 }
 
@@ -178,66 +87,13 @@ fn escape(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// Reads a form. Its errors are an [`io::Error`] that holds an [`Error`].
-pub(crate) struct FormReader<'a> {
-    head: &'a [u8],
-    content: Content<'a>,
-    tail: Cursor<Vec<u8>>,
-}
-
-enum Content<'a> {
-    None,
-    File { file: File, path: &'a Path, size: u64, left: u64 },
-    Stream(StreamReader),
-}
-
-impl Content<'_> {
-    /// Like [`Read::read`]: 0 at the end of the content, after the file's size was checked again.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        match self {
-            Content::None => Ok(0),
-            Content::Stream(stream) => stream.read(buffer),
-            Content::File { file, path, size, left: 0 } => {
-                check_size(file, path, *size).map(|()| 0)
-            }
-            Content::File { file, path, size, left } => {
-                let max = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
-                let count = file.read(&mut buffer[..max]).map_err(|error| {
-                    Error::file(format!("cannot read '{}'", path.display()), error)
-                })?;
-                if count == 0 {
-                    return Err(Error::FileChanged { path: path.to_path_buf(), expected: *size });
-                }
-                *left -= count as u64;
-                Ok(count)
-            }
-        }
-    }
-}
-
-impl Read for FormReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        if !self.head.is_empty() {
-            return self.head.read(buffer);
-        }
-        if self.tail.position() == 0 {
-            match self.content.read(buffer) {
-                Ok(0) => {}
-                Ok(count) => return Ok(count),
-                Err(error) => return Err(io::Error::other(error)),
-            }
-        }
-        self.tail.read(buffer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use crate::api::extension::Stream;
+    use std::fs::{self, File};
+    use std::io::{self, Write};
+    use std::path::PathBuf;
 
     const STALL: Duration = Duration::from_secs(30);
 
