@@ -103,6 +103,8 @@ pub(crate) struct Page<'a> {
     pub(crate) items: Vec<&'a RawValue>,
     /// `None` if the server does not say it by `true` or `false`.
     pub(crate) has_more: Option<bool>,
+    /// Whether it reports an error beside its jobs, names a job that it does not hold, or has a member twice.
+    pub(crate) is_contradictory: bool,
     last_id: Option<String>,
 }
 
@@ -110,8 +112,14 @@ impl<'a> Page<'a> {
     /// `None` if the text is not a page.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let top = Object::parse(text).ok()?;
+        let items: Vec<_> = serde_json::from_str(top.get("data")?.get()).ok()?;
+        let is_set = |name| top.get(name).is_some_and(|value| value.get() != "null");
+        let is_repeated = |name| top.0.iter().filter(|(known, _)| known == name).count() > 1;
         Some(Self {
-            items: serde_json::from_str(top.get("data")?.get()).ok()?,
+            is_contradictory: is_set("error")
+                || (items.is_empty() && ["first_id", "last_id"].into_iter().any(is_set))
+                || ["data", "has_more"].into_iter().any(is_repeated),
+            items,
             has_more: top.get("has_more").and_then(|more| more.get().parse().ok()),
             last_id: top.scalar("last_id"),
         })

@@ -144,6 +144,8 @@ pub(crate) struct Listing<'a> {
     candidates: Vec<Candidate>,
     /// Whether every page came from the server itself and not from a cache.
     is_current: bool,
+    /// Whether a page contradicts itself.
+    is_contradictory: bool,
     /// Whether the list was read to its end, and the server declared it the end.
     is_whole: bool,
     /// Whether no job of the window can be missing in it.
@@ -182,6 +184,7 @@ impl<'a> Listing<'a> {
             window: Window::new(clocks, time),
             candidates: Vec::new(),
             is_current: true,
+            is_contradictory: false,
             is_whole: false,
             covers_window: false,
             descends: true,
@@ -193,6 +196,7 @@ impl<'a> Listing<'a> {
     /// Adds the next page, whose items are those of no page before.
     pub(crate) fn add(&mut self, page: &Page<'_>, time: PageTime) {
         self.is_current &= time.age == Some(0);
+        self.is_contradictory |= page.is_contradictory;
         for item in &page.items {
             let candidate = Candidate::read(item.get(), self.wanted);
             self.descends &= match (self.last_date, candidate.created) {
@@ -261,6 +265,9 @@ pub(crate) fn decide(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
     if let Some(reason) = clocks.doubt() {
         return Decision::InDoubt(reason.to_owned());
     }
+    if listing.is_contradictory {
+        return Decision::InDoubt("the server's list of jobs contradicts itself".to_owned());
+    }
     let latest = listing.window.latest;
     if listing.candidates.iter().any(|job| job.created.is_some_and(|created| created > latest)) {
         return Decision::InDoubt("the server dates its jobs in the future".to_owned());
@@ -324,6 +331,8 @@ fn absent(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
         None if !listing.is_whole => {
             "the server does not say whether its list of jobs is complete".to_owned()
         }
+        // Cut at some length, a list in another order has lost the newest jobs.
+        None if !listing.descends => "the server does not list its newest jobs first".to_owned(),
         None => {
             let elapsed = clocks.now.duration_since(clocks.posted).unwrap_or_default();
             return match LISTED_WITHIN.saturating_sub(elapsed) {

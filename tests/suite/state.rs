@@ -130,6 +130,13 @@ fn empty_list() -> Reply {
     Reply::json(200, r#"{"data":[],"has_more":false}"#)
 }
 
+/// A list in another order than the one asked for. Cut at some length, it has lost the newest jobs.
+fn oldest_first() -> Reply {
+    let jobs =
+        [100_000, 90_000].map(|age| format!(r#"{{"id":"v{age}","created_at":{}}}"#, now() - age));
+    Reply::json(200, &format!(r#"{{"data":[{}],"has_more":false}}"#, jobs.join(",")))
+}
+
 /// Moves the interrupted request, if there is one, ten minutes into the past.
 fn backdate(directory: &Path) {
     let path = directory.join("job");
@@ -176,6 +183,15 @@ fn a_list_that_leaves_a_doubt_ends_with_code_7() {
             "the server does not say whether its list of jobs is complete",
         ),
         (empty_list().header("Age", "60"), "the list of jobs came from a cache"),
+        (
+            Reply::json(200, r#"{"data":[],"has_more":false,"error":{"message":"shard down"}}"#),
+            "the server's list of jobs contradicts itself",
+        ),
+        (
+            Reply::json(200, r#"{"data":[],"has_more":false,"last_id":"video_9"}"#),
+            "the server's list of jobs contradicts itself",
+        ),
+        (oldest_first(), "the server does not list its newest jobs first"),
         (Reply::json(200, &large), "the server's list of jobs is too large"),
         (Reply::redirect(302, "http://127.0.0.1:1/list"), ""),
     ] {
