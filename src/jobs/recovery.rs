@@ -198,14 +198,16 @@ impl<'a> Listing<'a> {
         self.is_current &= time.age == Some(0);
         self.is_contradictory |= page.is_contradictory;
         for item in &page.items {
-            let candidate = Candidate::read(item.get(), self.wanted);
-            self.descends &= match (self.last_date, candidate.created) {
+            let members = Object::parse(item.get()).unwrap_or(Object(Vec::new()));
+            let created = created(&members);
+            self.descends &= match (self.last_date, created) {
                 (_, None) => false,
                 (None, Some(_)) => true,
                 (Some(last), Some(created)) => last >= created,
             };
-            self.last_date = candidate.created;
-            if candidate.created.is_none_or(|created| created >= self.window.earliest) {
+            self.last_date = created;
+            if created.is_none_or(|created| created >= self.window.earliest) {
+                let candidate = Candidate::read(item.get(), &members, created, self.wanted);
                 self.candidates.push(candidate);
             }
         }
@@ -224,21 +226,23 @@ impl<'a> Listing<'a> {
     }
 }
 
+/// The date of a job in Unix seconds, if it has one.
+fn created(members: &Object<'_>) -> Option<u64> {
+    let created: f64 = members.scalar("created_at")?.parse().ok()?;
+    // Milliseconds are told by their size: as seconds they would be thousands of years away.
+    let created = if created > 1e11 { created / 1000.0 } else { created };
+    (created.is_finite() && created >= 1.0).then_some(created as u64)
+}
+
 impl Candidate {
-    fn read(item: &str, wanted: &Wanted) -> Self {
-        let members = Object::parse(item).unwrap_or(Object(Vec::new()));
-        let created = members.scalar("created_at").and_then(|text| text.parse::<f64>().ok());
-        // Milliseconds are told by their size: as seconds they would be thousands of years away.
-        let created = created.map(|time| if time > 1e11 { time / 1000.0 } else { time });
+    fn read(item: &str, members: &Object<'_>, created: Option<u64>, wanted: &Wanted) -> Self {
         let prompt = members.get("prompt").and_then(json::scalar).map(|prompt| fold(&prompt));
         let contradicts = |(name, ours): &&(&'static str, String)| {
             members.scalar(name).is_some_and(|theirs| theirs != *ours)
         };
         Self {
             id: members.scalar("id").or_else(|| Some(Job::parse(item)?.id().to_owned())),
-            created: created
-                .filter(|time| time.is_finite() && *time >= 1.0)
-                .map(|time| time as u64),
+            created,
             prompt: prompt.map_or(Prompt::Missing, |prompt| compare(&prompt, &wanted.prompt)),
             contradiction: wanted.members.iter().find(contradicts).map(|(name, _)| *name),
         }

@@ -110,7 +110,7 @@ impl Server {
         } else if random.below(3) == 0 {
             server.page_size = 1 + random.below(3);
         }
-        for _ in 0..[0, 0, random.below(9), 25][random.below(4)] {
+        for _ in 0..[0, 0, 0, 0, 0, 0, random.below(9), 21][random.below(8)] {
             let age = 2 * HOUR + random.below(72 * HOUR as usize) as u64;
             server.add_stranger(random, now - age);
         }
