@@ -52,6 +52,11 @@ fn carry_out(
         return printer.text(&text);
     }
     format_error?;
+    if args.format_error.is_none()
+        && let Some(commands) = help::commands_if_none_is_named(&args)
+    {
+        printer.note(commands);
+    }
     let plan = plan::resolve(args, env, printer.terminals())?;
     printer.show_results_of(&plan.settings, &plan.view);
     run::execute(&plan, printer)

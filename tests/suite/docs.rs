@@ -191,9 +191,43 @@ fn the_changelog_has_an_entry_for_this_version() {
 }
 
 #[test]
+fn without_a_command_the_commands_are_listed() {
+    let stderr = "\
+Commands of openai videos:
+  extend            Create an extension of a completed video
+  list              List the jobs of the server
+  retrieve          Show a job, or wait for it
+  download-content  Download the media of a completed job
+  delete            Delete a job and its media
+
+openai: missing command after 'videos'
+hint: openai videos extend --prompt TEXT --seconds N --video REF; see openai --help
+";
+    openai(&["videos"]).run().is(2, "", stderr);
+    let run = openai(&["videos", "--format-error", "json"]).run();
+    run.code(2).stdout("").stderr_contains("missing command after 'videos'");
+    assert!(run.stderr_text().starts_with('{'), "{run:?}");
+}
+
+/// The documentation's example is compiled, as a test of the library.
+#[test]
+fn the_library_example_in_the_readme_is_that_of_the_documentation() {
+    let (_, example) = README.split_once("```rust\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let documentation = include_str!("../../src/lib.rs");
+    let documentation: String = documentation
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
+        .collect();
+    assert!(documentation.contains(example), "{example}\n{documentation}");
+}
+
+#[test]
 fn every_command_has_its_own_help() {
     for (name, has, has_not) in [
         ("extend", "--prompt TEXT", "--video-id ID"),
+        ("list", "--max-items N", "--video-id ID"),
         ("retrieve", "--wait", "--prompt TEXT"),
         ("download-content", "--variant VARIANT", "--prompt TEXT"),
         ("delete", "--video-id ID", "--output FILE"),
@@ -201,7 +235,7 @@ fn every_command_has_its_own_help() {
         for flag in ["-h", "--help"] {
             let run = openai(&["videos", name, flag]).run();
             let text = run.success().stderr("").stdout_text();
-            assert!(text.starts_with(&format!("Usage: openai videos {name} ")), "{text}");
+            assert!(text.starts_with(&format!("Usage: openai videos {name}")), "{text}");
             assert!(!text.contains(has_not), "{text}");
             if flag == "--help" {
                 assert!(text.contains(has), "{text}");

@@ -27,7 +27,7 @@ use cli::args::flags::{EXAMPLES, FLAGS, Flag, Group, PROXIES};
 use cli::exit;
 
 /// The date in the man page. Change it with the page.
-const DATE: &str = "November 23, 2026";
+const DATE: &str = "November 24, 2026";
 
 fn main() -> ExitCode {
     let written = match env::args_os().nth(1).map(PathBuf::from) {

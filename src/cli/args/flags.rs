@@ -388,8 +388,10 @@ pub(crate) const FLAGS: &[Flag] = &[
         common: true,
         help: "Record the job in FILE, so that a rerun resumes it",
         more: "A run that finds a job in FILE waits for it and downloads it, instead of paying \
-               again. FILE is emptied when the job has ended, and never contains the key. \
-               Without this option the id is on standard error.",
+               again. One that finds an interrupted request asks the server's list, and posts \
+               again only if the list proves that there is no job; in doubt it ends with code 7. \
+               FILE is emptied when the result is delivered or the job has failed, and never \
+               contains the key. Without this option the id is on standard error.",
         set: Set::Os(|args, value| args.state = Some(value)),
         ..NONE
     },

@@ -43,6 +43,13 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
     }))
 }
 
+/// A line for each command, for a command line that names none.
+pub(crate) fn commands_if_none_is_named(args: &Args) -> Option<String> {
+    let is_missing = args.words.is_empty() || args.words == ["videos"];
+    let lines = COMMANDS.iter().map(|row| format!("  {:<16}  {}\n", row.name, row.about));
+    is_missing.then(|| format!("Commands of openai videos:\n{}\n", lines.collect::<String>()))
+}
+
 /// `-h`: the common options of a command, or of all commands, on one screen.
 fn short(of: Option<Command>) -> String {
     let mut text = short_usage(of) + "\n";
