@@ -24,11 +24,11 @@ use crate::jobs::{submit, submit_once};
 use crate::settings::Settings;
 use crate::url::segment;
 
-/// A blocking client of one server. It is cheap to create; connections are opened when needed and reused, except after
-/// a large download.
+/// A blocking client of one server. It is cheap to create; connections are opened when needed and
+/// reused, except after a large download.
 ///
-/// It performs one operation at a time, because whether a request was sent is tracked for the current one only. Each thread
-/// needs its own client, which the compiler enforces:
+/// It performs one operation at a time, because whether a request was sent is tracked for the
+/// current one only. Each thread needs its own client, which the compiler enforces:
 ///
 /// ```compile_fail
 /// fn shared<T: Sync>() {}
@@ -62,32 +62,39 @@ impl Client {
         Ok(Self { http, alone: PhantomData })
     }
 
-    /// Creates an extension of a completed video: `POST /videos/extensions` (`CreateVideoExtend`). Blocks until the
-    /// response, which may take minutes after an upload, but does not wait for the video.
+    /// Creates an extension of a completed video: `POST /videos/extensions` (`CreateVideoExtend`).
+    /// Blocks until the response, which may take minutes after an upload, but does not wait for the
+    /// video.
     ///
     /// # Errors
-    /// - [`Error::Invalid`], [`Error::File`], [`Error::FileChanged`]: the upload cannot be read, or changed meanwhile.
+    /// - [`Error::Invalid`], [`Error::File`], [`Error::FileChanged`]: the upload cannot be read, or
+    ///   changed meanwhile.
     /// - [`Error::Connect`]: nothing was sent, after the retries.
-    /// - [`Error::Api`]: the server refused the request (4xx), or was unavailable (429, 503) after the retries.
+    /// - [`Error::Api`]: the server refused the request (4xx), or was unavailable (429, 503) after
+    ///   the retries.
     /// - [`Error::Redirect`]: the server redirects the request, which is not followed.
-    /// - [`Error::UnknownOutcome`]: the request was sent without a readable response: a job may exist.
+    /// - [`Error::UnknownOutcome`]: the request was sent without a readable response: a job may
+    ///   exist.
     pub fn extend(&self, extension: &Extension) -> Result<Job, Error> {
         submit::submit(&self.http, extension)
     }
 
-    /// Like [`Client::extend`], but creates at most one job, however often the run is interrupted and repeated: `state`
-    /// records the job. A job that an earlier run created is waited for instead of a new one; after a run
-    /// that was interrupted during its POST, the server is asked for the job of it (`GET /videos`, `ListVideos`).
+    /// Like [`Client::extend`], but creates at most one job, however often the run is interrupted
+    /// and repeated: `state` records the job. A job that an earlier run created is waited for
+    /// instead of a new one; after a run that was interrupted during its POST, the server is asked
+    /// for the job of it (`GET /videos`, `ListVideos`).
     ///
-    /// With `wait` it waits as [`Client::wait`]. Then `deliver` takes the client and the job or the error, and
-    /// delivers the result. The state is emptied once the job has failed, or is completed and delivered.
+    /// With `wait` it waits as [`Client::wait`]. Then `deliver` takes the client and the job or the
+    /// error, and delivers the result. The state is emptied once the job has failed, or is
+    /// completed and delivered.
     ///
     /// # Errors
     /// As [`Client::extend`], [`Client::wait`] and `deliver`, and:
     /// - [`Error::Invalid`]: the state is about another request, or this one uploads a stream.
     /// - [`Error::Unresolved`]: whether there is a job cannot be told.
     /// - [`Error::JobGone`]: the server does not have the job that an earlier run created.
-    /// - [`Error::File`]: the state cannot be written; if that fails before the request, nothing was sent.
+    /// - [`Error::File`]: the state cannot be written; if that fails before the request, nothing
+    ///   was sent.
     pub fn extend_once(
         self,
         extension: &Extension,
@@ -102,13 +109,14 @@ impl Client {
         })
     }
 
-    /// Gives each job of the server's list to `each` as its JSON, until `each` breaks off: `GET /videos`
-    /// (`ListVideos`). Pages are requested as they are needed, and one is in memory at a time.
+    /// Gives each job of the server's list to `each` as its JSON, until `each` breaks off:
+    /// `GET /videos` (`ListVideos`). Pages are requested as they are needed, and one is in memory
+    /// at a time.
     ///
     /// # Errors
     /// - [`Error::Invalid`]: the limit is out of range.
-    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: a page could not be had after the retries, is not
-    ///   a list, or is larger than 16 MiB.
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: a page could not be had after
+    ///   the retries, is not a list, or is larger than 16 MiB.
     /// - those of `each`.
     pub fn list(
         &self,
@@ -129,15 +137,16 @@ impl Client {
     /// The job as it is now: `GET /videos/{video_id}` (`GetVideo`).
     ///
     /// # Errors
-    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if there is no readable response, after the retries.
+    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if there is no readable
+    /// response, after the retries.
     pub fn retrieve(&self, id: &str) -> Result<Job, Error> {
         let path = format!("/videos/{}", segment(id));
         let request = Request::get(&path);
         wait::parse_job(&self.http, &request, self.http.text(&request)?, id)
     }
 
-    /// Polls until the job is completed. Failed polls are repeated until [`Wait::timeout`]; a 401, 403, 404 or
-    /// 410 ends it at once.
+    /// Polls until the job is completed. Failed polls are repeated until [`Wait::timeout`]; a 401,
+    /// 403, 404 or 410 ends it at once.
     ///
     /// # Errors
     /// - [`Error::JobFailed`]: the job failed.
@@ -147,11 +156,12 @@ impl Client {
         wait::wait(&self.http, job, rules)
     }
 
-    /// Downloads a completed job's media: `GET /videos/{video_id}/content` (`RetrieveVideoContent`). Where the server has
-    /// no content, the video is downloaded from the URL that the job names; a job of which only the id is known
-    /// ([`Job::of`]) is retrieved for that. To another origin go neither key nor any other header of the settings.
-    /// A file appears whole or not at all; an interrupted download resumes if the server allows. Returns the number of
-    /// bytes.
+    /// Downloads a completed job's media: `GET /videos/{video_id}/content`
+    /// (`RetrieveVideoContent`). Where the server has no content, the video is downloaded from the
+    /// URL that the job names; a job of which only the id is known ([`Job::of`]) is retrieved for
+    /// that. To another origin go neither key nor any other header of the settings. A file appears
+    /// whole or not at all; an interrupted download resumes if the server allows. Returns the
+    /// number of bytes.
     ///
     /// # Errors
     /// - [`Error::File`]: the target cannot be written.
@@ -159,8 +169,8 @@ impl Client {
     /// - [`Error::MediaUrl`]: the job names its media by a URL that is not one to download from.
     /// - [`Error::MediaRefused`]: the host of that URL does not give them out.
     /// - [`Error::JobFailed`]: there will be no media.
-    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the content could not be had, or not whole, after the
-    ///   retries.
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the content could not be had,
+    ///   or not whole, after the retries.
     pub fn download(
         &self,
         job: &Job,
@@ -170,11 +180,13 @@ impl Client {
         download::download(&self.http, job, options, target)
     }
 
-    /// Deletes a job and its media: `DELETE /videos/{video_id}` (`DeleteVideo`). Gives the response's text; it is empty
-    /// where the response was lost and a second attempt found that the job does not exist.
+    /// Deletes a job and its media: `DELETE /videos/{video_id}` (`DeleteVideo`). Gives the
+    /// response's text; it is empty where the response was lost and a second attempt found that the
+    /// job does not exist.
     ///
     /// # Errors
-    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if there is no readable response, after the retries.
+    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if there is no readable
+    /// response, after the retries.
     pub fn delete(&self, id: &str) -> Result<String, Error> {
         self.http.delete(&format!("/videos/{}", segment(id)))
     }

@@ -1,5 +1,5 @@
-//! Reads JSON without changing it: member order, number literals and unknown members stay as written, because values
-//! are kept as raw text and parsed only where the program needs one.
+//! Reads JSON without changing it: member order, number literals and unknown members stay as
+//! written, because values are kept as raw text and parsed only where the program needs one.
 
 use std::fmt;
 
@@ -35,8 +35,8 @@ pub(crate) fn scalar(value: &RawValue) -> Option<String> {
     }
 }
 
-/// The text of a JSON string literal. Half a surrogate pair becomes U+FFFD: some servers cut a text in the middle of
-/// one.
+/// The text of a JSON string literal. Half a surrogate pair becomes U+FFFD: some servers cut a text
+/// in the middle of one.
 pub fn unquoted(literal: &str) -> String {
     let inner = literal.strip_prefix('"').unwrap_or(literal);
     let inner = inner.strip_suffix('"').unwrap_or(inner);
@@ -66,7 +66,8 @@ pub fn unquoted(literal: &str) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// The length in bytes of the string literal at the start of `json`, up to the end of the text if it is not closed.
+/// The length in bytes of the string literal at the start of `json`, up to the end of the text if
+/// it is not closed.
 pub(crate) fn string_len(json: &str) -> usize {
     let mut escaped = true;
     let end = json.bytes().position(|byte| {
@@ -95,10 +96,12 @@ pub(crate) fn quote(text: &str) -> String {
 /// Values nested deeper are left as they are: the bound limits the recursion.
 const MAX_DEPTH: usize = 100;
 
-/// A JSON text on one line, in one spelling for all texts of the same value: without white space, the members of
-/// objects sorted by name (the last of several with one name), strings and numbers written in one way.
+/// A JSON text on one line, in one spelling for all texts of the same value: without white space,
+/// the members of objects sorted by name (the last of several with one name), strings and numbers
+/// written in one way.
 ///
-/// A number of more than 15 characters is left as it is, because an `f64` may not tell it from its neighbours.
+/// A number of more than 15 characters is left as it is, because an `f64` may not tell it from its
+/// neighbours.
 ///
 /// ```json
 /// {"b": [1.0, "\u0061"], "a": null}   becomes   {"a":null,"b":[1,"a"]}

@@ -1,4 +1,5 @@
-//! A blocking client for extending videos through the OpenAI Videos API, for programs that must stay small.
+//! A blocking client for extending videos through the OpenAI Videos API, for programs that must
+//! stay small.
 //!
 //! ```no_run
 //! use openai_videos::{
@@ -29,10 +30,12 @@
 //! text, json, url, random, digest
 //! ```
 //!
-//! A request that creates a job is retried only where that cannot create a second one. Where that is not known, the
-//! method returns [`Error::UnknownOutcome`]. The library does not read the environment, print or exit.
+//! A request that creates a job is retried only where that cannot create a second one. Where that
+//! is not known, the method returns [`Error::UnknownOutcome`]. The library does not read the
+//! environment, print or exit.
 //!
-//! [`Job::text`] is the response as received, [`Job::video`] the same with its documented fields typed.
+//! [`Job::text`] is the response as received, [`Job::video`] the same with its documented fields
+//! typed.
 
 mod api;
 mod client;

@@ -3,8 +3,9 @@
 /// The longest text of a server that is shown, in characters.
 const SHOWN: usize = 512;
 
-/// Shortens a text to one line of at most 512 characters, with `...` after a cut. White space is collapsed, so that an
-/// HTML page stays readable. Control characters are kept: the caller escapes them.
+/// Shortens a text to one line of at most 512 characters, with `...` after a cut. White space is
+/// collapsed, so that an HTML page stays readable. Control characters are kept: the caller escapes
+/// them.
 pub fn shorten(text: &str) -> String {
     let mut short = String::new();
     for (count, character) in text

@@ -22,7 +22,8 @@ fn percent_encode(text: &str, is_kept: impl Fn(u8) -> bool) -> String {
     encoded
 }
 
-/// Decodes `%2F` and its like. `None` where two hexadecimal digits do not follow a `%`, or the result is not UTF-8.
+/// Decodes `%2F` and its like. `None` where two hexadecimal digits do not follow a `%`, or the
+/// result is not UTF-8.
 pub(crate) fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -39,8 +40,8 @@ pub(crate) fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Percent-encodes an id as one segment of a path. A segment of dots alone would stand for a parent directory
-/// (RFC 3986, section 5.2.4), so its dots are encoded too.
+/// Percent-encodes an id as one segment of a path. A segment of dots alone would stand for a parent
+/// directory (RFC 3986, section 5.2.4), so its dots are encoded too.
 pub(crate) fn segment(id: &str) -> String {
     let only_dots = id.bytes().all(|byte| byte == b'.');
     percent_encode(id, |byte| {
@@ -48,9 +49,9 @@ pub(crate) fn segment(id: &str) -> String {
     })
 }
 
-/// Resolves a reference, such as the `Location` of a redirect, against an absolute URL (RFC 3986, 5.2). The fragment is
-/// dropped. `None` for an empty reference, for any other scheme than http and https, and for a URL with credentials, which
-/// would be sent.
+/// Resolves a reference, such as the `Location` of a redirect, against an absolute URL (RFC 3986,
+/// 5.2). The fragment is dropped. `None` for an empty reference, for any other scheme than http and
+/// https, and for a URL with credentials, which would be sent.
 pub(crate) fn resolve(base: &str, reference: &str) -> Option<String> {
     let reference = reference.split('#').next().unwrap_or_default().trim();
     // Some servers send spaces and letters that are not ASCII.
@@ -58,7 +59,8 @@ pub(crate) fn resolve(base: &str, reference: &str) -> Option<String> {
     let (base_scheme, base_rest) = base.split_once("://")?;
     let base_authority = authority_of(base_rest);
     let base_path = base_rest[base_authority.len()..].split('?').next().unwrap_or_default();
-    // The rest of an absolute reference, after `//`, or a path and a query at the authority of the base.
+    // The rest of an absolute reference, after `//`, or a path and a query at the authority of the
+    // base.
     let (scheme, rest) = if let Some(rest) = strip_scheme(reference) {
         (reference[..reference.len() - rest.len() - 3].to_ascii_lowercase(), rest.to_owned())
     } else if let Some(rest) = reference.strip_prefix("//") {
@@ -104,8 +106,8 @@ fn remove_dot_segments(path: &str) -> String {
     format!("/{}{query}", output.join("/"))
 }
 
-/// Whether `location`, seen from `base`, is the same URL at the other of the schemes http and https. The ports may
-/// differ, as those of the schemes do.
+/// Whether `location`, seen from `base`, is the same URL at the other of the schemes http and
+/// https. The ports may differ, as those of the schemes do.
 pub(crate) fn differs_in_scheme(base: &str, location: &str) -> bool {
     let Some(target) = resolve(base, location) else { return false };
     let parts = |url: &str| {
@@ -148,7 +150,8 @@ pub(crate) fn split_host_port(authority: &str) -> (&str, Option<u16>) {
     (host.trim_matches(['[', ']']), port)
 }
 
-/// A URL without query, fragment and credentials: a signed query is as good as a key, and so is a password.
+/// A URL without query, fragment and credentials: a signed query is as good as a key, and so is a
+/// password.
 pub(crate) fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     match url.split_once("//") {

@@ -148,7 +148,8 @@ mod tests {
         );
         assert_eq!(
             error.to_string(),
-            "the server responded with HTTP 400: bad seconds (type: invalid_request_error, param: seconds)"
+            "the server responded with HTTP 400: bad seconds (type: invalid_request_error, \
+             param: seconds)"
         );
     }
 

@@ -5,9 +5,9 @@
 //! {"code": 0, "request_id": "req-1", "data": [{"task_id": "task-9", "status": "queued"}]}
 //! ```
 //!
-//! Everything that is read of a job is read from one object, so that the status of an envelope never stands beside
-//! the id of the job in it. Other members are not searched: `video` and `input` echo the request, `output` and
-//! `metadata` describe files, and each may have an id of its own.
+//! Everything that is read of a job is read from one object, so that the status of an envelope
+//! never stands beside the id of the job in it. Other members are not searched: `video` and `input`
+//! echo the request, `output` and `metadata` describe files, and each may have an id of its own.
 
 use serde_json::value::RawValue;
 
@@ -17,9 +17,11 @@ use crate::json::Object;
 const ENVELOPES: [&str; 3] = ["data", "result", "response"];
 /// The names of a job's id, most reliable first.
 const IDS: [&str; 2] = ["id", "task_id"];
-/// A trace id in a response that has another id; the job's id at servers that send no other one (xAI).
+/// A trace id in a response that has another id; the job's id at servers that send no other one
+/// (xAI).
 const REQUEST_ID: &str = "request_id";
-/// Objects nested deeper are not searched. Envelopes in use have two levels; the bound limits the recursion.
+/// Objects nested deeper are not searched. Envelopes in use have two levels; the bound limits the
+/// recursion.
 const DEPTH: usize = 16;
 
 /// The object that describes the job.
@@ -32,8 +34,9 @@ pub(crate) struct JobObject<'a> {
 }
 
 impl<'a> JobObject<'a> {
-    /// Finds the job in the response to a request that creates one: the first object with an id and a status, else
-    /// the first with an id. An envelope's status does not count where an object inside has an id.
+    /// Finds the job in the response to a request that creates one: the first object with an id and
+    /// a status, else the first with an id. An envelope's status does not count where an object
+    /// inside has an id.
     ///
     /// `None` if no object has an id.
     pub(crate) fn find(response: &'a str) -> Option<Self> {
@@ -43,8 +46,9 @@ impl<'a> JobObject<'a> {
         Some(objects.swap_remove(index))
     }
 
-    /// Finds the job in the response to a poll for `id`: the object with this id, or one inside it where only that
-    /// has a status; else the innermost object with a status, as some servers give no id here, or another one.
+    /// Finds the job in the response to a poll for `id`: the object with this id, or one inside it
+    /// where only that has a status; else the innermost object with a status, as some servers give
+    /// no id here, or another one.
     ///
     /// `None` if the response holds no object.
     pub(crate) fn find_polled(response: &'a str, id: &str) -> Option<Self> {
@@ -98,7 +102,8 @@ impl<'a> JobObject<'a> {
         names.any(|name| self.members.scalar(name).as_deref() == Some(id))
     }
 
-    /// Whether its status may be that of the request: `success` (JSend), or a number, such as an HTTP status code.
+    /// Whether its status may be that of the request: `success` (JSend), or a number, such as an
+    /// HTTP status code.
     fn has_envelope_status(&self) -> bool {
         let status = self.members.scalar("status").unwrap_or_default();
         status.eq_ignore_ascii_case("success") || status.parse::<f64>().is_ok()

@@ -1,5 +1,5 @@
-//! The error type of the library. It has a variant for everything that callers react to differently. Exit codes and
-//! the names of options belong to the front end.
+//! The error type of the library. It has a variant for everything that callers react to
+//! differently. Exit codes and the names of options belong to the front end.
 
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
@@ -9,7 +9,8 @@ use crate::api::api_error::ApiError;
 use crate::api::job::Job;
 use crate::text::shorten;
 
-/// Any failure of this library. Its message is one line in lower case without a full stop, and never shows the key.
+/// Any failure of this library. Its message is one line in lower case without a full stop, and
+/// never shows the key.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -25,22 +26,24 @@ pub enum Error {
         /// The field's name in the API: `prompt`, `seconds` or `video`.
         field: &'static str,
     },
-    /// A key would cross a network over plain http, and [`Settings::allow_http`](crate::Settings::allow_http) is not
-    /// set. Nothing was sent.
+    /// A key would cross a network over plain http, and
+    /// [`Settings::allow_http`](crate::Settings::allow_http) is not set. Nothing was sent.
     Unencrypted {
         /// The base URL.
         url: String,
     },
     /// The default base URL needs an API key and none was given. Nothing was sent.
     NoKey,
-    /// No connection could be opened: the DNS lookup, TCP, the proxy or TLS failed. Nothing of the request was sent.
+    /// No connection could be opened: the DNS lookup, TCP, the proxy or TLS failed. Nothing of the
+    /// request was sent.
     Connect {
         /// `host:port` of the server.
         host: String,
         /// The cause, often a [`ConnectError`](crate::ConnectError).
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A request that is safe to retry (GET, DELETE) got no readable response: it was cut off, timed out or is malformed.
+    /// A request that is safe to retry (GET, DELETE) got no readable response: it was cut off,
+    /// timed out or is malformed.
     NoResponse {
         /// Method and path, such as `GET /videos/video_123`.
         request: String,
@@ -56,7 +59,8 @@ pub enum Error {
     },
     /// The server responded with an error status.
     Api(Box<ApiError>),
-    /// The server redirects the request. A redirect of a POST is not followed, because that could create a second job.
+    /// The server redirects the request. A redirect of a POST is not followed, because that could
+    /// create a second job.
     Redirect {
         /// The status, 300 to 399.
         status: u16,
@@ -84,7 +88,8 @@ pub enum Error {
         /// The URL, without its query.
         url: String,
         /// It is a plain http URL from a server that is reached over https, and
-        /// [`allow_http`](crate::Settings::allow_http) is off. Otherwise it is not a usable http or https URL.
+        /// [`allow_http`](crate::Settings::allow_http) is off. Otherwise it is not a usable http or
+        /// https URL.
         is_unencrypted: bool,
     },
     /// The host of the media, which the job names by URL, does not give them out.
@@ -101,7 +106,8 @@ pub enum Error {
         /// The state file.
         path: PathBuf,
     },
-    /// An earlier run was interrupted while it sent the request, and the server does not show whether a job exists.
+    /// An earlier run was interrupted while it sent the request, and the server does not show
+    /// whether a job exists.
     Unresolved {
         /// Why that cannot be decided.
         why: String,

@@ -1,4 +1,5 @@
-//! Events that a caller may want to show while a method of the client runs. The library itself prints nothing.
+//! Events that a caller may want to show while a method of the client runs. The library itself
+//! prints nothing.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,7 +13,8 @@ use crate::api::job::Job;
 /// The function that receives events.
 pub(crate) type Report = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// Something that happens while a method of the client runs. Header values that may be secret are `[hidden]`.
+/// Something that happens while a method of the client runs. Header values that may be secret are
+/// `[hidden]`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -25,15 +27,16 @@ pub enum Event<'a> {
         /// Names and values in the order sent or received.
         headers: &'a [(String, String)],
     },
-    /// Connecting to one address of the server or proxy failed. The next address follows, if there is one.
+    /// Connecting to one address of the server or proxy failed. The next address follows, if there
+    /// is one.
     Unreachable {
         /// The address.
         address: SocketAddr,
         /// The reason.
         why: &'a str,
     },
-    /// A new connection is open. An earlier one is reused where this event is missing between [`Event::Request`] and
-    /// [`Event::Response`].
+    /// A new connection is open. An earlier one is reused where this event is missing between
+    /// [`Event::Request`] and [`Event::Response`].
     Connected {
         /// The address of the server, or of the proxy.
         address: SocketAddr,
@@ -58,7 +61,8 @@ pub enum Event<'a> {
         /// Names and values in the order sent or received.
         headers: &'a [(String, String)],
     },
-    /// The body of a response was read, whole or up to the limit. Media are reported as [`Event::Download`].
+    /// The body of a response was read, whole or up to the limit. Media are reported as
+    /// [`Event::Download`].
     BodyRead {
         /// Bytes read.
         size: u64,
@@ -67,8 +71,8 @@ pub enum Event<'a> {
     Retry {
         /// The delay before it.
         after: Duration,
-        /// Whether the server asked for this delay. Otherwise it is an exponential backoff from 0.5 s to 8 s, less up
-        /// to 25 % of jitter.
+        /// Whether the server asked for this delay. Otherwise it is an exponential backoff from 0.5
+        /// s to 8 s, less up to 25 % of jitter.
         asked: bool,
         /// 1 for the first retry.
         number: u32,
@@ -91,7 +95,8 @@ pub enum Event<'a> {
         /// The reason.
         why: &'a Error,
     },
-    /// The server does not list the job of an interrupted POST. It may list it late, and is asked again.
+    /// The server does not list the job of an interrupted POST. It may list it late, and is asked
+    /// again.
     JobNotListed {
         /// After this time the job counts as not created.
         left: Duration,
@@ -108,7 +113,8 @@ pub enum Event<'a> {
         /// The reason.
         why: &'a Error,
     },
-    /// The content is not ready; it is requested again for up to a minute. Reported again only if the status changes.
+    /// The content is not ready; it is requested again for up to a minute. Reported again only if
+    /// the status changes.
     NotReady {
         /// The server's response.
         why: &'a Error,

@@ -19,10 +19,12 @@ pub const MAX_PROMPT: usize = 32_000;
 /// The segment lengths that the API reference allows, in seconds.
 pub const SECONDS: [&str; 5] = ["4", "8", "12", "16", "20"];
 
-/// A body with more fields is refused: no server has that many, and each is searched for by its name.
+/// A body with more fields is refused: no server has that many, and each is searched for by its
+/// name.
 const MAX_FIELDS: usize = 1000;
 
-/// Fields that some servers take in place of `seconds` and `video`: a request with one of them is complete.
+/// Fields that some servers take in place of `seconds` and `video`: a request with one of them is
+/// complete.
 const STAND_INS: [(&str, &[&str]); 2] =
     [("seconds", &["duration"]), ("video", &["video_id", "video_url"])];
 
@@ -69,7 +71,8 @@ impl VideoReference {
 pub enum Upload {
     /// A file, opened afresh for each attempt.
     File(PathBuf),
-    /// A stream of unknown length. It can be read only once, so its request is not retried after a part was sent.
+    /// A stream of unknown length. It can be read only once, so its request is not retried after a
+    /// part was sent.
     Stream(Stream),
 }
 
@@ -142,7 +145,8 @@ impl Fields {
     /// Reads the members of a JSON object.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the text is not a JSON object, with line and column, or has more than 1,000 members.
+    /// [`Error::Invalid`] if the text is not a JSON object, with line and column, or has more than
+    /// 1,000 members.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let object = Object::parse(text).map_err(|why| {
             Error::invalid(format!("the request body is not a JSON object: {why}"))
@@ -207,13 +211,13 @@ impl Extension {
         Self::from_fields(fields, Some(video))
     }
 
-    /// A request of any fields, for servers that take more or other ones than the API reference has. `video` replaces a
-    /// field of that name. `seconds` may have any value; a field `duration` can stand for it, and `video_id` or
-    /// `video_url` for the video.
+    /// A request of any fields, for servers that take more or other ones than the API reference
+    /// has. `video` replaces a field of that name. `seconds` may have any value; a field `duration`
+    /// can stand for it, and `video_id` or `video_url` for the video.
     ///
     /// # Errors
-    /// [`Error::Missing`] for a missing field; [`Error::Invalid`] for a prompt that is not a string of 1 to 32,000
-    /// characters.
+    /// [`Error::Missing`] for a missing field; [`Error::Invalid`] for a prompt that is not a string
+    /// of 1 to 32,000 characters.
     pub fn from_fields(mut fields: Fields, video: Option<VideoReference>) -> Result<Self, Error> {
         let mut upload = None;
         match video {
@@ -320,7 +324,8 @@ impl Extension {
         format!("{{{}}}", members.join(","))
     }
 
-    /// The text parts of the form: a reference object becomes `video[id]`, one part for each of its members.
+    /// The text parts of the form: a reference object becomes `video[id]`, one part for each of its
+    /// members.
     pub(crate) fn to_parts(&self) -> Vec<(String, String)> {
         let mut parts = Vec::new();
         for (name, value) in &self.fields.0 {

@@ -1,5 +1,5 @@
-//! A video job (`VideoResource` of the API reference) as servers send it. The text is kept as received; only what the
-//! client itself needs is read, in the spellings that servers use.
+//! A video job (`VideoResource` of the API reference) as servers send it. The text is kept as
+//! received; only what the client itself needs is read, in the spellings that servers use.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -52,8 +52,8 @@ pub struct Job {
 }
 
 impl Job {
-    /// Reads the response to a request that creates a job: a JSON object with an `id`, `task_id` or `request_id`, at
-    /// its top or in its member `data`, `result` or `response`.
+    /// Reads the response to a request that creates a job: a JSON object with an `id`, `task_id` or
+    /// `request_id`, at its top or in its member `data`, `result` or `response`.
     ///
     /// `None` if there is no such id.
     pub fn parse(text: impl Into<String>) -> Option<Self> {
@@ -63,8 +63,8 @@ impl Job {
         Some(Self { text, ..job })
     }
 
-    /// Reads the response to a poll for the job with this id, which it keeps: some servers give a file name, `unknown`
-    /// or nothing as the id here.
+    /// Reads the response to a poll for the job with this id, which it keeps: some servers give a
+    /// file name, `unknown` or nothing as the id here.
     ///
     /// `None` if the response is not a JSON object.
     pub(crate) fn parse_as(text: String, id: &str) -> Option<Self> {
@@ -151,8 +151,8 @@ impl Job {
         self.poll_after
     }
 
-    /// The job with its documented fields typed, read from the same object as id and status. [`Video::id`] is
-    /// [`Job::id`], whatever name the server gives it.
+    /// The job with its documented fields typed, read from the same object as id and status.
+    /// [`Video::id`] is [`Job::id`], whatever name the server gives it.
     pub fn video(&self) -> Video {
         let object = Object::parse(&self.text[self.object.clone()]);
         Video { id: self.id.clone(), ..object.map(Video::from).unwrap_or_default() }

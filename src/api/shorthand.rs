@@ -1,5 +1,6 @@
-//! Converts the short form of an object that people type in a shell, `{id: video_123}`, to JSON. It is the subset of
-//! YAML's flow style that the official command line takes: bare or quoted keys and values, and nested objects.
+//! Converts the short form of an object that people type in a shell, `{id: video_123}`, to JSON. It
+//! is the subset of YAML's flow style that the official command line takes: bare or quoted keys and
+//! values, and nested objects.
 
 use serde_json::value::RawValue;
 
@@ -10,8 +11,8 @@ const DEPTH: usize = 16;
 
 /// Returns the JSON text of an object that is written as JSON or in the short form.
 ///
-/// A bare value that is a number, `true`, `false` or `null` in JSON keeps that type; any other one is a string up to
-/// the next comma or closing brace.
+/// A bare value that is a number, `true`, `false` or `null` in JSON keeps that type; any other one
+/// is a string up to the next comma or closing brace.
 ///
 /// # Errors
 /// A sentence that names the missing part, and its place.

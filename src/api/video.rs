@@ -10,13 +10,15 @@ const MAX_SECONDS: f64 = 1e11;
 
 /// A video job as the API reference describes it, `VideoResource`.
 ///
-/// Servers leave fields out, send null, a number as a string or a string as a number: each field is `None` where the
-/// response has nothing usable. [`Job::text`](crate::Job::text) is the response as it was received.
+/// Servers leave fields out, send null, a number as a string or a string as a number: each field is
+/// `None` where the response has nothing usable. [`Job::text`](crate::Job::text) is the response as
+/// it was received.
 ///
 /// ```
 /// use openai_videos::{Job, Video};
 ///
-/// let response = r#"{"data": {"id": "video_123", "status": "queued", "progress": "7", "seconds": 12, "seed": 42}}"#;
+/// let response = r#"{"data": {"id": "video_123", "status": "queued", "progress": "7",
+///     "seconds": 12, "seed": 42}}"#;
 /// let video: Video = Job::parse(response).expect("an id").video();
 /// assert_eq!(video.id, "video_123");
 /// assert_eq!(video.progress, Some(7.0));
@@ -25,13 +27,13 @@ const MAX_SECONDS: f64 = 1e11;
 /// assert_eq!((video.other[0].0.as_str(), video.other[0].1.get()), ("seed", "42"));
 /// ```
 ///
-/// It can be deserialized from JSON text, with `serde_json::from_str` or `serde_json::from_slice`; not from a reader,
-/// because the members in [`Video::other`] are kept as they were written.
+/// It can be deserialized from JSON text, with `serde_json::from_str` or `serde_json::from_slice`;
+/// not from a reader, because the members in [`Video::other`] are kept as they were written.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Video {
-    /// Unique identifier of the job; of [`Job::video`](crate::Job::video) the one to poll with. Empty where a text
-    /// that was deserialized has none.
+    /// Unique identifier of the job; of [`Job::video`](crate::Job::video) the one to poll with.
+    /// Empty where a text that was deserialized has none.
     pub id: String,
     /// When the job completed, in Unix seconds.
     pub completed_at: Option<u64>,
@@ -55,8 +57,8 @@ pub struct Video {
     pub seconds: Option<String>,
     /// The resolution as width and height in pixels, such as `720x1280` (`VideoSize`).
     pub size: Option<String>,
-    /// `queued`, `in_progress`, `completed` or `failed` (`VideoStatus`), or a server's own word for one of them:
-    /// [`Status::from_word`](crate::Status::from_word) tells what it means.
+    /// `queued`, `in_progress`, `completed` or `failed` (`VideoStatus`), or a server's own word for
+    /// one of them: [`Status::from_word`](crate::Status::from_word) tells what it means.
     pub status: Option<String>,
     /// All other members in their order, as the server wrote them.
     pub other: Vec<(String, Box<RawValue>)>,
@@ -104,7 +106,8 @@ impl<'de> Deserialize<'de> for Video {
 }
 
 impl VideoError {
-    /// Reads `{"code": ..., "message": ...}`, or a bare message. `None` for null and for other types.
+    /// Reads `{"code": ..., "message": ...}`, or a bare message. `None` for null and for other
+    /// types.
     pub(crate) fn read(value: &RawValue) -> Option<Self> {
         match Object::parse(value.get()) {
             Ok(error) => {

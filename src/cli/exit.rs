@@ -1,4 +1,5 @@
-//! Exit codes: distinct where a script or a scheduler would act differently. `--help` prints the table.
+//! Exit codes: distinct where a script or a scheduler would act differently. `--help` prints the
+//! table.
 
 use std::process::ExitCode;
 

@@ -100,8 +100,8 @@ impl Run<'_> {
         if matches!(output, Some(Output::Stdout)) || self.printer.job(&job, output.is_some())? {
             return delivery;
         }
-        // The reader closed the pipe. With a wait the id was printed before the first poll, without media in a file the
-        // state keeps it.
+        // The reader closed the pipe. With a wait the id was printed before the first poll, without
+        // media in a file the state keeps it.
         if (show.id && wait.is_none()) || (state.is_some() && output.is_some()) {
             self.printer.say(&format!("job {}", job.id()));
         }

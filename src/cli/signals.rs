@@ -1,7 +1,9 @@
-//! SIGINT and SIGTERM: the temporary file of a download is removed, and the run ends with the shell's exit code.
+//! SIGINT and SIGTERM: the temporary file of a download is removed, and the run ends with the
+//! shell's exit code.
 //!
-//! By default the system would end the run as well, but not where it is the first process of a container: that one
-//! does not get signals which it has no handler for, and `docker stop` would wait for its timeout.
+//! By default the system would end the run as well, but not where it is the first process of a
+//! container: that one does not get signals which it has no handler for, and `docker stop` would
+//! wait for its timeout.
 
 use std::fs;
 use std::io::{self, Read};
@@ -22,8 +24,8 @@ pub(crate) fn set_temporary_file(path: Option<&Path>) {
     *TEMPORARY_FILE.lock().unwrap_or_else(PoisonError::into_inner) = path.map(Path::to_owned);
 }
 
-/// Handles signals from now on. A signal that the caller made this process ignore, as a shell does for a background
-/// job, stays ignored. Where handlers cannot be set, the system's defaults stay.
+/// Handles signals from now on. A signal that the caller made this process ignore, as a shell does
+/// for a background job, stays ignored. Where handlers cannot be set, the system's defaults stay.
 pub(crate) fn watch() {
     let _ = try_watch();
 }
@@ -32,7 +34,8 @@ fn try_watch() -> io::Result<()> {
     let (mut reader, writer) = UnixStream::pair()?;
     let received = Arc::new(AtomicUsize::new(0));
     let signal = Arc::clone(&received);
-    // First, so that no signal is caught that nobody acts on. It ends with an error if no handler holds the writer.
+    // First, so that no signal is caught that nobody acts on. It ends with an error if no handler
+    // holds the writer.
     thread::Builder::new().spawn(move || {
         if reader.read_exact(&mut [0]).is_ok() {
             end(signal.load(Ordering::SeqCst));
@@ -41,7 +44,8 @@ fn try_watch() -> io::Result<()> {
     let ignored = ignored();
     for signal in [SIGINT, SIGTERM] {
         if ignored >> (signal - 1) & 1 == 0 {
-            // Handlers run in the order of registration: the number is stored before the thread is woken.
+            // Handlers run in the order of registration: the number is stored before the thread is
+            // woken.
             flag::register_usize(signal, Arc::clone(&received), signal as usize)?;
             pipe::register(signal, writer.try_clone()?)?;
         }
@@ -57,7 +61,8 @@ fn end(signal: usize) -> ! {
     std::process::exit(128 + signal as i32)
 }
 
-/// The signals that this process was started to ignore, as bits. Without /proc that is unknown, and none is assumed.
+/// The signals that this process was started to ignore, as bits. Without /proc that is unknown, and
+/// none is assumed.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,5 +1,5 @@
-//! Failed attempts: whether a byte of the request was sent, which error the request ends with, and whether the request may
-//! be sent again.
+//! Failed attempts: whether a byte of the request was sent, which error the request ends with, and
+//! whether the request may be sent again.
 
 use std::io;
 use std::time::Duration;
@@ -22,7 +22,8 @@ use crate::url;
 
 /// Why an attempt brought no response.
 pub(crate) enum AttemptError {
-    /// Another attempt would fail in the same way: a file cannot be read, or a redirect cannot be followed.
+    /// Another attempt would fail in the same way: a file cannot be read, or a redirect cannot be
+    /// followed.
     Final(Error),
     /// No byte of the request was sent.
     NotSent {
@@ -34,7 +35,8 @@ pub(crate) enum AttemptError {
     NoResponse(String),
 }
 
-/// A failed attempt: the error to end with, and the facts that [`retry::delay`](crate::http::retry::delay) needs.
+/// A failed attempt: the error to end with, and the facts that
+/// [`retry::delay`](crate::http::retry::delay) needs.
 pub(crate) struct FailedAttempt {
     pub(crate) error: Error,
     pub(crate) retry: Retry,
@@ -59,8 +61,9 @@ impl AttemptError {
                 "the server closed the connection".to_owned()
             }
             ureq::Error::Io(error) => match tls_error(&error) {
-                // The server ended the handshake, so it has not read the request. In TLS 1.3 its alert comes after the
-                // client's side of the handshake is done and the request is sent.
+                // The server ended the handshake, so it has not read the request. In TLS 1.3 its
+                // alert comes after the client's side of the handshake is done and the request is
+                // sent.
                 Some(&rustls::Error::AlertReceived(alert))
                     if tls_errors::is_about_client_certificate(alert) =>
                 {
@@ -81,7 +84,8 @@ impl AttemptError {
         if tracker.is_sent() { AttemptError::NoResponse(reason) } else { not_sent(reason.into()) }
     }
 
-    /// Reads an error that came up while the body of a response was read: whatever it is, the request was sent.
+    /// Reads an error that came up while the body of a response was read: whatever it is, the
+    /// request was sent.
     pub(crate) fn in_body(error: io::Error, settings: &Settings, tracker: &Tracker) -> Self {
         match Self::new(error.into(), settings.base_url.as_str(), settings, tracker) {
             AttemptError::NotSent { source, .. } => AttemptError::NoResponse(source.to_string()),
@@ -123,7 +127,8 @@ impl FailedAttempt {
         Self { error, retry, asked: None, poll_after: None }
     }
 
-    /// An attempt with an error response, or a redirect that is not followed. `body` is the text of the response.
+    /// An attempt with an error response, or a redirect that is not followed. `body` is the text of
+    /// the response.
     pub(crate) fn with_response(
         request: &Request<'_>,
         head: &ResponseHead,
@@ -162,7 +167,8 @@ impl FailedAttempt {
         Self { error, retry, asked, poll_after: head.poll_interval(is_unavailable) }
     }
 
-    /// Whether the server may have performed the request, or performs one with the same idempotency key (409).
+    /// Whether the server may have performed the request, or performs one with the same idempotency
+    /// key (409).
     pub(crate) fn may_be_performed(&self) -> bool {
         match &self.error {
             Error::UnknownOutcome { .. } | Error::NoResponse { .. } => true,

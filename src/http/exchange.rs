@@ -1,5 +1,5 @@
-//! One exchange: a request is built and sent, and the head of its response is read. This file and the bodies are the only
-//! users of ureq's API.
+//! One exchange: a request is built and sent, and the head of its response is read. This file and
+//! the bodies are the only users of ureq's API.
 
 use std::cell::OnceCell;
 use std::io::{self, Read};
@@ -33,7 +33,8 @@ const MAX_JSON: u64 = 16 * 1024 * 1024;
 const MAX_ERROR: u64 = 64 * 1024;
 /// How long `100 Continue` is awaited before the body is sent all the same. As in curl.
 const EXPECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long an idle connection is kept: longer than any poll interval but that of a server that is not available.
+/// How long an idle connection is kept: longer than any poll interval but that of a server that is
+/// not available.
 const MAX_IDLE: Duration = Duration::from_secs(300);
 const MAX_REDIRECTS: u32 = 10;
 
@@ -62,15 +63,18 @@ impl Http {
         }
     }
 
-    /// Limits connecting and the wait for a response head to this time, beside the timeouts of the settings.
+    /// Limits connecting and the wait for a response head to this time, beside the timeouts of the
+    /// settings.
     pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
         self.tracker.set_deadline(deadline);
     }
 
-    /// Sends a request once and returns the response as soon as its head is there, whatever its status.
+    /// Sends a request once and returns the response as soon as its head is there, whatever its
+    /// status.
     ///
-    /// A GET follows redirects. Neither credentials nor any header of the settings go to another origin than that of the
-    /// base URL. Once a redirect has left that origin, they are not sent again, not even back to it.
+    /// A GET follows redirects. Neither credentials nor any header of the settings go to another
+    /// origin than that of the base URL. Once a redirect has left that origin, they are not sent
+    /// again, not even back to it.
     pub(crate) fn open(&self, request: &Request<'_>) -> Result<Response, AttemptError> {
         let home = url::origin(self.settings.base_url.as_str());
         let mut url = request.url(&self.settings);
@@ -86,7 +90,8 @@ impl Http {
             is_home &= url::origin(&url) == home;
             let response = self.exchange(request, &url, is_home, expect_continue)?;
             match response.head.status {
-                // The server does not know `Expect`; it has read nothing of the body (RFC 9110, 10.1.1).
+                // The server does not know `Expect`; it has read nothing of the body (RFC 9110,
+                // 10.1.1).
                 417 if expect_continue && !request.is_streamed() => expect_continue = false,
                 301 | 302 | 303 | 307 | 308 if request.method == Method::Get => {
                     url = self.redirect_target(request, &url, &response.head)?;
@@ -120,7 +125,8 @@ impl Http {
         )
     }
 
-    /// Whether to go on from one URL to the other: not from https to plain http, unless that is allowed.
+    /// Whether to go on from one URL to the other: not from https to plain http, unless that is
+    /// allowed.
     fn allows_scheme(&self, from: &str, to: &str) -> bool {
         !from.starts_with("https:") || to.starts_with("https:") || self.settings.allow_http
     }
@@ -230,7 +236,8 @@ impl Http {
         AttemptError::new(error, url, &self.settings, &self.tracker)
     }
 
-    /// The body of the response that was opened last, to be read for any length of time as long as data come.
+    /// The body of the response that was opened last, to be read for any length of time as long as
+    /// data come.
     pub(crate) fn transfer(&self, body: BodyReader<'static>, length: Option<u64>) -> Box<dyn Read> {
         self.tracker.start_transfer(length.is_some());
         match length {
@@ -244,8 +251,8 @@ impl Http {
         AttemptError::in_body(error, &self.settings, &self.tracker)
     }
 
-    /// Reads the body of a 2xx whole, as UTF-8 without a byte order mark, and of any other response as much as can be
-    /// had, up to 64 KiB.
+    /// Reads the body of a 2xx whole, as UTF-8 without a byte order mark, and of any other response
+    /// as much as can be had, up to 64 KiB.
     pub(crate) fn read(
         &self,
         head: &ResponseHead,
@@ -288,7 +295,8 @@ fn agent(
         .max_idle_age(MAX_IDLE)
         .timeout_await_100(Some(EXPECT_TIMEOUT))
         .timeout_recv_response(Some(settings.timeout))
-        // It tells the tracker that a body is being read. The tracker sets the timeout, which depends on the body.
+        // It tells the tracker that a body is being read. The tracker sets the timeout, which
+        // depends on the body.
         .timeout_recv_body(Some(Settings::LONGEST))
         .build();
     let connector =

@@ -53,7 +53,8 @@ impl Http {
         self.text_with(request, &mut |_| true)
     }
 
-    /// As [`Http::text`]. `before_retry` is called with each delay before a retry, and returns whether to go on.
+    /// As [`Http::text`]. `before_retry` is called with each delay before a retry, and returns
+    /// whether to go on.
     pub(crate) fn text_with(
         &self,
         request: &Request<'_>,
@@ -62,14 +63,16 @@ impl Http {
         let mut earlier = None;
         let response = self.attempts(request, &mut earlier, before_retry);
         response.map_err(|last| match (request.method, earlier) {
-            // The last attempt's failure says nothing about the job that an earlier one may have created.
+            // The last attempt's failure says nothing about the job that an earlier one may have
+            // created.
             (Method::Post, Some(earlier)) => earlier,
             _ => last,
         })
     }
 
-    /// Deletes the resource at this path and returns the text of the response. Where an attempt may have been performed and
-    /// the next one finds nothing, that attempt has deleted it, and the text is empty.
+    /// Deletes the resource at this path and returns the text of the response. Where an attempt may
+    /// have been performed and the next one finds nothing, that attempt has deleted it, and the
+    /// text is empty.
     ///
     /// # Errors
     /// As [`Http::text`].
@@ -87,8 +90,8 @@ impl Http {
         }
     }
 
-    /// Sends a request until it succeeds or may not be sent again. The error is that of the last attempt; `earlier` gets
-    /// that of an earlier one that the server may have performed.
+    /// Sends a request until it succeeds or may not be sent again. The error is that of the last
+    /// attempt; `earlier` gets that of an earlier one that the server may have performed.
     fn attempts(
         &self,
         request: &Request<'_>,
@@ -113,7 +116,8 @@ impl Http {
         }
     }
 
-    /// The delay before this request is sent again, after this many retries; `None` if it may not be.
+    /// The delay before this request is sent again, after this many retries; `None` if it may not
+    /// be.
     pub(crate) fn delay(
         &self,
         request: &Request<'_>,

@@ -1,7 +1,7 @@
 //! The one classification of responses: by status code, error code and a few headers.
 //!
-//! Pure. Retries, polls, downloads, recovery, the state file, exit codes and hints read its result, [`Outcome`] or the
-//! [`ApiErrorKind`] in it, and never judge a status code themselves.
+//! Pure. Retries, polls, downloads, recovery, the state file, exit codes and hints read its result,
+//! [`Outcome`] or the [`ApiErrorKind`] in it, and never judge a status code themselves.
 
 use crate::api::api_error::ApiErrorKind;
 use crate::http::request::Method;
@@ -48,8 +48,9 @@ pub(crate) fn classify(facts: &Facts<'_>) -> Outcome {
     let retry = retry(facts);
     match facts.status {
         200..300 => Outcome::Success,
-        // A server that moves to https redirects every request before it reads it. Any other 301 or 302 of a POST
-        // is in practice the same as 303 by definition: the result of a request that was performed (RFC 9110, 15.4.4).
+        // A server that moves to https redirects every request before it reads it. Any other 301 or
+        // 302 of a POST is in practice the same as 303 by definition: the result of a request that
+        // was performed (RFC 9110, 15.4.4).
         301 | 302 if is_post && facts.location != Location::OtherScheme => {
             Outcome::Unknown { retry: Retry::Never }
         }
@@ -95,8 +96,10 @@ fn retry(facts: &Facts<'_>) -> Retry {
     }
 }
 
-/// Whether the text of a 503 means that a gateway lost its connection to the application, which may have the request by
-/// then: `upstream connect error or disconnect/reset before headers. reset reason: connection termination` (Envoy).
+/// Whether the text of a 503 means that a gateway lost its connection to the application, which may
+/// have the request by then:
+/// `upstream connect error or disconnect/reset before headers. reset reason: connection termination`
+/// (Envoy).
 fn is_reset(body: &str) -> bool {
     let body = body.to_ascii_lowercase();
     ["reset", "terminat", "disconnect"].iter().any(|word| body.contains(word))

@@ -73,7 +73,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// `GET /videos/video_123`, say, for messages. URLs that the server named come without their query.
+    /// `GET /videos/video_123`, say, for messages. URLs that the server named come without their
+    /// query.
     pub(crate) fn name(&self) -> String {
         let target = match self.target {
             RequestTarget::Path(path) => path.to_owned(),
@@ -100,8 +101,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// All headers, secrets included. A header of the settings replaces the default one of its name, and with an empty
-    /// value removes it.
+    /// All headers, secrets included. A header of the settings replaces the default one of its
+    /// name, and with an empty value removes it.
     pub(crate) fn headers(&self, settings: &Settings, expect_continue: bool) -> Headers {
         let mut headers = Headers::new();
         let mut add = |name: &str, value: &str| {
@@ -125,7 +126,8 @@ impl<'a> Request<'a> {
         headers
     }
 
-    /// The headers for another origin than that of the base URL: none of the settings, as each may be a credential.
+    /// The headers for another origin than that of the base URL: none of the settings, as each may
+    /// be a credential.
     pub(crate) fn cross_origin_headers(&self) -> Headers {
         let mut headers = Headers::new();
         let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));

@@ -70,8 +70,8 @@ impl ResponseHead {
     }
 }
 
-/// The interval before the next poll: `openai-poll-after-ms` (0.1 s to 60 s), else `Retry-After` (0.5 s to 60 s, or to
-/// 10 minutes where the server is not available).
+/// The interval before the next poll: `openai-poll-after-ms` (0.1 s to 60 s), else `Retry-After`
+/// (0.5 s to 60 s, or to 10 minutes where the server is not available).
 fn poll_interval(
     poll_after: Option<Duration>,
     retry_after: Option<Duration>,

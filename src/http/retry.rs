@@ -1,16 +1,17 @@
-//! Decides whether a request may be sent again, and computes the delay. Pure: the caller passes the time and the jitter,
-//! and sleeps.
+//! Decides whether a request may be sent again, and computes the delay. Pure: the caller passes the
+//! time and the jitter, and sleeps.
 //!
-//! A POST that may have reached the application is not sent again, as each one that is accepted costs money. The backoff
-//! is that of OpenAI's own clients: half a second, doubling up to 8 s, less up to a quarter so that many clients do not
-//! retry at the same moment.
+//! A POST that may have reached the application is not sent again, as each one that is accepted
+//! costs money. The backoff is that of OpenAI's own clients: half a second, doubling up to 8 s,
+//! less up to a quarter so that many clients do not retry at the same moment.
 
 use std::time::{Duration, SystemTime};
 
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const MAX_DELAY: Duration = Duration::from_secs(8);
 const JITTER: f64 = 0.25;
-/// The longest delay that a server may ask for. Beyond it the request fails, so that a scheduler can use the time.
+/// The longest delay that a server may ask for. Beyond it the request fails, so that a scheduler
+/// can use the time.
 pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(120);
 
 /// Whether the request of a failed attempt may be sent again.
@@ -31,8 +32,9 @@ pub(crate) struct Policy {
     pub(crate) retry_unsafe: bool,
 }
 
-/// The delay before the next attempt, or `None` to stop. `is_safe`: a GET or DELETE, which is safe to retry;
-/// `retries`: their number so far; `asked`: the delay that the response asks for; `jitter` lies in `0.0..1.0`.
+/// The delay before the next attempt, or `None` to stop. `is_safe`: a GET or DELETE, which is safe
+/// to retry; `retries`: their number so far; `asked`: the delay that the response asks for;
+/// `jitter` lies in `0.0..1.0`.
 pub(crate) fn delay(
     policy: Policy,
     is_safe: bool,
@@ -57,9 +59,10 @@ pub(crate) fn delay(
     Some(delay.mul_f64(1.0 - JITTER * jitter.clamp(0.0, 1.0)))
 }
 
-/// The delay that a response asks for: `retry-after-ms`, else `retry-after` in seconds, with fractions, or as an HTTP date.
-/// A date is relative to the response's `Date` header, if there is one, as the clock of a device may be wrong by years.
-/// A value that cannot be parsed is ignored; a date in the past is a delay of zero.
+/// The delay that a response asks for: `retry-after-ms`, else `retry-after` in seconds, with
+/// fractions, or as an HTTP date. A date is relative to the response's `Date` header, if there is
+/// one, as the clock of a device may be wrong by years. A value that cannot be parsed is ignored; a
+/// date in the past is a delay of zero.
 pub(crate) fn asked_delay(
     retry_after_ms: Option<&str>,
     retry_after: Option<&str>,
@@ -68,7 +71,8 @@ pub(crate) fn asked_delay(
 ) -> Option<Duration> {
     let number = |text: &str, unit: f64| {
         let value: f64 = text.trim().parse().ok()?;
-        // `inf` and numbers beyond any Duration are a delay that never ends; `nan` fails the comparison.
+        // `inf` and numbers beyond any Duration are a delay that never ends; `nan` fails the
+        // comparison.
         (value >= 0.0).then(|| Duration::try_from_secs_f64(value * unit).unwrap_or(Duration::MAX))
     };
     if let Some(delay) = retry_after_ms.and_then(|text| number(text, 0.001)) {
@@ -140,7 +144,8 @@ mod tests {
 
     #[test]
     fn retry_after_is_read_in_every_form() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777); // Sun, 06 Nov 1994 08:49:37 GMT
+        // Sun, 06 Nov 1994 08:49:37 GMT
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         let read = |ms, after, date| asked_delay(ms, after, date, now);
         let ms = |millis| Some(Duration::from_millis(millis));
         assert_eq!(read(Some("1500"), Some("9"), None), ms(1500));

@@ -7,8 +7,8 @@ pub(crate) struct ContentRange {
     pub(crate) total: Option<u64>,
 }
 
-/// Parses a header value such as `bytes 500-999/1000`. `None` if it breaks the grammar, has another unit, or contradicts
-/// itself.
+/// Parses a header value such as `bytes 500-999/1000`. `None` if it breaks the grammar, has another
+/// unit, or contradicts itself.
 pub(crate) fn content_range(text: &str) -> Option<ContentRange> {
     let number = |text: &str| {
         text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()

@@ -1,10 +1,11 @@
-//! Downloads the media of a job into a file or a stream: from `/videos/{id}/content`, or from the URL that the job names
-//! where the server has no content.
+//! Downloads the media of a job into a file or a stream: from `/videos/{id}/content`, or from the
+//! URL that the job names where the server has no content.
 //!
-//! A file is written under a temporary name beside the target. Once its length is checked it is fsynced and renamed, so
-//! that the target is whole or untouched. An interrupted download resumes with a range request (`Range` and `If-Range`,
-//! RFC 9110, 14.2 and 13.1.5). The validator in `If-Range` makes the server send the whole content if it has changed,
-//! because the halves of two videos do not make one.
+//! A file is written under a temporary name beside the target. Once its length is checked it is
+//! fsynced and renamed, so that the target is whole or untouched. An interrupted download resumes
+//! with a range request (`Range` and `If-Range`, RFC 9110, 14.2 and 13.1.5). The validator in
+//! `If-Range` makes the server send the whole content if it has changed, because the halves of two
+//! videos do not make one.
 
 use std::io::Read;
 use std::thread;
@@ -30,7 +31,8 @@ use crate::url::{authority, segment, without_secrets};
 const BUFFER_SIZE: usize = 256 * 1024;
 /// How long a completed job's content may be "not ready".
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// How much older than the response a strong `Last-Modified` is: more than clocks of one server's machines differ.
+/// How much older than the response a strong `Last-Modified` is: more than clocks of one server's
+/// machines differ.
 const STRONG_AGE: Duration = Duration::from_secs(60);
 /// How much of a response that is not media is quoted in the error, in bytes.
 const MAX_QUOTED: usize = 4096;
@@ -43,14 +45,16 @@ pub struct Download {
     pub variant: Option<Variant>,
     /// How long content may be "not ready", one minute at most. Default: one minute.
     pub ready_within: Option<Duration>,
-    /// The interval between two requests for content that is not ready. Default: as in [`Wait`](crate::Wait).
+    /// The interval between two requests for content that is not ready. Default: as in
+    /// [`Wait`](crate::Wait).
     pub poll_interval: Option<Duration>,
     /// Every string that the request sent, the URLs among them.
     sent: Vec<String>,
 }
 
 impl Download {
-    /// Names the request that created the job. Servers echo its URLs in the job: none of them is taken for the media's.
+    /// Names the request that created the job. Servers echo its URLs in the job: none of them is
+    /// taken for the media's.
     pub fn created_by(&mut self, extension: &Extension) {
         self.sent = media::strings(&extension.to_json());
     }
@@ -296,7 +300,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// The values of `Range` and `If-Range`, if the output has a part of the content and the rest can be requested.
+    /// The values of `Range` and `If-Range`, if the output has a part of the content and the rest
+    /// can be requested.
     fn range(&self) -> Option<(String, String)> {
         let can_resume = self.position > 0 && self.supports_ranges;
         let validator = self.validator.clone().filter(|_| can_resume)?;
@@ -318,7 +323,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// The size of the whole content, if this 206 has a part of the same content that starts at `position`.
+    /// The size of the whole content, if this 206 has a part of the same content that starts at
+    /// `position`.
     fn total_if_rest(&self, head: &ResponseHead) -> Option<u64> {
         let validator = self.validator.as_deref()?;
         let is_same = |name| head.header(name).is_none_or(|value| value == validator);
@@ -452,15 +458,15 @@ struct UrlLookup<'a> {
 }
 
 impl UrlLookup<'_> {
-    /// The URL in the job at hand or, if that was read before, in the job as the server shows it now.
-    /// `is_optional`: the download can go on without the job.
+    /// The URL in the job at hand or, if that was read before, in the job as the server shows it
+    /// now. `is_optional`: the download can go on without the job.
     ///
     /// # Errors
     /// - [`Error::JobFailed`]: there will be no media.
     /// - [`Error::MediaUrl`]: the URL is not one to download from.
     /// - [`Error::Api`]: there is no such job.
-    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the server does not show the job for now, and
-    ///   `is_optional` is false.
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the server does not show the
+    ///   job for now, and `is_optional` is false.
     fn find(&mut self, is_optional: bool) -> Result<Option<String>, Error> {
         if !std::mem::take(&mut self.is_current) {
             match self.http.text(&Request::get(&format!("/videos/{}", segment(self.job.id())))) {
@@ -526,14 +532,15 @@ fn is_text(content_type: &str) -> bool {
     kind == "application/json" || kind.ends_with("+json") || kind.starts_with("text/")
 }
 
-/// Whether content starts as a page or JSON does, whatever its type says. No media format does: MP4 starts with a
-/// length, WebP with `RIFF`, JPEG with FF D8.
+/// Whether content starts as a page or JSON does, whatever its type says. No media format does: MP4
+/// starts with a length, WebP with `RIFF`, JPEG with FF D8.
 fn looks_like_text(start: &[u8]) -> bool {
     matches!(start.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'))
 }
 
-/// The value for `If-Range` (RFC 9110, 13.1.5): a strong `ETag` or, if there is no `ETag` at all, a `Last-Modified` that is
-/// strong (8.8.2.2): so much older than the response that the content did not change twice within the same second.
+/// The value for `If-Range` (RFC 9110, 13.1.5): a strong `ETag` or, if there is no `ETag` at all, a
+/// `Last-Modified` that is strong (8.8.2.2): so much older than the response that the content did
+/// not change twice within the same second.
 fn validator(head: &ResponseHead) -> Option<String> {
     if let Some(etag) = head.header("etag") {
         return Some(etag.to_owned()).filter(|etag| etag.starts_with('"'));

@@ -27,8 +27,8 @@ pub(crate) trait Effects {
     fn sleep(&mut self, time: Duration);
     /// One page of the server's list.
     fn list(&mut self, path: &str) -> Result<ListPage, Error>;
-    /// The POST with its retries. `before_retry` is called before each with the time of it, by the wall clock; it
-    /// returns whether to go on.
+    /// The POST with its retries. `before_retry` is called before each with the time of it, by the
+    /// wall clock; it returns whether to go on.
     fn post(
         &mut self,
         idempotency_key: &str,

@@ -51,7 +51,8 @@ pub enum Order {
     Descending,
 }
 
-/// Gives each job of the list to `each` as its JSON, one page after the other, until `each` breaks off.
+/// Gives each job of the list to `each` as its JSON, one page after the other, until `each` breaks
+/// off.
 pub(crate) fn list(
     http: &Http,
     query: &ListQuery,
@@ -138,7 +139,8 @@ pub(crate) enum Turn {
     Next,
     /// The end of the list: `has_more` is not true, or this page is empty.
     Last,
-    /// Nothing that can be requested: this page repeats jobs of an earlier one, so the server ignores `after`.
+    /// Nothing that can be requested: this page repeats jobs of an earlier one, so the server
+    /// ignores `after`.
     Repeated,
     /// Nothing that can be requested: there is more, but this page has no id to go on after.
     Unknown,

@@ -1,5 +1,5 @@
-//! Where the media of a completed job are, for servers without `/videos/{id}/content` (xAI, Together, and relays): in
-//! the job itself, as a URL.
+//! Where the media of a completed job are, for servers without `/videos/{id}/content` (xAI,
+//! Together, and relays): in the job itself, as a URL.
 
 use serde_json::value::RawValue;
 
@@ -7,8 +7,8 @@ use crate::api::envelope::JobObject;
 use crate::json::{Object, unquoted};
 use crate::url;
 
-/// The members of a job that servers name the video in, in the order in which they are tried. `[]` stands for each
-/// element of a list.
+/// The members of a job that servers name the video in, in the order in which they are tried. `[]`
+/// stands for each element of a list.
 const PLACES: [&str; 13] = [
     "video.url",         // xAI, CLIProxyAPI
     "url",               // relays
@@ -27,13 +27,14 @@ const PLACES: [&str; 13] = [
 /// How deep a request is searched, in objects and lists around each other. It limits the recursion.
 const MAX_DEPTH: usize = 16;
 
-/// A URL that cannot be downloaded: it is neither an http nor an https URL, or it holds credentials.
+/// A URL that cannot be downloaded: it is neither an http nor an https URL, or it holds
+/// credentials.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UnusableUrl(pub(crate) String);
 
-/// The absolute http or https URL of a completed job's video. `job` is the JSON text of the job; relative references in
-/// it are resolved against `base_url` plus `/`. URLs in `excluded` do not count: those that the request sent, which
-/// servers echo, and that of `/content`.
+/// The absolute http or https URL of a completed job's video. `job` is the JSON text of the job;
+/// relative references in it are resolved against `base_url` plus `/`. URLs in `excluded` do not
+/// count: those that the request sent, which servers echo, and that of `/content`.
 ///
 /// # Errors
 /// [`UnusableUrl`] if the only URLs are of another scheme, such as `file:` or `gs:`.
@@ -65,7 +66,8 @@ pub(crate) fn media_url(
     unusable.map_or(Ok(None), Err)
 }
 
-/// Every string in the JSON text of a request: among them are the URLs that a server may echo in the job.
+/// Every string in the JSON text of a request: among them are the URLs that a server may echo in
+/// the job.
 pub(crate) fn strings(json: &str) -> Vec<String> {
     fn collect(text: &str, levels: usize, strings: &mut Vec<String>) {
         let values = match text.as_bytes().first() {
@@ -105,7 +107,8 @@ fn collect_texts(object: &Object<'_>, place: &str, texts: &mut Vec<String>) {
     }
 }
 
-/// Whether two URLs name the same resource. An echoed URL may have lost its signature, or have got another scheme.
+/// Whether two URLs name the same resource. An echoed URL may have lost its signature, or have got
+/// another scheme.
 fn is_same(known: &str, url: &str) -> bool {
     let split = |url: &str| {
         let (address, query) = url.split_once('?').map_or((url, None), |(a, q)| (a, Some(q)));

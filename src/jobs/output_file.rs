@@ -1,9 +1,10 @@
-//! The output of a download: a file that is written under a temporary name and renamed once it is complete, or a
-//! stream.
+//! The output of a download: a file that is written under a temporary name and renamed once it is
+//! complete, or a stream.
 //!
-//! The temporary name follows from the target's name, so that a run can remove what a killed run left behind. A lock
-//! tells such a leftover from the temporary file of a run that is still at work. The name is one that no user would
-//! choose, and a file that starts with text, such as a state file, is not a leftover.
+//! The temporary name follows from the target's name, so that a run can remove what a killed run
+//! left behind. A lock tells such a leftover from the temporary file of a run that is still at
+//! work. The name is one that no user would choose, and a file that starts with text, such as a
+//! state file, is not a leftover.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -80,8 +81,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Prepares for the content from its first byte. A stream that has a part of it can only skip that part, and only
-    /// if the content `is_same`.
+    /// Prepares for the content from its first byte. A stream that has a part of it can only skip
+    /// that part, and only if the content `is_same`.
     pub(crate) fn rewind(&mut self, is_same: bool) -> Result<(), Error> {
         match self {
             Output::TemporaryFile(TemporaryFile { file, target, .. }) => {
@@ -94,7 +95,8 @@ impl<'a> Output<'a> {
             }
             Output::Stream(Stream { name, written, .. }) => {
                 let reason = format!(
-                    "the download was interrupted after {written} bytes, and the server cannot resume it"
+                    "the download was interrupted after {written} bytes, and the server cannot \
+                     resume it"
                 );
                 Err(Error::file(format!("cannot complete {name}"), io::Error::other(reason)))
             }
@@ -184,9 +186,9 @@ const MAX_RUNS: u32 = 10;
 /// The ending of the names of temporary files.
 const SUFFIX: &str = "openai-videos-part";
 
-/// Creates `.NAME.openai-videos-part` beside the target, empty and locked, or `.NAME.1.openai-videos-part` and so on while
-/// other runs hold the names before it. On a file system without locks a leftover cannot be told from a file in use:
-/// there the name is random.
+/// Creates `.NAME.openai-videos-part` beside the target, empty and locked, or
+/// `.NAME.1.openai-videos-part` and so on while other runs hold the names before it. On a file
+/// system without locks a leftover cannot be told from a file in use: there the name is random.
 fn create_temporary(target: &Path) -> io::Result<(PathBuf, File)> {
     let name = target.file_name().ok_or(ErrorKind::IsADirectory)?;
     let named = |suffix: &str| target.with_file_name(temporary_name(name, suffix));
@@ -233,8 +235,8 @@ fn temporary_name(name: &OsStr, suffix: &str) -> OsString {
     temporary
 }
 
-/// Removes a file that a killed run left behind. A locked file is in use; a symbolic link or a file of text is not this
-/// program's, as no media start with a brace.
+/// Removes a file that a killed run left behind. A locked file is in use; a symbolic link or a file
+/// of text is not this program's, as no media start with a brace.
 fn remove_leftover(path: &Path) {
     if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
         return;
@@ -275,11 +277,12 @@ fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::file(format!("cannot write '{}'", path.display()), error)
 }
 
-/// Checks that a file can be written at this path, before a job is paid for whose media are to be stored there.
+/// Checks that a file can be written at this path, before a job is paid for whose media are to be
+/// stored there.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the path is that of a directory or its directory does not exist; [`Error::File`] if the file
-/// cannot be written or replaced.
+/// [`Error::Invalid`] if the path is that of a directory or its directory does not exist;
+/// [`Error::File`] if the file cannot be written or replaced.
 pub fn check_output(path: &Path) -> Result<(), Error> {
     let shown = path.display();
     let ends_with_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
@@ -315,8 +318,8 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
             "mount its directory instead of the file",
         ));
     }
-    // `rmdir` never removes a file. Its permission is checked first, as that of a rename is: another user's file in a
-    // sticky directory, or an immutable one, cannot be replaced.
+    // `rmdir` never removes a file. Its permission is checked first, as that of a rename is:
+    // another user's file in a sticky directory, or an immutable one, cannot be replaced.
     match fs::remove_dir(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             Err(Error::file(format!("cannot replace '{}'", path.display()), error))
@@ -325,8 +328,8 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether a path is a mount point in the text of `/proc/self/mountinfo` (proc(5)), whose fifth field is one, with spaces
-/// and control characters as `\040`.
+/// Whether a path is a mount point in the text of `/proc/self/mountinfo` (proc(5)), whose fifth
+/// field is one, with spaces and control characters as `\040`.
 fn is_mount_point(path: &Path, mounts: &[u8]) -> bool {
     let Ok(path) = path.canonicalize() else {
         return false;

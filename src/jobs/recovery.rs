@@ -1,8 +1,9 @@
 //! Decides from the server's list whether the server has a job of an interrupted POST, one whose
 //! response was not received.
 //!
-//! Two mistakes are possible. A POST sent again although there is a job is paid twice; the job of somebody else taken
-//! for ours loses our own. So only a list that leaves no doubt decides, and every doubt is left to the user.
+//! Two mistakes are possible. A POST sent again although there is a job is paid twice; the job of
+//! somebody else taken for ours loses our own. So only a list that leaves no doubt decides, and
+//! every doubt is left to the user.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,15 +14,20 @@ use crate::jobs::state_file::unix_seconds;
 use crate::json::{self, Object};
 use crate::text::shorten;
 
-/// How long after a POST its job may be missing in the list. Lists lag; five seconds are for the transfer of the request.
+/// How long after a POST its job may be missing in the list. Lists lag; five seconds are for the
+/// transfer of the request.
 pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(125);
-/// How far two readings of the same time may differ, in seconds: clocks count whole ones, and a response takes time.
+/// How far two readings of the same time may differ, in seconds: clocks count whole ones, and a
+/// response takes time.
 const TOLERANCE: u64 = 5;
-/// A job dated this long before the POST may be ours, in seconds: the parts of a server have several clocks.
+/// A job dated this long before the POST may be ours, in seconds: the parts of a server have
+/// several clocks.
 const MARGIN: u64 = 15 * 60;
-/// The same for a server that sends no `Date`, which leaves only this machine's clock and its time zone to compare.
+/// The same for a server that sends no `Date`, which leaves only this machine's clock and its time
+/// zone to compare.
 const MARGIN_WITHOUT_DATE: u64 = 24 * 3600;
-/// A server that does not say whether there is more has shown all of its list on a first page with fewer jobs.
+/// A server that does not say whether there is more has shown all of its list on a first page with
+/// fewer jobs.
 const SHORT_PAGE: usize = 20;
 /// A clock that shows less was not set when the request was made, in Unix seconds.
 const CLOCK_WAS_SET: u64 = 1_700_000_000;
@@ -262,9 +268,10 @@ fn compare(listed: &str, ours: &str) -> Prompt {
 
 /// Decides what to do about an interrupted POST.
 ///
-/// Its job is recovered only if exactly one listed job can be it: with its prompt, dated within the window, and
-/// without a member that contradicts the request. The POST is sent again only if no listed job can be it, whatever
-/// its prompt, as servers shorten, escape, redact and translate prompts.
+/// Its job is recovered only if exactly one listed job can be it: with its prompt, dated within the
+/// window, and without a member that contradicts the request. The POST is sent again only if no
+/// listed job can be it, whatever its prompt, as servers shorten, escape, redact and translate
+/// prompts.
 pub(crate) fn decide(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
     if let Some(reason) = clocks.doubt() {
         return Decision::InDoubt(reason.to_owned());

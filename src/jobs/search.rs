@@ -1,4 +1,5 @@
-//! Searches the server's list for the job of a POST that an earlier run sent and whose response never came.
+//! Searches the server's list for the job of a POST that an earlier run sent and whose response
+//! never came.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -98,7 +99,8 @@ fn clocks(submission: &Submission, record: &Record, start: &Clock, now: &Clock) 
     let expected = start.wall.checked_add(run).unwrap_or(now.wall);
     Clocks {
         since: record.since,
-        // When a large body was sent is not known. It was before the end of the earlier run, which held the lock.
+        // When a large body was sent is not known. It was before the end of the earlier run, which
+        // held the lock.
         posted: if submission.is_large { start.wall } else { record.posted() },
         now: now.wall,
         was_set: was_set_before || difference(expected, now.wall) > CLOCK_TOLERANCE,

@@ -1,17 +1,18 @@
 //! Random histories of one `--state` job, against the very code that decides.
 //!
-//! A machine repeats runs of one request, as a scheduler does. Runs are killed at any step, the disk fails, the machine
-//! restarts and its clock is set; the server has the quirks of real ones, loses responses, answers late, and lists jobs
-//! up to two minutes late; other people create jobs. Then the faults end and runs go on until one ends the job. What must
-//! hold:
+//! A machine repeats runs of one request, as a scheduler does. Runs are killed at any step, the
+//! disk fails, the machine restarts and its clock is set; the server has the quirks of real ones,
+//! loses responses, answers late, and lists jobs up to two minutes late; other people create jobs.
+//! Then the faults end and runs go on until one ends the job. What must hold:
 //!
 //! - one request is one job (with `--retry-unsafe` one run's),
 //! - a job is known after each run: its id was printed, or the state file leads to it,
 //! - no other job is taken for ours, and none counts as finished that is not,
 //! - each history ends, or a run says with code 7 that it cannot tell.
 //!
-//! What no program can know is left out: a clock that was set where neither /proc nor the same boot can tell, clocks that
-//! differ where the server sends no `Date`, a list later than two minutes, and a stranger's job like ours.
+//! What no program can know is left out: a clock that was set where neither /proc nor the same boot
+//! can tell, clocks that differ where the server sends no `Date`, a list later than two minutes,
+//! and a stranger's job like ours.
 //!
 //! `HISTORIES=n` runs the first n, `SEED=n` replays that one and prints it.
 
@@ -66,7 +67,8 @@ struct World {
     has_proc: bool,
     boot: u64,
     boot_time: u64,
-    /// Whether the clock was set, and the machine restarted, since the request began: the one hides the other.
+    /// Whether the clock was set, and the machine restarted, since the request began: the one hides
+    /// the other.
     clock_was_set: bool,
     has_restarted: bool,
     /// The steps until the run is killed.
@@ -156,7 +158,8 @@ impl World {
         }
     }
 
-    /// Prepares a run; `is_first`: of a request. Whether its arguments differ, and how long it waits.
+    /// Prepares a run; `is_first`: of a request. Whether its arguments differ, and how long it
+    /// waits.
     fn start_run(&mut self, is_first: bool) -> (bool, u64) {
         self.run += 1;
         self.run_start = self.now;
@@ -219,7 +222,8 @@ impl World {
         text.and_then(Job::parse).ok_or_else(|| (unknown(), Retry::IfSafe, None))
     }
 
-    /// The status code of the response to a POST, [`LOST`] if none comes; `None` if there is no connection.
+    /// The status code of the response to a POST, [`LOST`] if none comes; `None` if there is no
+    /// connection.
     fn status(&mut self) -> Option<u16> {
         match if self.has_faults { self.random.below(28) } else { 28 } {
             0 => None,
@@ -567,7 +571,8 @@ impl<'a> History<'a> {
         journal.ok_or("the state file is not one any more".to_owned())
     }
 
-    /// Checks that no job is a second one or is lost, and that the state file leads to no other one.
+    /// Checks that no job is a second one or is lost, and that the state file leads to no other
+    /// one.
     fn check_jobs(&self, record: Option<&Record>) -> Result<(), String> {
         let world = self.world.borrow();
         let mut runs: HashMap<&str, HashSet<u64>> = HashMap::new();
@@ -585,7 +590,8 @@ impl<'a> History<'a> {
                 in_state || world.printed.contains(&other.id)
             };
             let mut family = world.server.jobs.iter().filter(|other| other.key == job.key);
-            // One of several is enough with --retry-unsafe, and a job that has failed may be forgotten.
+            // One of several is enough with --retry-unsafe, and a job that has failed may be
+            // forgotten.
             let has_failed = |other: &server::Job| other.is_failure && other.ends <= world.now;
             if !family.any(|other| is_known(other) || has_failed(other)) {
                 return Err(format!("nobody knows of '{}'", job.id));

@@ -1,8 +1,9 @@
 //! The state file of a job, with which a rerun resumes the job instead of paying again.
 //!
-//! A journal of JSON records, a line each. Each is written and fsynced before the next step of the run; the last
-//! whole one counts. A run that is killed during a write leaves an incomplete record at the end, which is ignored.
-//! The file is never replaced by another one, because the lock of a run is on this one. It is empty between jobs.
+//! A journal of JSON records, a line each. Each is written and fsynced before the next step of the
+//! run; the last whole one counts. A run that is killed during a write leaves an incomplete record
+//! at the end, which is ignored. The file is never replaced by another one, because the lock of a
+//! run is on this one. It is empty between jobs.
 //!
 //! ```text
 //! (empty) -> submitting -> POST -> submitted -> wait, download -> (empty)
@@ -23,7 +24,8 @@ use crate::json::{self, Object};
 use crate::settings::Settings;
 use crate::text::shorten;
 
-/// The start of every record. A file that starts otherwise is not a state file, and is left untouched.
+/// The start of every record. A file that starts otherwise is not a state file, and is left
+/// untouched.
 const MAGIC: &str = "{\"openai-videos-state\":1,";
 /// The largest state file, in bytes.
 const LIMIT: u64 = 4 * 1024 * 1024;
@@ -63,7 +65,8 @@ pub(crate) struct Record {
     pub(crate) idempotency_key: String,
     /// By this machine's clock, before the first POST.
     pub(crate) since: SystemTime,
-    /// By this machine's clock, before the latest attempt of a POST; `None` if that was the first one.
+    /// By this machine's clock, before the latest attempt of a POST; `None` if that was the first
+    /// one.
     pub(crate) retried: Option<SystemTime>,
     /// The boot of this machine at the latest POST. `None` where it is unknown.
     pub(crate) boot: Option<Boot>,
@@ -92,8 +95,8 @@ impl StateFile {
     /// Opens or creates a state file, locks it and reads it.
     ///
     /// # Errors
-    /// [`Error::StateLocked`] if another run holds it; [`Error::Invalid`] if it is not a state file, or its directory does
-    /// not exist; [`Error::File`] if it cannot be read and written.
+    /// [`Error::StateLocked`] if another run holds it; [`Error::Invalid`] if it is not a state
+    /// file, or its directory does not exist; [`Error::File`] if it cannot be read and written.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let unusable = |error: io::Error| {
             Error::file(format!("cannot use the state file '{}'", path.display()), error)
@@ -140,7 +143,8 @@ impl StateFile {
         self.journal.record().is_some()
     }
 
-    /// The error for a request that cannot be compared with the one in the file, naming the job that this file holds.
+    /// The error for a request that cannot be compared with the one in the file, naming the job
+    /// that this file holds.
     pub(crate) fn waiting(&self, error: Error) -> Error {
         match (error, self.record().and_then(|record| record.id.as_ref())) {
             (Error::Invalid { what, .. }, Some(id)) => Error::invalid_with(
@@ -178,7 +182,8 @@ impl State for StateFile {
         let is_first = self.journal.end == 0;
         self.journal.note(record).map_err(|error| self.unwritable(error))?;
         if is_first {
-            // The name of a new file has to reach the disk too, where the file system can sync a directory.
+            // The name of a new file has to reach the disk too, where the file system can sync a
+            // directory.
             let parent = self.path.parent().filter(|parent| *parent != Path::new(""));
             let _ =
                 File::open(parent.unwrap_or(Path::new("."))).and_then(|parent| parent.sync_all());
@@ -188,8 +193,9 @@ impl State for StateFile {
 
     /// Empties the file: the job needs no resuming any more.
     ///
-    /// This is not fsynced: a machine that loses it finds the finished job again, and pays for nothing. A run that is
-    /// killed between this and its exit has failed for its scheduler, so nothing must be left to do.
+    /// This is not fsynced: a machine that loses it finds the finished job again, and pays for
+    /// nothing. A run that is killed between this and its exit has failed for its scheduler, so
+    /// nothing must be left to do.
     fn clear(&mut self) -> Result<(), Error> {
         self.journal.clear().map_err(|error| self.unwritable(error))
     }
@@ -222,8 +228,8 @@ impl<D: Disk> Journal<D> {
         self.record.as_ref()
     }
 
-    /// Appends a record and syncs the disk. If that fails, a record without an id is taken back, because its POST
-    /// is not sent; one with an id stays if it can, because its job exists.
+    /// Appends a record and syncs the disk. If that fails, a record without an id is taken back,
+    /// because its POST is not sent; one with an id stays if it can, because its job exists.
     pub(crate) fn note(&mut self, record: Record) -> io::Result<()> {
         if self.record.as_ref() == Some(&record) {
             return Ok(());
@@ -269,7 +275,8 @@ impl Disk for File {
 
 /// The length of the whole records, and the last of them. `None` if this is not a journal.
 ///
-/// Records are told apart as JSON and not by lines: 0.1.0 wrote values with line breaks in them as they were.
+/// Records are told apart as JSON and not by lines: 0.1.0 wrote values with line breaks in them as
+/// they were.
 fn read(bytes: &[u8]) -> Option<(u64, Option<Record>)> {
     let (mut end, mut last) = (0, None);
     while !is_incomplete(&bytes[end..]) {
@@ -300,8 +307,8 @@ fn read(bytes: &[u8]) -> Option<(u64, Option<Record>)> {
     Some((end as u64, last))
 }
 
-/// Whether this is nothing, or less than the start of a record: some of its first bytes, or zeros, which a file
-/// system leaves where a size but no data had been written when the power failed.
+/// Whether this is nothing, or less than the start of a record: some of its first bytes, or zeros,
+/// which a file system leaves where a size but no data had been written when the power failed.
 fn is_incomplete(bytes: &[u8]) -> bool {
     MAGIC.as_bytes().starts_with(bytes) || bytes.iter().all(|byte| *byte == 0)
 }
@@ -366,8 +373,8 @@ pub(crate) struct Description(String);
 
 impl Description {
     /// # Errors
-    /// [`Error::Invalid`] for a stream, which cannot be compared, or a missing file; [`Error::File`] for one whose
-    /// metadata cannot be read.
+    /// [`Error::Invalid`] for a stream, which cannot be compared, or a missing file;
+    /// [`Error::File`] for one whose metadata cannot be read.
     pub(crate) fn of(settings: &Settings, extension: &Extension) -> Result<Self, Error> {
         let file = match extension.upload() {
             None => String::new(),
@@ -387,8 +394,8 @@ impl Description {
         )))
     }
 
-    /// The description for the state file: on one line, with a digest of each value that holds a secret of these
-    /// settings, or a URL that may have a password, a key or a signature in it.
+    /// The description for the state file: on one line, with a digest of each value that holds a
+    /// secret of these settings, or a URL that may have a password, a key or a signature in it.
     pub(crate) fn stored(&self, settings: &Settings) -> String {
         let write = |value: &RawValue| {
             let value = json::canonical(value.get());

@@ -28,7 +28,8 @@ pub(crate) fn submit(http: &Http, extension: &Extension) -> Result<Job, Error> {
 /// Sends the request with this idempotency key, and once more in another encoding where the server responds with 415.
 /// A stream that was read is not sent again.
 ///
-/// `before_retry` is called before each POST but the first with the delay before it, and returns whether to go on.
+/// `before_retry` is called before each POST but the first with the delay before it, and returns
+/// whether to go on.
 pub(crate) fn submit_with(
     http: &Http,
     extension: &Extension,

@@ -1,5 +1,5 @@
-//! One job per state file, however often the run is interrupted: decides the next step of a run, from the POST
-//! to the emptied file.
+//! One job per state file, however often the run is interrupted: decides the next step of a run,
+//! from the POST to the emptied file.
 //!
 //! ```text
 //! state file      the run
@@ -8,8 +8,8 @@
 //! submitted   ->  wait, deliver the result, empty the file
 //! ```
 //!
-//! The decisions are here, their effects are behind [`Effects`] and [`State`], so that the simulation of the tests
-//! runs the same code.
+//! The decisions are here, their effects are behind [`Effects`] and [`State`], so that the
+//! simulation of the tests runs the same code.
 
 use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
@@ -25,7 +25,8 @@ use crate::random;
 pub enum Delivery {
     /// It is written or stored.
     Whole,
-    /// The reader of a pipe closed it. That ends a run quietly, but the job stays in the state file.
+    /// The reader of a pipe closed it. That ends a run quietly, but the job stays in the state
+    /// file.
     ClosedPipe,
 }
 
@@ -76,7 +77,8 @@ pub(crate) fn run<E: Effects>(
 
 /// The end of a run.
 enum Outcome<'a> {
-    /// A POST that brought no job; `is_repeated` where one of an earlier run had an unknown outcome.
+    /// A POST that brought no job; `is_repeated` where one of an earlier run had an unknown
+    /// outcome.
     NoJob {
         error: &'a Error,
         is_repeated: bool,
@@ -87,7 +89,8 @@ enum Outcome<'a> {
     },
 }
 
-/// Whether the state file keeps its record: there is, or may be, a job that a rerun must not pay again.
+/// Whether the state file keeps its record: there is, or may be, a job that a rerun must not pay
+/// again.
 fn is_kept(outcome: &Outcome<'_>) -> bool {
     match outcome {
         Outcome::Delivered { delivery: Err(Error::JobFailed(_)), .. } => false,
@@ -153,7 +156,8 @@ fn create(
         }
         None => {
             let Clock { wall, boot, .. } = effects.clock();
-            // `since` stays: should the job of the first POST be listed late, there are two in the window, which is seen.
+            // `since` stays: should the job of the first POST be listed late, there are two in the
+            // window, which is seen.
             post(effects, state, Record { retried: Some(wall), boot, ..record }, true)
         }
     }
@@ -186,7 +190,8 @@ fn post(
     }
 }
 
-/// Notes the id of the job. If that fails the run goes on: the id is reported, and another run asks the server.
+/// Notes the id of the job. If that fails the run goes on: the id is reported, and another run asks
+/// the server.
 fn keep(effects: &impl Effects, state: &mut impl State, record: Record) {
     let id = record.id.clone().unwrap_or_default();
     if let Err(why) = state.note(record) {

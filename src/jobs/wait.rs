@@ -1,7 +1,8 @@
 //! Polls a job until it has a terminal status or the deadline passes.
 //!
-//! The server sets the poll interval where it names one. Otherwise the interval grows from 1 s to 15 s: a job that fails
-//! at once is noticed at once, and a video, which takes minutes, is noticed at most 15 s after its completion.
+//! The server sets the poll interval where it names one. Otherwise the interval grows from 1 s to
+//! 15 s: a job that fails at once is noticed at once, and a video, which takes minutes, is noticed
+//! at most 15 s after its completion.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,13 +22,14 @@ const GROWTH: f64 = 1.5;
 const MAX_INTERVAL: Duration = Duration::from_secs(15);
 /// The lower bound of all intervals.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
-/// Up to this share is added to an interval, so that clients that started together do not poll together.
+/// Up to this share is added to an interval, so that clients that started together do not poll
+/// together.
 const JITTER: f64 = 0.1;
 /// The least time that a poll has for its response, however close the deadline is.
 const MIN_POLL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// For this long after the POST a 404 to a poll does not end the wait: replicas of a server lag behind the one that
-/// created the job.
+/// For this long after the POST a 404 to a poll does not end the wait: replicas of a server lag
+/// behind the one that created the job.
 const REPLICA_LAG: Duration = Duration::from_secs(30);
 
 /// How to wait.
@@ -36,7 +38,8 @@ const REPLICA_LAG: Duration = Duration::from_secs(30);
 pub struct Wait {
     /// The maximum time to wait. Default: 30 min.
     pub timeout: Duration,
-    /// The poll interval, unless the server sets one; at least 0.1 s. Default: 1 s, growing by half up to 15 s.
+    /// The poll interval, unless the server sets one; at least 0.1 s. Default: 1 s, growing by half
+    /// up to 15 s.
     pub poll_interval: Option<Duration>,
 }
 
@@ -51,7 +54,8 @@ impl Default for Wait {
     }
 }
 
-/// Polls until the job is completed. Failed polls are repeated until the deadline unless [`is_final`] says otherwise.
+/// Polls until the job is completed. Failed polls are repeated until the deadline unless
+/// [`is_final`] says otherwise.
 pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error> {
     let start = Instant::now();
     let deadline = start + rules.timeout.min(Settings::LONGEST);
@@ -120,7 +124,8 @@ pub(crate) fn parse_job(
     }
 }
 
-/// Whether polling again cannot succeed after this error. Until `expected_by` a new job may be unknown to the server.
+/// Whether polling again cannot succeed after this error. Until `expected_by` a new job may be
+/// unknown to the server.
 fn is_final(error: &Error, expected_by: Option<Instant>) -> bool {
     match error {
         Error::Api(api) if api.kind == ApiErrorKind::NotFound => {
@@ -143,8 +148,8 @@ impl PollIntervals {
         Self { fixed, growing: FIRST_INTERVAL }
     }
 
-    /// The next interval: what the server asked for; else the fixed one; else one that grows. `jitter`
-    /// lies in `0.0..1.0`.
+    /// The next interval: what the server asked for; else the fixed one; else one that grows.
+    /// `jitter` lies in `0.0..1.0`.
     pub(crate) fn next(&mut self, asked: Option<Duration>, jitter: f64) -> Duration {
         let interval = match (asked, self.fixed) {
             (Some(asked), _) => asked.max(MIN_INTERVAL),

@@ -1,5 +1,5 @@
-//! The buffers of a connection, in place of ureq's own, which zero all of their memory for the shortest request. These
-//! are memory that the kernel provides page by page, as it is touched.
+//! The buffers of a connection, in place of ureq's own, which zero all of their memory for the
+//! shortest request. These are memory that the kernel provides page by page, as it is touched.
 
 use ureq::unversioned::transport;
 
@@ -9,8 +9,8 @@ pub(crate) const BUFFER: usize = 64 * 1024;
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
 /// Room for more than the largest head, so that a larger one is recognised.
 const INPUT: usize = MAX_HEAD + 4096;
-/// Room after the input that is always free: ureq reads the request body into it, however much of an early response
-/// the input holds.
+/// Room after the input that is always free: ureq reads the request body into it, however much of
+/// an early response the input holds.
 const SCRATCH: usize = 16 * 1024;
 /// A page of memory on most machines. Where they are larger, this does no harm.
 const PAGE: usize = 4096;
@@ -77,10 +77,11 @@ impl transport::Buffers for Buffers {
     }
 }
 
-/// Zeroed memory that begins at a page boundary. C libraries usually take 128 KiB and more from the kernel, which
-/// provides it page by page, as it is touched, and put a few bytes of their own before it. The kernel holds files and
-/// packets in whole pages, and processors copy slowly between addresses whose offsets within a page differ by just a
-/// few bytes: without the alignment an upload takes a tenth longer.
+/// Zeroed memory that begins at a page boundary. C libraries usually take 128 KiB and more from the
+/// kernel, which provides it page by page, as it is touched, and put a few bytes of their own
+/// before it. The kernel holds files and packets in whole pages, and processors copy slowly between
+/// addresses whose offsets within a page differ by just a few bytes: without the alignment an
+/// upload takes a tenth longer.
 pub(crate) struct PageBuffer {
     memory: Vec<u8>,
     start: usize,

@@ -1,6 +1,7 @@
-//! Opens a connection up to the point where the request begins: DNS lookup, TCP to the server or a proxy, the proxy
-//! handshake, then TLS if the URL asks for it. In place of ureq's chain of connectors: this one chooses the proxy by
-//! the URL, tells which step failed, and keeps all steps together within one timeout.
+//! Opens a connection up to the point where the request begins: DNS lookup, TCP to the server or a
+//! proxy, the proxy handshake, then TLS if the URL asks for it. In place of ureq's chain of
+//! connectors: this one chooses the proxy by the URL, tells which step failed, and keeps all steps
+//! together within one timeout.
 
 use std::fmt;
 use std::io;
@@ -142,7 +143,8 @@ impl Opening<'_> {
         found
     }
 
-    /// Connects to the first address that accepts. Each but the last has half of the time that is left.
+    /// Connects to the first address that accepts. Each but the last has half of the time that is
+    /// left.
     fn connect_tcp(
         &mut self,
         addresses: &[SocketAddr],
@@ -223,7 +225,8 @@ impl Opening<'_> {
         }
     }
 
-    /// The targets to ask a SOCKS proxy for, one after another; `None` is the host name, which the proxy looks up.
+    /// The targets to ask a SOCKS proxy for, one after another; `None` is the host name, which the
+    /// proxy looks up.
     fn socks_targets(
         &mut self,
         proxy: &Proxy,

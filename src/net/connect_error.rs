@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::settings::proxy::Proxy;
 
-/// Why a connection could not be opened: the source of [`Error::Connect`](crate::api::error::Error::Connect), available
-/// from it with `downcast_ref`.
+/// Why a connection could not be opened: the source of
+/// [`Error::Connect`](crate::api::error::Error::Connect), available from it with `downcast_ref`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectError {
@@ -52,7 +52,8 @@ impl ConnectError {
         Self { reason, ..self }.behind_proxy()
     }
 
-    /// The error of a server behind a proxy: the remedy for a missing TLS, another base URL, does not apply.
+    /// The error of a server behind a proxy: the remedy for a missing TLS, another base URL, does
+    /// not apply.
     pub(crate) fn behind_proxy(self) -> Self {
         match self.kind {
             ConnectErrorKind::NoTls => Self::other(self.reason),

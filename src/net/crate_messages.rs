@@ -1,5 +1,5 @@
-//! Reads the error messages of other crates, where their types do not tell enough. The test below meets the real
-//! messages, so an update that changes one fails there.
+//! Reads the error messages of other crates, where their types do not tell enough. The test below
+//! meets the real messages, so an update that changes one fails there.
 
 use dns_lookup::LookupError;
 use rustls::OtherError;
@@ -11,14 +11,15 @@ pub(crate) fn lookup_reason(error: &LookupError) -> String {
     message.rsplit(": ").next().unwrap_or_default().to_owned()
 }
 
-/// The name in `DnsName("a.example")` or `IpAddress(192.0.2.1)`, as rustls-webpki 0.103.17 writes the names of a
-/// certificate (`impl Debug for GeneralName`).
+/// The name in `DnsName("a.example")` or `IpAddress(192.0.2.1)`, as rustls-webpki 0.103.17 writes
+/// the names of a certificate (`impl Debug for GeneralName`).
 pub(crate) fn certificate_name(written: &str) -> &str {
     let name = written.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     name.unwrap_or(written).trim_matches('"')
 }
 
-/// Whether this is `webpki::Error::CaUsedAsEndEntity` of rustls-webpki 0.103.17: rustls does not export its type.
+/// Whether this is `webpki::Error::CaUsedAsEndEntity` of rustls-webpki 0.103.17: rustls does not
+/// export its type.
 pub(crate) fn is_ca_used_as_end_entity(error: &OtherError) -> bool {
     error.to_string().contains("CaUsedAsEndEntity")
 }

@@ -1,23 +1,24 @@
 //! Reads a response body of known length straight from the connection, past ureq.
 //!
-//! ureq copies a body once more, scans all of it for a trace log that is off, and reads it in smaller pieces: a fifth
-//! of the time of a large download. So ureq reads only what arrived along with the response head. Then it gives up the
-//! connection, in the only form that its interface allows: as an error.
+//! ureq copies a body once more, scans all of it for a trace log that is off, and reads it in
+//! smaller pieces: a fifth of the time of a large download. So ureq reads only what arrived along
+//! with the response head. Then it gives up the connection, in the only form that its interface
+//! allows: as an error.
 //!
 //! ```text
-//! owner of the connection                       step
+//! owner of the connection               step
 //!
-//! ureq's BodyReader > TrackedTransport          DirectBody reads from BodyReader: what arrived with the head.
-//!                                               BodyReader wants more: TrackedTransport::await_input moves
-//!                                               the connection out and leaves a ClosedTransport behind.
-//! io::Error > Handover                          ureq passes the error on through BodyReader::read.
-//! DirectBody > Handover                         DirectBody takes the connection out of the error and reads
-//!                                               from it: the rest of its input buffer, then the socket.
-//! nobody                                        DirectBody is dropped, which closes the connection.
+//! ureq's BodyReader > TrackedTransport  DirectBody reads the bytes that arrived with the head.
+//!                                       BodyReader wants more: TrackedTransport::await_input moves
+//!                                       the connection out and leaves a ClosedTransport behind.
+//! io::Error > Handover                  ureq passes the error on through BodyReader::read.
+//! DirectBody > Handover                 DirectBody takes the connection out of the error and reads
+//!                                       from it: the rest of its input buffer, then the socket.
+//! nobody                                DirectBody is dropped, which closes the connection.
 //! ```
 //!
-//! If the whole body arrived along with the head, nothing is handed over, and ureq keeps the connection for the next
-//! request.
+//! If the whole body arrived along with the head, nothing is handed over, and ureq keeps the
+//! connection for the next request.
 
 use std::error::Error;
 use std::fmt;
@@ -50,7 +51,8 @@ impl DirectBody {
 
 impl Read for DirectBody {
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] if the body ends before its length, and those of the connection.
+    /// [`io::ErrorKind::UnexpectedEof`] if the body ends before its length, and those of the
+    /// connection.
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(room.len());
         if most == 0 {
@@ -74,7 +76,8 @@ impl Read for DirectBody {
         }
         self.left -= count as u64;
         if let (0, Source::Buffered(reader)) = (self.left, &mut self.source) {
-            // ureq notices the end of the body and keeps the connection. If that fails, the body is whole nevertheless.
+            // ureq notices the end of the body and keeps the connection. If that fails, the body is
+            // whole nevertheless.
             let _ = reader.read(&mut [0]);
         }
         Ok(count)
@@ -123,8 +126,8 @@ impl fmt::Debug for Handover {
     }
 }
 
-/// Turns the kinds of error that ureq takes for the end of a body into one that it does not: a video that was cut
-/// looks like a video.
+/// Turns the kinds of error that ureq takes for the end of a body into one that it does not: a
+/// video that was cut looks like a video.
 pub(crate) fn cut_error(error: ureq::Error) -> ureq::Error {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error {

@@ -1,10 +1,11 @@
 //! Looks up a host's addresses and puts them into the order in which they are tried.
 //!
-//! Each address family is looked up on its own: where a name server responds to one type of query with an error,
-//! musl's resolver gives up on both, though the other type had addresses. That loses the order in which the C library
-//! returns addresses, so it is made here, by the rules of RFC 6724 that matter: a family without a route comes last;
-//! else IPv6 comes first, unless its source address would be valid only locally (such networks often lead nowhere
-//! else). Then the families alternate (RFC 8305, section 4): if one is unreachable, all of its addresses are.
+//! Each address family is looked up on its own: where a name server responds to one type of query
+//! with an error, musl's resolver gives up on both, though the other type had addresses. That loses
+//! the order in which the C library returns addresses, so it is made here, by the rules of RFC 6724
+//! that matter: a family without a route comes last; else IPv6 comes first, unless its source
+//! address would be valid only locally (such networks often lead nowhere else). Then the families
+//! alternate (RFC 8305, section 4): if one is unreachable, all of its addresses are.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
@@ -18,8 +19,8 @@ use crate::net::connect_error::{ConnectError, ConnectErrorKind};
 use crate::net::crate_messages::lookup_reason;
 use crate::settings::Family;
 
-/// How long to wait for the other family once one has a reachable address. RFC 8305 waits 50 ms; slow name servers
-/// need more, and one that never responds costs no more than this.
+/// How long to wait for the other family once one has a reachable address. RFC 8305 waits 50 ms;
+/// slow name servers need more, and one that never responds costs no more than this.
 const OTHER_FAMILY_WAIT: Duration = Duration::from_millis(500);
 /// The most addresses that are tried.
 const MAX_ADDRESSES: usize = 16;
@@ -28,8 +29,9 @@ const RESOLVER_CONFIG: &str = "/etc/resolv.conf";
 /// The result of a lookup of one family.
 type Found = Result<Vec<IpAddr>, LookupError>;
 
-/// Looks up the addresses of a host, at least one, in the order in which they are to be tried, within `timeout`. An
-/// IP address or `localhost` needs no lookup, and so no thread and no resolver configuration.
+/// Looks up the addresses of a host, at least one, in the order in which they are to be tried,
+/// within `timeout`. An IP address or `localhost` needs no lookup, and so no thread and no resolver
+/// configuration.
 pub(crate) fn look_up(
     host: &str,
     port: u16,
@@ -39,7 +41,8 @@ pub(crate) fn look_up(
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let known = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
-        // RFC 6761, section 6.3: localhost is always this machine, whatever a name server or /etc/hosts has.
+        // RFC 6761, section 6.3: localhost is always this machine, whatever a name server or
+        // /etc/hosts has.
         Err(_) if name == "localhost" || name.ends_with(".localhost") => {
             vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
         }
@@ -84,7 +87,8 @@ fn resolve(
     })
 }
 
-/// Starts a thread per family, as a lookup blocks and cannot be interrupted: past the timeout it ends with the process.
+/// Starts a thread per family, as a lookup blocks and cannot be interrupted: past the timeout it
+/// ends with the process.
 fn start_lookups(host: &str, wanted: Option<Family>) -> std::io::Result<Receiver<(Family, Found)>> {
     let (sender, receiver) = mpsc::channel();
     let families = [Family::V6, Family::V4].into_iter();
@@ -165,7 +169,8 @@ fn failed(what: &str) -> ConnectError {
     ConnectError::new(ConnectErrorKind::NoNameServer, reason)
 }
 
-/// The source address that the kernel would choose for `target`; `None` without a route. Nothing is sent.
+/// The source address that the kernel would choose for `target`; `None` without a route. Nothing is
+/// sent.
 fn source_address(target: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr = match target {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

@@ -1,5 +1,6 @@
-//! The handshakes with proxies: a tunnel with CONNECT (RFC 9110, 9.3.6), SOCKS 5 (RFC 1928 and 1929), or requests in
-//! absolute form (RFC 9112, 3.2.2). They run over any stream; nothing here opens a connection.
+//! The handshakes with proxies: a tunnel with CONNECT (RFC 9110, 9.3.6), SOCKS 5 (RFC 1928 and
+//! 1929), or requests in absolute form (RFC 9112, 3.2.2). They run over any stream; nothing here
+//! opens a connection.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,7 +11,8 @@ use crate::net::connect_error::{ConnectError, ConnectErrorKind};
 use crate::net::response_head::is_informational;
 use crate::settings::proxy::{Credentials, Proxy};
 
-/// Asks an HTTP proxy for a tunnel to `authority`, which is `host:port`. Reads not a byte beyond the response.
+/// Asks an HTTP proxy for a tunnel to `authority`, which is `host:port`. Reads not a byte beyond
+/// the response.
 pub(crate) fn connect(
     stream: &mut (impl Read + Write),
     authority: &str,
@@ -176,8 +178,8 @@ fn refused(reason: &str) -> io::Error {
     io::Error::other(ConnectError::other(reason))
 }
 
-/// The form of requests for an `http` URL through an HTTP proxy: the request line holds the whole URL, and the head
-/// holds the credentials for the proxy. Debug output hides those.
+/// The form of requests for an `http` URL through an HTTP proxy: the request line holds the whole
+/// URL, and the head holds the credentials for the proxy. Debug output hides those.
 pub(crate) struct AbsoluteForm {
     /// `http://host:port`
     origin: String,

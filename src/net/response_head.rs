@@ -15,7 +15,8 @@ pub(crate) fn head_end(input: &[u8]) -> Option<usize> {
     (0..input.len()).find_map(ends)
 }
 
-/// The transfer codings of a response head in lower case, such as `gzip, chunked`; empty if there are none.
+/// The transfer codings of a response head in lower case, such as `gzip, chunked`; empty if there
+/// are none.
 pub(crate) fn transfer_codings(head: &[u8]) -> String {
     let fields = head.split(|byte| *byte == b'\n').filter_map(|line| {
         let (name, value) = line.split_at_checked(b"transfer-encoding".len())?;

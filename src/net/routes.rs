@@ -24,7 +24,8 @@ impl Routes {
         self.proxies.choose(is_https(uri), host, port)
     }
 
-    /// The absolute form for requests to this URL, if they go through an HTTP proxy without a tunnel.
+    /// The absolute form for requests to this URL, if they go through an HTTP proxy without a
+    /// tunnel.
     pub(crate) fn absolute(&self, uri: &Uri) -> Option<AbsoluteForm> {
         let proxy = self.proxy(uri).filter(|_| !is_https(uri))?;
         match proxy.kind {

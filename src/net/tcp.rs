@@ -1,5 +1,6 @@
-//! TCP, in place of ureq's own transport. This one does not restart the stall timeout with each part of a write,
-//! reports a failed write once, and can be read after it: a server that closed the connection may have sent a response.
+//! TCP, in place of ureq's own transport. This one does not restart the stall timeout with each
+//! part of a write, reports a failed write once, and can be read after it: a server that closed the
+//! connection may have sent a response.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,7 +18,8 @@ const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 pub(crate) struct TcpTransport {
     socket: Socket,
     buffers: Buffers,
-    /// A write failed. Further output is dropped without another error, as rustls does not read before it has written.
+    /// A write failed. Further output is dropped without another error, as rustls does not read
+    /// before it has written.
     broken: bool,
 }
 
@@ -55,7 +57,8 @@ impl Transport for TcpTransport {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let room = self.buffers.input_append_buf();
-        // No more than ureq passes on at once: a rest would be passed on as a small piece of its own.
+        // No more than ureq passes on at once: a rest would be passed on as a small piece of its
+        // own.
         let most = room.len().min(BUFFER);
         let count = self.socket.read(&mut room[..most], timeout)?;
         self.buffers.input_appended(count);
@@ -94,7 +97,8 @@ impl Socket {
             match (&self.stream).write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => {
-                    // A partial write means that the kernel took a part at once and then waited in vain for room.
+                    // A partial write means that the kernel took a part at once and then waited in
+                    // vain for room.
                     rest = &rest[count..];
                     left = rest_of(limit, start);
                 }

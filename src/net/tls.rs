@@ -1,6 +1,6 @@
-//! TLS over a connection, in place of ureq's own connector. This one reports the negotiated version, uses certificates
-//! as the settings hold them, reports a failed write at once, and treats a connection as closed after the server's
-//! close_notify, although TCP is still open.
+//! TLS over a connection, in place of ureq's own connector. This one reports the negotiated
+//! version, uses certificates as the settings hold them, reports a failed write at once, and treats
+//! a connection as closed after the server's close_notify, although TCP is still open.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -38,7 +38,8 @@ impl TlsConfig {
     }
 
     /// # Errors
-    /// An [`io::Error`] that holds a [`rustls::Error`], or an [`Error`](crate::api::error::Error) about the roots.
+    /// An [`io::Error`] that holds a [`rustls::Error`], or an [`Error`](crate::api::error::Error)
+    /// about the roots.
     fn config(&self) -> io::Result<Arc<ClientConfig>> {
         if let Some(config) = self.config.get() {
             return Ok(Arc::clone(config));
@@ -185,7 +186,8 @@ impl Session {
         }
     }
 
-    /// Whether another request may be sent. Plaintext that is left would be taken for the start of its response.
+    /// Whether another request may be sent. Plaintext that is left would be taken for the start of
+    /// its response.
     fn is_open(&mut self) -> bool {
         let state = self.tls.process_new_packets();
         self.failure.is_none()

@@ -67,8 +67,9 @@ fn explain_certificate(error: &CertificateError) -> ConnectError {
     ConnectError::new(kind, format!("the server's certificate {what}"))
 }
 
-/// Whether a server rejects the client's certificate, or the lack of one, with this alert. In TLS 1.3 it arrives after
-/// the client's side of the handshake is done and the request may have been sent; the server has not read it then.
+/// Whether a server rejects the client's certificate, or the lack of one, with this alert. In TLS
+/// 1.3 it arrives after the client's side of the handshake is done and the request may have been
+/// sent; the server has not read it then.
 pub(crate) fn is_about_client_certificate(alert: AlertDescription) -> bool {
     matches!(
         alert,

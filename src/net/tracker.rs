@@ -1,13 +1,15 @@
 //! Tracks how far the current attempt has come, from the last link of the connector chain.
 //!
-//! The [`TrackedTransport`] stands above TCP, the proxy handshake and TLS, so the first byte that passes through it
-//! is a byte of the request. ureq does not tell whether a request left this machine; the [`Tracker`] does. The
-//! transport also
+//! The [`TrackedTransport`] stands above TCP, the proxy handshake and TLS, so the first byte that
+//! passes through it is a byte of the request. ureq does not tell whether a request left this
+//! machine; the [`Tracker`] does. The transport also
 //! - applies the stall timeout to bodies, and only to them;
 //! - reads the response of a server that closes the connection in the middle of an upload;
-//! - skips informational responses (1xx), and makes sure that ureq understands the framing of the final one;
+//! - skips informational responses (1xx), and makes sure that ureq understands the framing of the
+//!   final one;
 //! - gives each POST a connection of its own;
-//! - hands the connection over to [`DirectBody`](crate::net::direct_read::DirectBody) for a body of known length.
+//! - hands the connection over to [`DirectBody`](crate::net::direct_read::DirectBody) for a body of
+//!   known length.
 
 use std::fmt;
 use std::io;
@@ -31,28 +33,30 @@ use crate::settings::Settings;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// How long to wait for the response of a server that closed the connection during the upload. It was sent before the
-/// close, so it has arrived by then or never will.
+/// How long to wait for the response of a server that closed the connection during the upload. It
+/// was sent before the close, so it has arrived by then or never will.
 const EARLY_RESPONSE_WAIT: Duration = Duration::from_millis(200);
 
 /// How far an attempt has come.
 #[derive(Clone, Copy, PartialEq)]
 enum Phase {
-    /// No byte of the request was handed to a connection. With `needs_new`, it may not use one that is open already.
+    /// No byte of the request was handed to a connection. With `needs_new`, it may not use one that
+    /// is open already.
     Unsent { needs_new: bool },
     /// The request is being sent, or the end of the final response head has not arrived.
     Sent,
-    /// The server sent a response and closed the connection before it had read the whole request. What is left of the
-    /// request is dropped.
+    /// The server sent a response and closed the connection before it had read the whole request.
+    /// What is left of the request is dropped.
     EarlyResponse,
     /// The final response head has arrived. The body must arrive before `deadline`.
     Body { deadline: Instant },
-    /// The response body may take any time as long as bytes arrive. With `direct`, the connection is handed over when
-    /// ureq asks for more of it.
+    /// The response body may take any time as long as bytes arrive. With `direct`, the connection
+    /// is handed over when ureq asks for more of it.
     Transfer { direct: bool },
 }
 
-/// The state of the current attempt, shared with the transport that carries it. There is one attempt at a time.
+/// The state of the current attempt, shared with the transport that carries it. There is one
+/// attempt at a time.
 pub(crate) struct Tracker {
     /// Longest time without a byte moving in a body.
     stall_timeout: Duration,
@@ -72,8 +76,9 @@ impl Tracker {
         }
     }
 
-    /// Begins an attempt, on a new connection if it `needs_new`. A server may close an idle connection just when a
-    /// request is sent over it, which leaves the outcome of a POST unknown. Other requests are retried.
+    /// Begins an attempt, on a new connection if it `needs_new`. A server may close an idle
+    /// connection just when a request is sent over it, which leaves the outcome of a POST unknown.
+    /// Other requests are retried.
     pub(crate) fn start(&self, needs_new: bool) {
         *self.phase() = Phase::Unsent { needs_new };
     }
@@ -84,8 +89,8 @@ impl Tracker {
         *self.phase() = Phase::Transfer { direct };
     }
 
-    /// Sets the time after which neither a connection nor a response is waited for, whatever timeout each has. A
-    /// transfer may take longer.
+    /// Sets the time after which neither a connection nor a response is waited for, whatever
+    /// timeout each has. A transfer may take longer.
     pub(crate) fn set_deadline(&self, deadline: Option<Instant>) {
         *lock(&self.deadline) = deadline;
     }
@@ -105,7 +110,8 @@ impl Tracker {
         !matches!(*self.phase(), Phase::Unsent { .. })
     }
 
-    /// Whether the server sent a response and closed the connection before it had read the whole request.
+    /// Whether the server sent a response and closed the connection before it had read the whole
+    /// request.
     pub(crate) fn has_early_response(&self) -> bool {
         *self.phase() == Phase::EarlyResponse
     }
@@ -184,13 +190,15 @@ pub(crate) struct TrackedTransport {
     /// The form that an HTTP proxy wants requests in.
     absolute: Option<AbsoluteForm>,
     tracker: Arc<Tracker>,
-    /// The input may hold a response that ureq has not tried to read yet: an early one, or one that arrived while
-    /// ureq waited for `100 Continue`. ureq leaves it in the buffer and then waits for more input.
+    /// The input may hold a response that ureq has not tried to read yet: an early one, or one that
+    /// arrived while ureq waited for `100 Continue`. ureq leaves it in the buffer and then waits
+    /// for more input.
     has_untried_input: bool,
 }
 
 impl TrackedTransport {
-    /// Sends the first `amount` bytes of the output, the head of a request in absolute form if a proxy wants that.
+    /// Sends the first `amount` bytes of the output, the head of a request in absolute form if a
+    /// proxy wants that.
     fn transmit(
         &mut self,
         amount: usize,
@@ -209,8 +217,8 @@ impl TrackedTransport {
         Ok(())
     }
 
-    /// Reads the response of a server that closed the connection without reading the whole request: it says more than
-    /// the write error `broken`.
+    /// Reads the response of a server that closed the connection without reading the whole request:
+    /// it says more than the write error `broken`.
     ///
     /// # Errors
     /// The TLS alert that came instead of a response, or else `broken`.
@@ -232,8 +240,8 @@ impl TrackedTransport {
         }
     }
 
-    /// Waits for the final response head, or for the part of it that ureq may see. Informational responses without
-    /// end take no longer than `timeout` together.
+    /// Waits for the final response head, or for the part of it that ureq may see. Informational
+    /// responses without end take no longer than `timeout` together.
     ///
     /// # Errors
     /// Those of the connection, and as [`TrackedTransport::check_transfer_coding`].
@@ -252,9 +260,9 @@ impl TrackedTransport {
         }
     }
 
-    /// Takes informational responses (1xx) out of the input, except for the bare `100 Continue` that ureq waits for.
-    /// ureq refuses one with header fields, which RFC 9110 (15.2) allows. `false`: the input is empty or holds only
-    /// the start of an informational response.
+    /// Takes informational responses (1xx) out of the input, except for the bare `100 Continue`
+    /// that ureq waits for. ureq refuses one with header fields, which RFC 9110 (15.2) allows.
+    /// `false`: the input is empty or holds only the start of an informational response.
     ///
     /// # Errors
     /// As [`TrackedTransport::check_transfer_coding`].
@@ -295,11 +303,13 @@ impl TrackedTransport {
         Ok(true)
     }
 
-    /// Makes ureq decode the body of a response whose head is the first `end` bytes of the input. ureq ignores the
-    /// transfer coding of HTTP/1.0 (some servers send it, and other clients decode it) and every one but `chunked`.
+    /// Makes ureq decode the body of a response whose head is the first `end` bytes of the input.
+    /// ureq ignores the transfer coding of HTTP/1.0 (some servers send it, and other clients decode
+    /// it) and every one but `chunked`.
     ///
     /// # Errors
-    /// [`io::ErrorKind::Other`] for a transfer coding other than `chunked`: the body would be taken as it is.
+    /// [`io::ErrorKind::Other`] for a transfer coding other than `chunked`: the body would be taken
+    /// as it is.
     fn check_transfer_coding(&mut self, end: usize) -> Result<(), ureq::Error> {
         let buffers = self.inner.buffers();
         let codings = transfer_codings(&buffers.input()[..end]);

@@ -50,8 +50,8 @@ impl fmt::Debug for ClosedTransport {
     }
 }
 
-/// A resolver that finds nothing. ureq looks up a host before every request, even if a connection is open;
-/// `ServerConnector` does it when it opens one.
+/// A resolver that finds nothing. ureq looks up a host before every request, even if a connection
+/// is open; `ServerConnector` does it when it opens one.
 pub(crate) struct NoResolver;
 
 impl Resolver for NoResolver {

@@ -10,7 +10,8 @@ pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 
 const EXAMPLE: &str = "write it like https://gateway.example.com/v1";
 
-/// An `http` or `https` URL that the API's paths are appended to, such as `https://api.openai.com/v1`.
+/// An `http` or `https` URL that the API's paths are appended to, such as
+/// `https://api.openai.com/v1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     /// Without a slash at its end.
@@ -28,8 +29,9 @@ impl BaseUrl {
     /// Checks scheme, host and port; a slash at the end is dropped.
     ///
     /// # Errors
-    /// [`Error::Invalid`], quoting the URL, for another scheme or none, no host, an invalid port, or characters that a
-    /// URL cannot hold; without quoting it, for credentials, a query or a fragment, which may hold secrets.
+    /// [`Error::Invalid`], quoting the URL, for another scheme or none, no host, an invalid port,
+    /// or characters that a URL cannot hold; without quoting it, for credentials, a query or a
+    /// fragment, which may hold secrets.
     pub fn new(url: &str) -> Result<Self, Error> {
         if url.contains('@') {
             return Err(Error::invalid_with(

@@ -11,8 +11,9 @@ use rustls::{InconsistentKeys, RootCertStore};
 
 use crate::api::error::Error;
 
-/// The certificates that are trusted to sign a server's, as a bundle in PEM. It is parsed before the first TLS
-/// handshake, so that plain http costs nothing. Default: Mozilla's, as they were when this was built.
+/// The certificates that are trusted to sign a server's, as a bundle in PEM. It is parsed before
+/// the first TLS handshake, so that plain http costs nothing. Default: Mozilla's, as they were when
+/// this was built.
 #[derive(Clone)]
 pub struct Roots {
     name: String,
@@ -25,8 +26,9 @@ enum Bundle {
 }
 
 impl Roots {
-    /// Takes a bundle in PEM: any number of certificates, with any text between them. Certificates that cannot be
-    /// parsed are skipped, as old bundles hold some. Errors call the bundle by `name`, such as the name of its file.
+    /// Takes a bundle in PEM: any number of certificates, with any text between them. Certificates
+    /// that cannot be parsed are skipped, as old bundles hold some. Errors call the bundle by
+    /// `name`, such as the name of its file.
     pub fn from_pem(name: impl Into<String>, pem: Vec<u8>) -> Self {
         Self { name: name.into(), bundle: Arc::new(Mutex::new(Bundle::Pem(pem))) }
     }
@@ -63,18 +65,18 @@ impl fmt::Debug for Roots {
     }
 }
 
-/// The certificate that this client presents to a server that asks for one, with its chain and its private key. An
-/// https proxy gets it too. Debug output hides the key.
+/// The certificate that this client presents to a server that asks for one, with its chain and its
+/// private key. An https proxy gets it too. Debug output hides the key.
 #[derive(Clone)]
 pub struct ClientCertificate(pub(crate) Arc<CertifiedKey>);
 
 impl ClientCertificate {
-    /// Reads the chain, the client's certificate first, and the key (PKCS #8, PKCS #1 or SEC1, not encrypted), both in
-    /// PEM.
+    /// Reads the chain, the client's certificate first, and the key (PKCS #8, PKCS #1 or SEC1, not
+    /// encrypted), both in PEM.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for broken PEM, no certificate, and for a key that is missing, cannot be used, or belongs to
-    /// another certificate. No message shows anything of the key.
+    /// [`Error::Invalid`] for broken PEM, no certificate, and for a key that is missing, cannot be
+    /// used, or belongs to another certificate. No message shows anything of the key.
     pub fn from_pem(certificate: &[u8], key_pem: &[u8]) -> Result<Self, Error> {
         let chain: Result<_, _> = certificates(certificate).collect();
         let chain = chain.map_err(|error| named(error, "the certificate file"))?;

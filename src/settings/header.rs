@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::api::error::Error;
 
-/// Names of headers that never hold a secret. Their values are words such as `application/json`, which other text
-/// holds as well.
+/// Names of headers that never hold a secret. Their values are words such as `application/json`,
+/// which other text holds as well.
 const HARMLESS: [&str; 17] = [
     "accept",
     "accept-charset",
@@ -33,11 +33,12 @@ const SECRET_NAMES: [&str; 7] =
 /// The value of any other header is taken for a secret from this length on, in bytes.
 const SUSPICIOUS_LEN: usize = 16;
 
-/// Parts of a secret value are secrets themselves from this length on, in bytes; shorter ones are words such as
-/// `Bearer`.
+/// Parts of a secret value are secrets themselves from this length on, in bytes; shorter ones are
+/// words such as `Bearer`.
 const MIN_PART: usize = 8;
 
-/// A request header that the user adds. It replaces the default one of its name, or removes it if the value is empty.
+/// A request header that the user adds. It replaces the default one of its name, or removes it if
+/// the value is empty.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     /// A header name as RFC 9110 defines it.
@@ -54,8 +55,9 @@ impl Header {
     /// Reads `Name: value`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] without a colon, for an invalid name or one that the request body owns, or for a control
-    /// character in the value. The message shows the name only: the value may be a secret.
+    /// [`Error::Invalid`] without a colon, for an invalid name or one that the request body owns,
+    /// or for a control character in the value. The message shows the name only: the value may be a
+    /// secret.
     pub fn parse(line: &str) -> Result<Self, Error> {
         let Some((name, value)) = line.split_once(':') else {
             return Err(Error::invalid_with("a header has no colon", "write it as 'Name: value'"));
@@ -81,8 +83,8 @@ impl Header {
         Ok(Self { name: name.to_owned(), value: value.to_owned(), is_secret: false })
     }
 
-    /// Marks the value as a secret, as one that comes from a file is. Headers such as `Authorization` and `Cookie`
-    /// are secret without it, and those such as `Accept` never are.
+    /// Marks the value as a secret, as one that comes from a file is. Headers such as
+    /// `Authorization` and `Cookie` are secret without it, and those such as `Accept` never are.
     pub fn secret(mut self) -> Self {
         self.is_secret = true;
         self
@@ -103,8 +105,8 @@ impl Header {
         !self.value.is_empty() && !self.is_harmless() && is_marked
     }
 
-    /// The secrets in it: the whole value and the longer of its parts, such as the token after `Bearer` or the value
-    /// of a cookie.
+    /// The secrets in it: the whole value and the longer of its parts, such as the token after
+    /// `Bearer` or the value of a cookie.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let is_secret =
             self.is_key() || (self.value.len() >= SUSPICIOUS_LEN && !self.is_harmless());

@@ -1,5 +1,5 @@
-//! The settings of a [`Client`](crate::Client) as validated values. They are checked once, here, so that no other module
-//! has to deal with a URL without a host or a key that ends its header early.
+//! The settings of a [`Client`](crate::Client) as validated values. They are checked once, here, so
+//! that no other module has to deal with a URL without a host or a key that ends its header early.
 
 pub(crate) mod base_url;
 pub(crate) mod certificates;
@@ -28,7 +28,8 @@ impl ApiKey {
     /// Checks that the key consists of printable ASCII characters and spaces. It is sent unchanged.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it is empty or contains another character. The message does not show the key.
+    /// [`Error::Invalid`] if it is empty or contains another character. The message does not show
+    /// the key.
     pub fn new(key: impl Into<String>) -> Result<Self, Error> {
         let key = key.into();
         if key.is_empty() {
@@ -82,7 +83,8 @@ impl Family {
     }
 }
 
-/// The settings of a [`Client`](crate::Client). Make them with [`Settings::new`] and set the fields that differ.
+/// The settings of a [`Client`](crate::Client). Make them with [`Settings::new`] and set the fields
+/// that differ.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Settings {
@@ -108,7 +110,8 @@ pub struct Settings {
     pub family: Option<Family>,
     /// Maximum time to connect: DNS, all addresses, proxy and TLS together. Default: 10 s.
     pub connect_timeout: Duration,
-    /// Maximum time to the response head, and from there to the end of a JSON body. Default: 10 min.
+    /// Maximum time to the response head, and from there to the end of a JSON body. Default: 10
+    /// min.
     pub timeout: Duration,
     /// Maximum time without a byte sent or received during a transfer. Default: 60 s.
     pub stall_timeout: Duration,
@@ -121,7 +124,8 @@ pub struct Settings {
 impl Settings {
     /// The longest allowed timeout: a longer one is a mistake, and would overflow the clock.
     pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
-    /// The largest size of the key and the headers together, in bytes. Most servers accept 8 to 16 KiB.
+    /// The largest size of the key and the headers together, in bytes. Most servers accept 8 to 16
+    /// KiB.
     const LARGEST_HEADERS: usize = 32 * 1024;
     /// Default of [`Settings::connect_timeout`].
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -158,8 +162,9 @@ impl Settings {
     /// # Errors
     /// - [`Error::NoKey`]: the default base URL, and no key.
     /// - [`Error::Unencrypted`]: a key would cross a network over plain http.
-    /// - [`Error::Invalid`]: an organization or project that cannot be a header, a timeout of zero or of more than a
-    ///   year, headers larger than 32 KiB, or, for an https base URL, roots that cannot be used.
+    /// - [`Error::Invalid`]: an organization or project that cannot be a header, a timeout of zero
+    ///   or of more than a year, headers larger than 32 KiB, or, for an https base URL, roots that
+    ///   cannot be used.
     pub fn check(&self) -> Result<(), Error> {
         let replaced = self.headers.iter().any(|header| header.is("authorization"));
         let has_key =
@@ -208,15 +213,16 @@ impl Settings {
         Ok(())
     }
 
-    /// Redacts the secrets of these settings in a diagnostic, where a server may have echoed them: the API key, the
-    /// values of headers that may be secret, and the passwords of proxies. Every occurrence is replaced, JSON-escaped,
-    /// percent-encoded or in base64 as well; of a secret shorter than 8 bytes only a whole text or JSON string.
+    /// Redacts the secrets of these settings in a diagnostic, where a server may have echoed them:
+    /// the API key, the values of headers that may be secret, and the passwords of proxies. Every
+    /// occurrence is replaced, JSON-escaped, percent-encoded or in base64 as well; of a secret
+    /// shorter than 8 bytes only a whole text or JSON string.
     pub fn redact(&self, text: String) -> String {
         self.secrets().redact(text)
     }
 
-    /// Redacts the secrets of these settings in a result, which is data: only JSON strings that equal a secret of 8
-    /// bytes or more are replaced, and no ids.
+    /// Redacts the secrets of these settings in a result, which is data: only JSON strings that
+    /// equal a secret of 8 bytes or more are replaced, and no ids.
     pub fn redact_result<'a>(&self, json: &'a str) -> Cow<'a, str> {
         self.secrets().redact_result(json)
     }

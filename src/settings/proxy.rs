@@ -1,8 +1,9 @@
-//! Proxies, and the choice of one for a URL. Nothing here reads the environment: the caller passes its values.
+//! Proxies, and the choice of one for a URL. Nothing here reads the environment: the caller passes
+//! its values.
 //!
-//! As in curl, a name in `NO_PROXY` covers its subdomains, with or without a leading dot. As in Go, and so in the
-//! official client, loopback is always connected to directly: the proxy's `localhost` is another machine, and would be
-//! sent a key that is meant to stay on this one.
+//! As in curl, a name in `NO_PROXY` covers its subdomains, with or without a leading dot. As in Go,
+//! and so in the official client, loopback is always connected to directly: the proxy's `localhost`
+//! is another machine, and would be sent a key that is meant to stay on this one.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -53,11 +54,13 @@ impl Credentials {
 }
 
 impl Proxy {
-    /// Reads `[scheme://][user[:password]@]host[:port]`. The schemes are http (the default), https, socks5 and socks5h,
-    /// with the default ports 80, 443 and 1080. User and password are percent-decoded. A path is ignored.
+    /// Reads `[scheme://][user[:password]@]host[:port]`. The schemes are http (the default), https,
+    /// socks5 and socks5h, with the default ports 80, 443 and 1080. User and password are
+    /// percent-decoded. A path is ignored.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for anything else. The message does not quote the URL, which may hold a password.
+    /// [`Error::Invalid`] for anything else. The message does not quote the URL, which may hold a
+    /// password.
     pub fn new(url: &str) -> Result<Self, Error> {
         let refuse = |why: &str| Error::invalid_with(format!("the proxy URL {why}"), EXAMPLE);
         let (scheme, rest) = url.trim().split_once("://").unwrap_or(("http", url.trim()));
@@ -164,8 +167,8 @@ enum Exception {
 }
 
 impl NoProxy {
-    /// Reads a list separated by commas or spaces: `*`, names with or without a leading dot, addresses and CIDR blocks.
-    /// A name or an address may have a port. Other words match nothing.
+    /// Reads a list separated by commas or spaces: `*`, names with or without a leading dot,
+    /// addresses and CIDR blocks. A name or an address may have a port. Other words match nothing.
     pub fn new(list: &str) -> Self {
         let words = list.split(|c: char| c == ',' || c.is_ascii_whitespace());
         Self(words.filter(|word| !word.is_empty()).filter_map(Exception::new).collect())

@@ -1,8 +1,10 @@
-//! Finds secrets in text and replaces them. Servers echo them in errors, and users put them into URLs.
+//! Finds secrets in text and replaces them. Servers echo them in errors, and users put them into
+//! URLs.
 //!
-//! Diagnostics (`--debug` output, errors, previews) and results are treated differently. A diagnostic never shows a
-//! secret, in whatever encoding and between whatever other text. A result is data that programs work with: an id or a
-//! number that happens to contain the digits of a key must arrive unchanged.
+//! Diagnostics (`--debug` output, errors, previews) and results are treated differently. A
+//! diagnostic never shows a secret, in whatever encoding and between whatever other text. A result
+//! is data that programs work with: an id or a number that happens to contain the digits of a key
+//! must arrive unchanged.
 
 use std::borrow::Cow;
 
@@ -13,8 +15,8 @@ use crate::json;
 
 /// The text in the place of a secret.
 const MARK: &str = "[key]";
-/// Secrets shorter than this many bytes are replaced only where they are a whole value: they occur in other text by
-/// chance.
+/// Secrets shorter than this many bytes are replaced only where they are a whole value: they occur
+/// in other text by chance.
 const MIN_LEN: usize = 8;
 
 /// The secrets of some settings, longest first.
@@ -27,8 +29,9 @@ impl Secrets {
         Self(secrets)
     }
 
-    /// Replaces every occurrence of each secret of 8 bytes or more: plain, as a part of a JSON string, percent-encoded
-    /// or in base64. A shorter one is replaced where it is the whole text or a whole JSON string.
+    /// Replaces every occurrence of each secret of 8 bytes or more: plain, as a part of a JSON
+    /// string, percent-encoded or in base64. A shorter one is replaced where it is the whole text
+    /// or a whole JSON string.
     pub(crate) fn redact(&self, text: String) -> String {
         let long = self.0.partition_point(|secret| secret.len() >= MIN_LEN);
         let (long, short) = self.0.split_at(long);
@@ -42,8 +45,8 @@ impl Secrets {
             .fold(text, |text, secret| text.replace(&json::quote(secret), &json::quote(MARK)))
     }
 
-    /// Replaces the JSON strings that equal a secret of 8 bytes or more. Ids are kept: without its id a job that is
-    /// paid for would be lost.
+    /// Replaces the JSON strings that equal a secret of 8 bytes or more. Ids are kept: without its
+    /// id a job that is paid for would be lost.
     pub(crate) fn redact_result<'a>(&self, json: &'a str) -> Cow<'a, str> {
         let is_secret = |text: &str| text.len() >= MIN_LEN && self.0.iter().any(|one| one == text);
         let (mut redacted, mut copied, mut position) = (String::new(), 0, 0);
@@ -125,14 +128,16 @@ impl Form {
     }
 }
 
-/// The characters of a text in base64 that depend on the secret alone, if `offset` bytes (modulo 3) stand before it.
+/// The characters of a text in base64 that depend on the secret alone, if `offset` bytes (modulo 3)
+/// stand before it.
 fn base64_at(offset: usize, secret: &str) -> String {
     let bytes = [&[0; 3][..offset], secret.as_bytes()].concat();
     let encoded = STANDARD_NO_PAD.encode(&bytes);
     encoded[(offset * 8).div_ceil(6)..bytes.len() * 8 / 6].to_owned()
 }
 
-/// The length of `secret` at the start of the inside of a JSON string, where any character may be escaped.
+/// The length of `secret` at the start of the inside of a JSON string, where any character may be
+/// escaped.
 fn json_len(text: &str, secret: &str) -> Option<usize> {
     let mut rest = text;
     for c in secret.chars() {
@@ -144,7 +149,8 @@ fn json_len(text: &str, secret: &str) -> Option<usize> {
     Some(text.len() - rest.len())
 }
 
-/// Strips the characters after the backslash where JSON escapes `c`: `"`, `t`, `u00e9` or `ud83c\udfac`, say.
+/// Strips the characters after the backslash where JSON escapes `c`: `"`, `t`, `u00e9` or
+/// `ud83c\udfac`, say.
 fn strip_escape(escape: &str, c: char) -> Option<&str> {
     let Some(mut rest) = escape.strip_prefix('u') else {
         return escape.strip_prefix(if c == '\t' { 't' } else { c });

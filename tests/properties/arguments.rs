@@ -19,11 +19,12 @@ const SECRET: &str = "hUnTeR2";
 /// Headers that authenticate a client.
 const KEYS: [&str; 3] = ["authorization", "x-api-key", "cookie"];
 
-/// `input`: a line for each argument, and for each variable one that starts with `$`: `$OPENAI_API_KEY=k`.
+/// `input`: a line for each argument, and for each variable one that starts with `$`:
+/// `$OPENAI_API_KEY=k`.
 ///
-/// An invalid command line is a usage error of one line. A valid one has times within bounds, and can be previewed or
-/// ends with a known error. No output contains a secret. The plan does not depend on the spelling and the order of the
-/// options.
+/// An invalid command line is a usage error of one line. A valid one has times within bounds, and
+/// can be previewed or ends with a known error. No output contains a secret. The plan does not
+/// depend on the spelling and the order of the options.
 pub(crate) fn check(input: &[u8]) {
     let secret = SECRET.as_bytes();
     if input.windows(secret.len()).any(|piece| piece == secret) {
@@ -127,7 +128,8 @@ fn refusal(error: &Error) -> String {
     whole
 }
 
-/// Gives every secret its mark, and keeps the run away from standard input and from files other than none.
+/// Gives every secret its mark, and keeps the run away from standard input and from files other
+/// than none.
 fn guard(args: &mut Args) {
     args.api_key = args.api_key.take().map(marked);
     for header in &mut args.headers {
@@ -210,8 +212,8 @@ fn harmless(path: &OsStr) -> OsString {
     }
 }
 
-/// The same arguments with every value after a `=`, with every one apart, and with the options in front of the words.
-/// Nothing, where an option is unknown or misused.
+/// The same arguments with every value after a `=`, with every one apart, and with the options in
+/// front of the words. Nothing, where an option is unknown or misused.
 fn spellings(argv: &[OsString]) -> Vec<Vec<OsString>> {
     let Some(units) = units(argv) else {
         return Vec::new();

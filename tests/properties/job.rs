@@ -9,8 +9,9 @@ const NAMES: [&str; 3] = ["id", "task_id", "request_id"];
 
 /// `input` is the body of a response.
 ///
-/// A job keeps the body byte for byte. Its id and status are in one object, which is reached only through envelopes.
-/// A response without an id in such an object is not a job, and one with an id is.
+/// A job keeps the body byte for byte. Its id and status are in one object, which is reached only
+/// through envelopes. A response without an id in such an object is not a job, and one with an id
+/// is.
 pub(crate) fn check(input: &[u8]) {
     // The client refuses a body that is not UTF-8 before it is read as a job.
     let Ok(text) = std::str::from_utf8(input) else {
@@ -169,7 +170,8 @@ mod tests {
             let id = text(random);
             let (word, status) = STATUSES[random.below(STATUSES.len())];
             let mut job = other_fields(random);
-            // The value under an earlier name is not an id; the value under a later one is another id.
+            // The value under an earlier name is not an id; the value under a later one is another
+            // id.
             let place = random.below(3);
             for (at, name) in NAMES.iter().enumerate() {
                 let value = match at.cmp(&place) {

@@ -7,10 +7,11 @@ use crate::http::retry::{LONGEST_ASKED, Policy, Retry, asked_delay, delay};
 /// 6 November 1994, 08:49:37.
 const NOW: Duration = Duration::from_secs(784_111_777);
 
-/// `input`: a line each for `retry-after-ms`, `retry-after` and `date`; an empty one is a header that was not sent.
+/// `input`: a line each for `retry-after-ms`, `retry-after` and `date`; an empty one is a header
+/// that was not sent.
 ///
-/// The delay is the one that the headers ask for; beyond two minutes there is no retry. Whole numbers are read exactly,
-/// and a value that is not a time is ignored.
+/// The delay is the one that the headers ask for; beyond two minutes there is no retry. Whole
+/// numbers are read exactly, and a value that is not a time is ignored.
 pub(crate) fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.split('\n').map(|line| Some(line).filter(|line| !line.is_empty()));

@@ -9,8 +9,8 @@ use crate::{Value, VideoReference};
 
 /// `input` is an object as `--video` takes it.
 ///
-/// The result is one JSON object, and JSON is not changed. Text that YAML can parse as well has the same value there.
-/// An error is one line that quotes the text.
+/// The result is one JSON object, and JSON is not changed. Text that YAML can parse as well has the
+/// same value there. An error is one line that quotes the text.
 pub(crate) fn check(input: &[u8]) {
     // An argument that is not UTF-8 is refused before.
     let Ok(text) = std::str::from_utf8(input) else {
@@ -52,8 +52,8 @@ fn is_plain(text: &str) -> bool {
     !text.contains(odd) && !words.any(|word| word.starts_with(MARKS))
 }
 
-/// Checks that YAML reads the same members. A YAML scalar that is not a string, in a notation that JSON does not have,
-/// is a string in the short form.
+/// Checks that YAML reads the same members. A YAML scalar that is not a string, in a notation that
+/// JSON does not have, is a string in the short form.
 fn same(object: &BTreeMap<String, &RawValue>, yaml: &Yaml) {
     let others = yaml.as_hash().unwrap_or_else(|| panic!("{yaml:?}"));
     // YAML requires a space after a colon, and has keys that are not strings.

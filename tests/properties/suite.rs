@@ -1,5 +1,5 @@
-//! Runs the checks of the fuzz targets in the ordinary tests: on their corpus, on mutations of it, and on random cases,
-//! the same in every run.
+//! Runs the checks of the fuzz targets in the ordinary tests: on their corpus, on mutations of it,
+//! and on random cases, the same in every run.
 
 #[path = "../support/random.rs"]
 mod random;
@@ -13,7 +13,8 @@ pub(crate) use random::Random;
 /// The number of mutations for each target, which take less than a second.
 const MUTATIONS: u64 = 4000;
 
-/// Runs a check on the corpus of its fuzz target, and on mutations of that. `words`: text that a mutation may insert.
+/// Runs a check on the corpus of its fuzz target, and on mutations of that. `words`: text that a
+/// mutation may insert.
 ///
 /// A failing input belongs into the corpus, as a regression test.
 pub(crate) fn corpus(target: &str, words: &[&str], check: fn(&[u8])) {

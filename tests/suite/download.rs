@@ -550,7 +550,8 @@ fn a_download_keeps_files_with_similar_names_and_the_state_file() {
     }
 }
 
-/// Runs a command that needs a privilege. `false`: it is not there, and the test has nothing to check.
+/// Runs a command that needs a privilege. `false`: it is not there, and the test has nothing to
+/// check.
 fn privileged(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }

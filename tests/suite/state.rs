@@ -359,7 +359,8 @@ fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
 #[test]
 fn a_missing_content_is_not_a_missing_job() {
     let directory = TempDir::new();
-    // The server asks for a longer interval than the run has time for: the second request is the last.
+    // The server asks for a longer interval than the run has time for: the second request is the
+    // last.
     let missing = Reply::json(404, r#"{"error":"no"}"#).header("openai-poll-after-ms", "60000");
     let jobs = [job("queued"), job("queued"), job("completed")];
     let replies = [missing.clone(), missing, job("completed")];

@@ -1,5 +1,5 @@
-//! Support code of the integration tests: the stand-in server, which records requests and can fail in
-//! every way that a server or a network can; a proxy and a TLS server; and the builder that runs
+//! Support code of the integration tests: the stand-in server, which records requests and can fail
+//! in every way that a server or a network can; a proxy and a TLS server; and the builder that runs
 //! the binary under test and compares its exit code and both streams.
 
 pub mod checks;

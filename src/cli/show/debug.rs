@@ -1,4 +1,5 @@
-//! The output of `--debug`: `>` for what is sent, `<` for what is received, `*` for connections, sizes and durations.
+//! The output of `--debug`: `>` for what is sent, `<` for what is received, `*` for connections,
+//! sizes and durations.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,9 @@
-//! Escapes the characters of a server's text that could control a terminal, change the direction of the text, or hide.
+//! Escapes the characters of a server's text that could control a terminal, change the direction of
+//! the text, or hide.
 
-/// Whether a character controls a terminal or is invisible: control characters, directional marks, separators, tags and
-/// others of no width. The two joiners are not among them, as scripts and emoji need them.
+/// Whether a character controls a terminal or is invisible: control characters, directional marks,
+/// separators, tags and others of no width. The two joiners are not among them, as scripts and
+/// emoji need them.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -16,8 +18,8 @@ pub(crate) fn visible(text: &str) -> String {
     escaped(&text.replace("\r\n", "\n"), &['\n', '\t'])
 }
 
-/// Hidden characters, line breaks and tabs as visible escapes: the text stays on one line, so that nothing in it appears
-/// like another line of this program.
+/// Hidden characters, line breaks and tabs as visible escapes: the text stays on one line, so that
+/// nothing in it appears like another line of this program.
 pub(crate) fn line(text: &str) -> String {
     escaped(text, &[])
 }

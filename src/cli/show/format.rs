@@ -1,7 +1,7 @@
 //! The formats of results and errors: JSON as the server sent it -> the text that was asked for.
 //!
-//! The flags, their defaults, and that a path without a match prints the whole response, are those of the official
-//! command line, so that scripts written for it go on working.
+//! The flags, their defaults, and that a path without a match prints the whole response, are those
+//! of the official command line, so that scripts written for it go on working.
 
 use gjson::Kind;
 use openai_videos::{is_json, unquoted};
@@ -11,8 +11,8 @@ use crate::cli::show::json::{compact, depth, indented, longest_string};
 use crate::cli::show::table::{row, table};
 use crate::cli::show::yaml::yaml;
 
-/// A response nested deeper gets no path and no YAML: both are made by functions that recurse for each level, and a
-/// server must not be able to exhaust the stack.
+/// A response nested deeper gets no path and no YAML: both are made by functions that recurse for
+/// each level, and a server must not be able to exhaust the stack.
 const DEEPEST: usize = 100;
 
 /// How many steps the patterns of a path may take: about a second.
@@ -29,8 +29,8 @@ pub(crate) struct Shown {
 }
 
 impl View {
-    /// JSON in this format; of an error the object inside `{"error": ...}`, as in the official command line. Text
-    /// that is not JSON stays as it is.
+    /// JSON in this format; of an error the object inside `{"error": ...}`, as in the official
+    /// command line. Text that is not JSON stays as it is.
     pub(crate) fn show(&self, json: &str) -> Shown {
         let (mut text, colour, notice) =
             if is_json(json) { self.formatted(json) } else { (json.to_owned(), false, None) };
@@ -108,8 +108,9 @@ fn found<'a>(
     found.find(gjson::Value::exists).ok_or_else(|| format!("no match for '{path}'"))
 }
 
-/// How many steps the patterns of a path (`name%"*x*y"`, `na*e`) may take at most. GJSON tries every length for a `*`,
-/// and for each of them every length for the next one; several in a row count as one, and one at the end takes no time.
+/// How many steps the patterns of a path (`name%"*x*y"`, `na*e`) may take at most. GJSON tries
+/// every length for a `*`, and for each of them every length for the next one; several in a row
+/// count as one, and one at the end takes no time.
 fn pattern_steps(json: &str, path: &str) -> usize {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with(['*', '"', ')']);
     let stars = path.match_indices('*').filter(|(at, _)| !ends(&path[at + 1..])).count();

@@ -1,5 +1,5 @@
-//! Hints: the remedy for an error, and the next step for a job. This program's own commands are suggested, as an
-//! empty container has no others.
+//! Hints: the remedy for an error, and the next step for a job. This program's own commands are
+//! suggested, as an empty container has no others.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -20,7 +20,8 @@ const SHUT_DOWN: &str = "point --base-url at another server (https://api.x.ai/v1
 const SYSTEM_BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// The remedy for an error as one imperative sentence. `settings`: those of the run, once they are known.
+/// The remedy for an error as one imperative sentence. `settings`: those of the run, once they are
+/// known.
 pub(crate) fn hint(error: &Error, settings: Option<&Settings>) -> Option<String> {
     Some(match error {
         Error::Invalid { hint, .. } => return hint.clone(),

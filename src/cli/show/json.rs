@@ -1,8 +1,8 @@
-//! The layout of JSON: indented, on one line, in colours. Order, number literals and unknown members stay as the server
-//! wrote them; only the white space between them changes.
+//! The layout of JSON: indented, on one line, in colours. Order, number literals and unknown
+//! members stay as the server wrote them; only the white space between them changes.
 
-/// JSON that is nested deeper, or longer in bytes, is not indented. Jobs have a level or three and a few hundred bytes;
-/// indentation would multiply the size of a response made for that.
+/// JSON that is nested deeper, or longer in bytes, is not indented. Jobs have a level or three and
+/// a few hundred bytes; indentation would multiply the size of a response made for that.
 pub(crate) const LEVELS: usize = 8;
 pub(crate) const LONGEST: usize = 1 << 20;
 
@@ -12,7 +12,8 @@ const NUMBER: &str = "\u{1b}[33m";
 const WORD: &str = "\u{1b}[36m";
 const PLAIN: &str = "\u{1b}[0m";
 
-/// The tokens of a JSON text, without the white space between them. Any other text is split into pieces as well.
+/// The tokens of a JSON text, without the white space between them. Any other text is split into
+/// pieces as well.
 struct Tokens<'a>(&'a str);
 
 impl<'a> Iterator for Tokens<'a> {
@@ -69,8 +70,8 @@ pub(crate) fn compact(json: &str) -> String {
     gjson::tools::ugly(json)
 }
 
-/// A line for each value, with short arrays on one; all on one line if it is nested deeper than [`LEVELS`] or longer
-/// than [`LONGEST`].
+/// A line for each value, with short arrays on one; all on one line if it is nested deeper than
+/// [`LEVELS`] or longer than [`LONGEST`].
 pub(crate) fn indented(json: &str) -> String {
     if json.len() > LONGEST || depth(json) > LEVELS {
         return compact(json);

@@ -1,5 +1,6 @@
-//! The output of the program: the result on standard output, everything else on standard error. Control characters of a
-//! server's text never reach a terminal, and secrets are redacted everywhere.
+//! The output of the program: the result on standard output, everything else on standard error.
+//! Control characters of a server's text never reach a terminal, and secrets are redacted
+//! everywhere.
 
 pub(crate) mod debug;
 pub(crate) mod escape;
@@ -27,7 +28,8 @@ pub(crate) struct Printer {
     terminals: Terminals,
     results: View,
     errors: View,
-    /// Their secrets are redacted, and hints name their base URL. `None` until the arguments are resolved.
+    /// Their secrets are redacted, and hints name their base URL. `None` until the arguments are
+    /// resolved.
     settings: Option<Arc<Settings>>,
 }
 
@@ -47,7 +49,8 @@ impl Printer {
         Ok(())
     }
 
-    /// From now on results are printed in this format, and the secrets of these settings are redacted.
+    /// From now on results are printed in this format, and the secrets of these settings are
+    /// redacted.
     pub(crate) fn show_results_of(&mut self, settings: &Settings, view: &View) {
         self.results = view.clone();
         self.settings = Some(Arc::new(settings.clone()));
@@ -69,8 +72,9 @@ impl Printer {
         Ok(if is_taken { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     }
 
-    /// A job. `fetched`: its media are stored already. Gives `false` if the reader closed the pipe. If standard output
-    /// cannot be written, the error holds the id: the job exists and is paid for.
+    /// A job. `fetched`: its media are stored already. Gives `false` if the reader closed the pipe.
+    /// If standard output cannot be written, the error holds the id: the job exists and is paid
+    /// for.
     pub(crate) fn job(&self, job: &Job, fetched: bool) -> Result<bool, Error> {
         let next = if self.results.is_for_people() {
             hints::next_step(job, fetched, self.settings.as_deref())
@@ -182,7 +186,8 @@ impl Printer {
         }
     }
 
-    /// The API's error as received, if that is JSON with something in it; every other error in the usual shape.
+    /// The API's error as received, if that is JSON with something in it; every other error in the
+    /// usual shape.
     fn error_json(&self, error: &Error) -> String {
         if let Error::Api(api) = error
             && api.body.trim_start().starts_with(['{', '['])

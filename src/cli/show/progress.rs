@@ -1,5 +1,5 @@
-//! Shows on standard error the events of a run: notices, requests and responses with `--debug`, and on a terminal
-//! one line of progress, redrawn in place.
+//! Shows on standard error the events of a run: notices, requests and responses with `--debug`, and
+//! on a terminal one line of progress, redrawn in place.
 //!
 //! The line has at most 39 columns, so that it fits any terminal without asking for its width.
 
@@ -83,8 +83,9 @@ impl Progress {
         }
     }
 
-    /// Reports a failure that may repeat hundreds of times: once, and again only when it changes. Two responses with the
-    /// same status count as the same failure, as their texts may differ by a request id.
+    /// Reports a failure that may repeat hundreds of times: once, and again only when it changes.
+    /// Two responses with the same status count as the same failure, as their texts may differ by a
+    /// request id.
     fn repeated_failure(
         &self,
         state: &mut State,
@@ -215,7 +216,8 @@ fn status(job: &Job, elapsed: Duration) -> String {
     format!("{word}{progress}, {}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// `999 B`, `1.2 GB`: decimal units. Computed in whole numbers, as the code that prints floats would take 12 KB.
+/// `999 B`, `1.2 GB`: decimal units. Computed in whole numbers, as the code that prints floats
+/// would take 12 KB.
 fn size(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");

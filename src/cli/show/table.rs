@@ -30,8 +30,8 @@ pub(crate) fn table(value: &Value<'_>) -> String {
     rows.iter().map(line).collect()
 }
 
-/// A job of a list, on one line of 80 columns with an id of 54 characters: its status, the day it was created and its
-/// id, which is last and whole, as it is there to be copied.
+/// A job of a list, on one line of 80 columns with an id of 54 characters: its status, the day it
+/// was created and its id, which is last and whole, as it is there to be copied.
 pub(crate) fn row(job: &Value<'_>) -> String {
     let text = |name: &str| {
         let value = gjson::get(job.json(), name);
@@ -76,7 +76,8 @@ fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, de
     rows.push((name, text));
 }
 
-/// `Sat, 27 Sep 2025 02:51:25 GMT` for Unix seconds. `None` past the year 9999, where the number is hardly seconds.
+/// `Sat, 27 Sep 2025 02:51:25 GMT` for Unix seconds. `None` past the year 9999, where the number is
+/// hardly seconds.
 fn date(seconds: u64) -> Option<String> {
     const LAST: u64 = 253_402_300_799;
     (seconds <= LAST).then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)))

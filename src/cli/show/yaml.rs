@@ -1,7 +1,8 @@
 //! JSON -> YAML 1.2 in block style, members and number literals as they came.
 //!
-//! A string is written without quotation marks only where every reader, also of YAML 1.1, reads it as a string; all
-//! others get quotation marks and escapes. Deeply nested or long values are written in flow style, on one line.
+//! A string is written without quotation marks only where every reader, also of YAML 1.1, reads it
+//! as a string; all others get quotation marks and escapes. Deeply nested or long values are
+//! written in flow style, on one line.
 
 use gjson::{Kind, Value};
 use openai_videos::unquoted;
@@ -11,7 +12,8 @@ use crate::cli::show::json::{LEVELS, LONGEST};
 
 /// A key of more than 1024 characters needs the mark `?` (YAML 1.2, 7.4.2); this counts bytes.
 const LONGEST_KEY: usize = 1000;
-/// How many of the following names are searched for a duplicate: a map of all would be 4 KB of code.
+/// How many of the following names are searched for a duplicate: a map of all would be 4 KB of
+/// code.
 const NEAR: usize = 100;
 /// Words that some reader takes for null or a boolean if they have no quotation marks.
 const WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
@@ -33,7 +35,8 @@ fn has_members(value: &Value<'_>) -> bool {
     json.starts_with(['{', '[']) && !json[1..].trim_start().starts_with(['}', ']'])
 }
 
-/// The lines of an object or array that has members. `inline`: the first one follows the `- ` of its parent.
+/// The lines of an object or array that has members. `inline`: the first one follows the `- ` of
+/// its parent.
 fn block(out: &mut String, value: &Value<'_>, level: usize, mut inline: bool) {
     let indent = "  ".repeat(level);
     each(value, &mut |key, item| {
@@ -76,8 +79,8 @@ fn flow(out: &mut String, value: &Value<'_>) {
     out.push(close);
 }
 
-/// Calls `show` for the elements of an array, or the members of an object. YAML forbids duplicate names: as in JavaScript
-/// and Python, the last member of a name counts.
+/// Calls `show` for the elements of an array, or the members of an object. YAML forbids duplicate
+/// names: as in JavaScript and Python, the last member of a name counts.
 fn each(value: &Value<'_>, show: &mut dyn FnMut(Option<&str>, &Value<'_>)) {
     let mut names = Vec::new();
     if value.kind() == Kind::Object {
@@ -130,8 +133,8 @@ fn string(text: &str) -> String {
     quoted + "\""
 }
 
-/// Whether a string needs no quotation marks: it starts with a letter, so that it is not a number, a date or an
-/// indicator, and has only characters that cannot end it.
+/// Whether a string needs no quotation marks: it starts with a letter, so that it is not a number,
+/// a date or an indicator, and has only characters that cannot end it.
 fn is_plain(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
     text.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -17,7 +17,8 @@ pub(crate) struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    /// Formats the text parts and checks the file. `boundary` must not occur in the content; 128 random bits are enough.
+    /// Formats the text parts and checks the file. `boundary` must not occur in the content; 128
+    /// random bits are enough.
     ///
     /// # Errors
     /// As [`Source::of`].
@@ -82,7 +83,8 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Escapes a name for a quoted string, as browsers do (WHATWG HTML, "multipart/form-data encoding algorithm").
+/// Escapes a name for a quoted string, as browsers do (WHATWG HTML, "multipart/form-data encoding
+/// algorithm").
 fn escape(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }

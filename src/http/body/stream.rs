@@ -1,4 +1,5 @@
-//! Streams to upload, such as standard input, read by a thread so that the stall timeout applies to them.
+//! Streams to upload, such as standard input, read by a thread so that the stall timeout applies to
+//! them.
 
 use std::io::{self, Cursor, Read};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -10,7 +11,8 @@ use crate::api::error::Error;
 /// How much of a stream is read at once, in bytes. At most three chunks are in memory.
 const CHUNK: usize = 64 * 1024;
 
-/// A stream that a thread reads ahead. If the stream never ends, the thread runs until the process exits.
+/// A stream that a thread reads ahead. If the stream never ends, the thread runs until the process
+/// exits.
 pub(crate) struct StreamReader {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Cursor<Vec<u8>>,
@@ -18,8 +20,8 @@ pub(crate) struct StreamReader {
 }
 
 impl StreamReader {
-    /// Starts the thread and waits for the first bytes, as an empty upload is a mistake that would be paid for. `stall` is
-    /// the stall timeout.
+    /// Starts the thread and waits for the first bytes, as an empty upload is a mistake that would
+    /// be paid for. `stall` is the stall timeout.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an empty stream, [`Error::File`] as [`StreamReader::read`].

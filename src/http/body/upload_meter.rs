@@ -6,8 +6,8 @@ use crate::api::error::Error;
 use crate::api::event::{Event, Report};
 use crate::net::tracker::Tracker;
 
-/// Reads a request body for ureq. It reports the progress, keeps the error of the body's own reader, which ureq would turn
-/// into text, and stops reading once the server has responded early.
+/// Reads a request body for ureq. It reports the progress, keeps the error of the body's own
+/// reader, which ureq would turn into text, and stops reading once the server has responded early.
 pub(crate) struct UploadMeter<'a> {
     pub(crate) reader: Box<dyn Read + 'a>,
     pub(crate) tracker: &'a Tracker,

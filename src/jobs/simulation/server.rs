@@ -55,7 +55,8 @@ pub(crate) struct Server {
     ignores_after: bool,
     is_ascending: bool,
     pub(crate) has_date: bool,
-    /// The clock of its `Date` header against the true time, and the delay of the clock of `created_at`, in milliseconds.
+    /// The clock of its `Date` header against the true time, and the delay of the clock of
+    /// `created_at`, in milliseconds.
     clock_offset: i64,
     created_delay: u64,
     /// The longest time after which the list shows a job, in milliseconds.

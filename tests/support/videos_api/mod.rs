@@ -1,5 +1,6 @@
-//! A small Videos API over HTTP/1.1 on loopback, and other servers' versions of it. The integration tests serve it, and so does the
-//! program in `tests/tools/standin.rs`; what only one of them needs is not in here.
+//! A small Videos API over HTTP/1.1 on loopback, and other servers' versions of it. The integration
+//! tests serve it, and so does the program in `tests/tools/standin.rs`; what only one of them needs
+//! is not in here.
 
 pub mod connection;
 pub mod dialects;
