@@ -554,7 +554,10 @@ impl<'a> History<'a> {
         if is_refused && !(is_untouched && matches!(end, None | Some(Err(Error::Invalid { .. })))) {
             return Err("another request is not refused".to_owned());
         }
-        let after = if is_untouched { before.clone() } else { self.journal()?.record().cloned() };
+        let after = match &end {
+            Some(_) => state.record().cloned(),
+            None => self.journal()?.record().cloned(),
+        };
         if let (Some(before), Some(after)) = (&before, &after)
             && before.idempotency_key != after.idempotency_key
         {
