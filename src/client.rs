@@ -92,7 +92,7 @@ impl Client {
     /// As [`Client::extend`], [`Client::wait`] and `deliver`, and:
     /// - [`Error::Invalid`]: the state is about another request, or this one uploads a stream.
     /// - [`Error::Unresolved`]: whether there is a job cannot be told.
-    /// - [`Error::JobGone`]: the server does not have the job that an earlier run created.
+    /// - [`Error::JobNotFound`]: the server does not have the job that an earlier run created.
     /// - [`Error::File`]: the state cannot be written; if that fails before the request, nothing
     ///   was sent.
     pub fn extend_once(

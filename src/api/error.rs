@@ -17,7 +17,7 @@ pub enum Error {
     /// A value is invalid. Nothing was sent.
     Invalid {
         /// The problem, with the offending value quoted.
-        what: String,
+        message: String,
         /// The remedy as one imperative sentence, if there is one.
         hint: Option<String>,
     },
@@ -48,12 +48,12 @@ pub enum Error {
         /// Method and path, such as `GET /videos/video_123`.
         request: String,
         /// The reason.
-        why: String,
+        reason: String,
     },
     /// A POST was sent and its outcome is not known: a job may exist and may be paid for.
     UnknownOutcome {
         /// The failure that took the place of a readable response.
-        why: String,
+        reason: String,
         /// The URL that lists recent jobs: search it before the request is sent again.
         list_url: String,
     },
@@ -110,14 +110,14 @@ pub enum Error {
     /// whether a job exists.
     Unresolved {
         /// Why that cannot be decided.
-        why: String,
+        reason: String,
         /// The URL that lists recent jobs.
         list_url: String,
         /// The state file. A run without it sends the request again.
         path: PathBuf,
     },
     /// The server no longer has the job that is recorded in a state file.
-    JobGone {
+    JobNotFound {
         /// The server's response.
         error: Box<ApiError>,
         /// The state file.
@@ -125,8 +125,8 @@ pub enum Error {
     },
     /// A local file or stream could not be read or written.
     File {
-        /// The action and the path, such as `cannot read 'clip.mp4'`.
-        what: String,
+        /// The failed action with its object, such as `cannot read 'clip.mp4'`.
+        context: String,
         /// The reason.
         source: std::io::Error,
     },
@@ -141,18 +141,18 @@ pub enum Error {
 
 impl Error {
     /// An [`Error::Invalid`] without a hint.
-    pub fn invalid(what: impl Into<String>) -> Self {
-        Error::Invalid { what: what.into(), hint: None }
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Error::Invalid { message: message.into(), hint: None }
     }
 
     /// An [`Error::Invalid`] with a hint.
-    pub fn invalid_with(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Error::Invalid { what: what.into(), hint: Some(hint.into()) }
+    pub fn invalid_with(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Invalid { message: message.into(), hint: Some(hint.into()) }
     }
 
-    /// An [`Error::File`]; `what` names the action and the path.
-    pub fn file(what: impl Into<String>, source: std::io::Error) -> Self {
-        Error::File { what: what.into(), source }
+    /// An [`Error::File`]. `context`: the failed action and the path, such as `cannot read 'clip.mp4'`.
+    pub fn file(context: impl Into<String>, source: std::io::Error) -> Self {
+        Error::File { context: context.into(), source }
     }
 }
 
@@ -160,18 +160,18 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut OneLine(f);
         match self {
-            Error::Invalid { what, .. } => f.write_str(what),
+            Error::Invalid { message, .. } => f.write_str(message),
             Error::Missing { field } => write!(f, "the request has no {field}"),
             Error::Unencrypted { url } => {
                 write!(f, "the key would cross the network unencrypted to '{url}'")
             }
             Error::NoKey => f.write_str("no API key"),
             Error::Connect { host, source } => write!(f, "no connection to {host}: {source}"),
-            Error::NoResponse { request, why } => {
-                write!(f, "no readable response to {request}: {why}")
+            Error::NoResponse { request, reason } => {
+                write!(f, "no readable response to {request}: {reason}")
             }
-            Error::UnknownOutcome { why, .. } => {
-                write!(f, "the request was sent, but its outcome is unknown: {why}")
+            Error::UnknownOutcome { reason, .. } => {
+                write!(f, "the request was sent, but its outcome is unknown: {reason}")
             }
             Error::Api(error) => write!(f, "{error}"),
             Error::Redirect { status, target } => {
@@ -210,7 +210,7 @@ impl fmt::Display for Error {
             Error::MediaRefused { host, status, .. } => {
                 write!(f, "cannot download the media from '{}': HTTP {status}", shorten(host))
             }
-            Error::JobGone { error, path } => {
+            Error::JobNotFound { error, path } => {
                 write!(
                     f,
                     "the server no longer has the job that '{}' holds: {error}",
@@ -220,13 +220,13 @@ impl fmt::Display for Error {
             Error::StateLocked { path } => {
                 write!(f, "another run holds the state file '{}'", path.display())
             }
-            Error::Unresolved { why, .. } => {
+            Error::Unresolved { reason, .. } => {
                 write!(
                     f,
-                    "an earlier run was cut while it sent the request, and a job may exist: {why}"
+                    "an earlier run was cut while it sent the request, and a job may exist: {reason}"
                 )
             }
-            Error::File { what, source } => write!(f, "{what}: {source}"),
+            Error::File { context, source } => write!(f, "{context}: {source}"),
             Error::FileChanged { path, expected } => write!(
                 f,
                 "'{}' changed during the upload (it had {expected} bytes); upload aborted",

@@ -33,7 +33,7 @@ pub enum Event<'a> {
         /// The address.
         address: SocketAddr,
         /// The reason.
-        why: &'a str,
+        reason: &'a str,
     },
     /// A new connection is open. An earlier one is reused where this event is missing between
     /// [`Event::Request`] and [`Event::Response`].
@@ -77,9 +77,9 @@ pub enum Event<'a> {
         /// 1 for the first retry.
         number: u32,
         /// The largest number of retries.
-        of: u32,
+        max_retries: u32,
         /// The reason.
-        why: &'a Error,
+        error: &'a Error,
     },
     /// A job was created, or a poll succeeded.
     Status {
@@ -93,7 +93,7 @@ pub enum Event<'a> {
         /// The id of the job.
         id: &'a str,
         /// The reason.
-        why: &'a Error,
+        error: &'a Error,
     },
     /// The server does not list the job of an interrupted POST. It may list it late, and is asked
     /// again.
@@ -111,13 +111,13 @@ pub enum Event<'a> {
     /// A poll failed; the wait continues.
     PollFailed {
         /// The reason.
-        why: &'a Error,
+        error: &'a Error,
     },
     /// The content is not ready; it is requested again for up to a minute. Reported again only if
     /// the status changes.
     NotReady {
         /// The server's response.
-        why: &'a Error,
+        error: &'a Error,
     },
     /// A part of the content was received.
     Download {

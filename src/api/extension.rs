@@ -49,9 +49,9 @@ impl VideoReference {
         shorthand::to_json(text)
             .and_then(|json| RawValue::from_string(json).map_err(|e| e.to_string()))
             .map_or_else(
-                |why| {
+                |error| {
                     Err(Error::invalid_with(
-                        format!("invalid video object '{text}': {why}"),
+                        format!("invalid video object '{text}': {error}"),
                         r#"write it as '{"id": "video_123"}' or '{id: video_123}'"#,
                     ))
                 },
@@ -113,7 +113,7 @@ impl Value {
     pub fn json(text: &str) -> Result<Self, Error> {
         match serde_json::from_str(text) {
             Ok(raw) => Ok(Value::Json(raw)),
-            Err(why) => Err(Error::invalid(format!("'{text}' is not JSON: {why}"))),
+            Err(error) => Err(Error::invalid(format!("'{text}' is not JSON: {error}"))),
         }
     }
 
@@ -148,8 +148,8 @@ impl Fields {
     /// [`Error::Invalid`] if the text is not a JSON object, with line and column, or has more than
     /// 1,000 members.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let object = Object::parse(text).map_err(|why| {
-            Error::invalid(format!("the request body is not a JSON object: {why}"))
+        let object = Object::parse(text).map_err(|error| {
+            Error::invalid(format!("the request body is not a JSON object: {error}"))
         })?;
         if object.0.len() > MAX_FIELDS {
             return Err(Error::invalid(format!(
@@ -228,7 +228,7 @@ impl Extension {
                 let reference = RawValue::from_string(format!("{{\"id\":{}}}", json::quote(&id)));
                 fields.set(
                     "video",
-                    Value::Json(reference.map_err(|why| Error::invalid(why.to_string()))?),
+                    Value::Json(reference.map_err(|error| Error::invalid(error.to_string()))?),
                 );
             }
             Some(VideoReference::Object(Value::Json(raw)))

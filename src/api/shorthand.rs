@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_broken_is_named() {
-        for (text, why) in [
+        for (text, reason) in [
             ("{id: video_123", "there is no ',' or '}' after \"id\""),
             ("{id video_123}", "there is no ':' after \"id video_123\""),
             ("{id: }", "a key or a value is missing before '}'"),
@@ -182,7 +182,7 @@ mod tests {
             ("{ids: [a]}", "with a list, as after \"ids\", the whole has to be JSON"),
             ("{id: x {}", "there is no ',' or '}' after \"id\""),
         ] {
-            assert_eq!(to_json(text), Err(why.to_owned()), "{text}");
+            assert_eq!(to_json(text), Err(reason.to_owned()), "{text}");
         }
         assert!(to_json(&"{a:".repeat(10_000)).is_err());
     }

@@ -26,7 +26,7 @@ pub(crate) enum Code {
 pub(crate) const TABLE: [(u8, &str, &str); 11] = [
     (Code::Done as u8, "done; with --wait completed, with --output the file is whole", ""),
     (Code::JobFailed as u8, "the job ended as failed", "a new request is needed"),
-    (Code::Usage as u8, "bad or missing argument; nothing was sent", "fix the call"),
+    (Code::Usage as u8, "bad or missing argument; nothing was sent", "fix the command"),
     (Code::Refused as u8, "the API refused the request (4xx)", "fix the request"),
     (Code::NotAuthorized as u8, "no key, 401 or 403", "fix the key"),
     (
@@ -73,7 +73,7 @@ impl From<&Error> for Code {
             Error::Redirect { .. }
             | Error::NotMedia { .. }
             | Error::MediaUrl { .. }
-            | Error::JobGone { .. } => Code::Refused,
+            | Error::JobNotFound { .. } => Code::Refused,
             Error::MediaRefused { .. } => Code::Unavailable,
             Error::JobFailed(_) => Code::JobFailed,
             Error::WaitTimeout { .. } => Code::WaitTimeout,

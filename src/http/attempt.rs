@@ -122,7 +122,9 @@ impl FailedAttempt {
             AttemptError::NotSent { host, source } => {
                 (Error::Connect { host, source }, Retry::Always)
             }
-            AttemptError::NoResponse(why) => (no_response(request, why, settings), Retry::IfSafe),
+            AttemptError::NoResponse(reason) => {
+                (no_response(request, reason, settings), Retry::IfSafe)
+            }
         };
         Self { error, retry, asked: None, poll_after: None }
     }
@@ -188,15 +190,15 @@ impl From<Error> for FailedAttempt {
 }
 
 /// The error of a request that was sent and has no readable response.
-pub(crate) fn no_response(request: &Request<'_>, why: String, settings: &Settings) -> Error {
+pub(crate) fn no_response(request: &Request<'_>, reason: String, settings: &Settings) -> Error {
     match request.method {
-        Method::Post => unknown_outcome(why, settings),
-        Method::Get | Method::Delete => Error::NoResponse { request: request.name(), why },
+        Method::Post => unknown_outcome(reason, settings),
+        Method::Get | Method::Delete => Error::NoResponse { request: request.name(), reason },
     }
 }
 
-fn unknown_outcome(why: String, settings: &Settings) -> Error {
-    Error::UnknownOutcome { why, list_url: list_url(settings) }
+fn unknown_outcome(reason: String, settings: &Settings) -> Error {
+    Error::UnknownOutcome { reason, list_url: list_url(settings) }
 }
 
 /// The URL that lists recent jobs, for a request whose outcome is unknown.

@@ -139,8 +139,8 @@ impl Http {
             after,
             asked: failed.asked.is_some(),
             number: *retries,
-            of: self.settings.max_retries,
-            why: &failed.error,
+            max_retries: self.settings.max_retries,
+            error: &failed.error,
         });
         thread::sleep(after);
     }

@@ -230,7 +230,7 @@ impl Transfer<'_> {
             _ => 202,
         };
         if self.reported != status {
-            (self.http.report)(&Event::NotReady { why: &attempt.error });
+            (self.http.report)(&Event::NotReady { error: &attempt.error });
             self.reported = status;
         }
         thread::sleep(self.intervals.next(attempt.poll_after, random::fraction()).min(left));

@@ -448,7 +448,7 @@ mod tests {
     #[test]
     fn a_job_with_the_prompt_that_may_not_be_ours_is_in_doubt() {
         let named = r#","prompt":"a prompt""#;
-        for (jobs, why) in [
+        for (jobs, doubt) in [
             (
                 vec![ours("a", 50), ours("b", 60)],
                 "several jobs with this prompt were created since: a, b",
@@ -489,7 +489,7 @@ mod tests {
                 "the server dates its jobs in the future",
             ),
         ] {
-            assert_eq!(reason(&decided(&whole(&jobs))), why);
+            assert_eq!(reason(&decided(&whole(&jobs))), doubt);
         }
         let list = page(&[ours("a", 50)], r#","has_more":true"#);
         assert_eq!(reason(&decided(&list)), MORE_JOBS);

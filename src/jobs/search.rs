@@ -47,11 +47,7 @@ pub(crate) fn recover(
             }
         }
     };
-    Err(Error::Unresolved {
-        why: reason,
-        list_url: submission.list_url.clone(),
-        path: path.to_owned(),
-    })
+    Err(Error::Unresolved { reason, list_url: submission.list_url.clone(), path: path.to_owned() })
 }
 
 /// Reads the server's list once, as far as it is needed, and decides.
@@ -129,7 +125,7 @@ fn no_list(error: Error) -> Result<String, Error> {
         Error::Redirect { target, .. } => {
             Ok(format!("the list of jobs is redirected to '{target}'"))
         }
-        Error::NoResponse { why, .. } if why.contains(TOO_LARGE) => {
+        Error::NoResponse { reason, .. } if reason.contains(TOO_LARGE) => {
             Ok("the server's list of jobs is too large".to_owned())
         }
         error => Err(error),

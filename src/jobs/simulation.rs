@@ -248,7 +248,7 @@ impl World {
 }
 
 fn unknown() -> Error {
-    Error::UnknownOutcome { why: "lost".to_owned(), list_url: String::new() }
+    Error::UnknownOutcome { reason: "lost".to_owned(), list_url: String::new() }
 }
 
 /// The error for a response with this status, by the classification of the program.
@@ -617,7 +617,7 @@ impl<'a> History<'a> {
         after: Option<&Record>,
     ) -> Result<(), String> {
         let world = self.world.borrow();
-        if let Some(Err(Error::JobGone { .. })) = end {
+        if let Some(Err(Error::JobNotFound { .. })) = end {
             return Err("a job that the server has is said to be gone".to_owned());
         }
         // A run that is killed in its last step has emptied the file, too.

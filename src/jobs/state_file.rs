@@ -147,8 +147,8 @@ impl StateFile {
     /// that this file holds.
     pub(crate) fn waiting(&self, error: Error) -> Error {
         match (error, self.record().and_then(|record| record.id.as_ref())) {
-            (Error::Invalid { what, .. }, Some(id)) => Error::invalid_with(
-                what,
+            (Error::Invalid { message, .. }, Some(id)) => Error::invalid_with(
+                message,
                 format!(
                     "'{}' holds the job '{}': restore the file, or retrieve that job",
                     self.path.display(),

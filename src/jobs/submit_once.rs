@@ -63,7 +63,7 @@ pub(crate) fn run<E: Effects>(
                 && origin == Origin::StateFile
                 && !is_seen =>
         {
-            Err(Error::JobGone { error, path: state.path().to_owned() })
+            Err(Error::JobNotFound { error, path: state.path().to_owned() })
         }
         result => result,
     };
@@ -194,7 +194,7 @@ fn post(
 /// the server.
 fn keep(effects: &impl Effects, state: &mut impl State, record: Record) {
     let id = record.id.clone().unwrap_or_default();
-    if let Err(why) = state.note(record) {
-        effects.report(&Event::StateNotSaved { id: &id, why: &why });
+    if let Err(error) = state.note(record) {
+        effects.report(&Event::StateNotSaved { id: &id, error: &error });
     }
 }

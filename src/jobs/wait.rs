@@ -83,7 +83,7 @@ pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error
                 job.poll_after()
             }
             Err(failed) if !is_final(&failed.error, expected_by) => {
-                (http.report)(&Event::PollFailed { why: &failed.error });
+                (http.report)(&Event::PollFailed { error: &failed.error });
                 failed.asked
             }
             Err(failed) => return Err(failed.error),

@@ -170,8 +170,8 @@ impl Opening<'_> {
                 }
                 Err(error) => failure = self.explain(error.into(), "connecting"),
             }
-            let why = &failure.reason;
-            (self.connector.report)(&Event::Unreachable { address: *address, why });
+            let reason = &failure.reason;
+            (self.connector.report)(&Event::Unreachable { address: *address, reason });
         }
         Err(failure)
     }

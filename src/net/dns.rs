@@ -161,11 +161,11 @@ fn has_no_address(error: &LookupError) -> bool {
     matches!(error.kind(), LookupErrorKind::NoName | LookupErrorKind::NoData)
 }
 
-fn failed(what: &str) -> ConnectError {
+fn failed(problem: &str) -> ConnectError {
     if Path::new(RESOLVER_CONFIG).exists() {
-        return ConnectError::other(format!("DNS lookup {what}"));
+        return ConnectError::other(format!("DNS lookup {problem}"));
     }
-    let reason = format!("DNS lookup {what}; {RESOLVER_CONFIG} does not exist");
+    let reason = format!("DNS lookup {problem}; {RESOLVER_CONFIG} does not exist");
     ConnectError::new(ConnectErrorKind::NoNameServer, reason)
 }
 

@@ -43,7 +43,7 @@ fn explain_certificate(error: &CertificateError) -> ConnectError {
         UnknownIssuer,
     };
     use ConnectErrorKind::{CaCertificate, Clock, Issuer};
-    let (kind, what) = match error {
+    let (kind, problem) = match error {
         NotValidForNameContext { expected, presented } => {
             let names: Vec<&str> = presented.iter().map(|name| certificate_name(name)).collect();
             let names = if names.is_empty() { "no name" } else { &shorten(&names.join(", ")) };
@@ -64,7 +64,7 @@ fn explain_certificate(error: &CertificateError) -> ConnectError {
             (ConnectErrorKind::Other, format!("is not valid: {}", shorten(&other.to_string())))
         }
     };
-    ConnectError::new(kind, format!("the server's certificate {what}"))
+    ConnectError::new(kind, format!("the server's certificate {problem}"))
 }
 
 /// Whether a server rejects the client's certificate, or the lack of one, with this alert. In TLS

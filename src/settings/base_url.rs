@@ -45,8 +45,9 @@ impl BaseUrl {
                 "leave it out",
             ));
         }
-        Self::parse(url)
-            .map_err(|(why, hint)| Error::invalid_with(format!("the base URL '{url}' {why}"), hint))
+        Self::parse(url).map_err(|(reason, hint)| {
+            Error::invalid_with(format!("the base URL '{url}' {reason}"), hint)
+        })
     }
 
     fn parse(url: &str) -> Result<Self, Refusal> {
@@ -100,8 +101,8 @@ impl BaseUrl {
     }
 }
 
-fn refusal(why: &str, hint: &str) -> Refusal {
-    (why.to_owned(), hint.to_owned())
+fn refusal(reason: &str, hint: &str) -> Refusal {
+    (reason.to_owned(), hint.to_owned())
 }
 
 /// Checks that everything behind the scheme is made of characters that a URL may hold (RFC 3986).
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn unusable_base_urls_are_refused_with_their_text() {
-        for (given, what) in [
+        for (given, message) in [
             ("localhost:4010/v1", "the base URL 'localhost:4010/v1' has no scheme"),
             ("ftp://x/v1", "the base URL 'ftp://x/v1' is neither http:// nor https://"),
             ("https://", "the base URL 'https://' has no host"),
@@ -179,7 +180,7 @@ mod tests {
             ("https://user:secret@host/v1", "the base URL holds credentials"),
             ("user:sec ret@host", "the base URL holds credentials"),
         ] {
-            assert_eq!(BaseUrl::new(given).unwrap_err().to_string(), what);
+            assert_eq!(BaseUrl::new(given).unwrap_err().to_string(), message);
         }
     }
 

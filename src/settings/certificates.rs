@@ -80,9 +80,9 @@ impl ClientCertificate {
     pub fn from_pem(certificate: &[u8], key_pem: &[u8]) -> Result<Self, Error> {
         let chain: Result<_, _> = certificates(certificate).collect();
         let chain = chain.map_err(|error| named(error, "the certificate file"))?;
-        let unusable = |why: &str| {
+        let unusable = |reason: &str| {
             Error::invalid_with(
-                format!("the key file: {why}"),
+                format!("the key file: {reason}"),
                 "the key must be in PEM, RSA, ECDSA or Ed25519, and not encrypted",
             )
         };
@@ -132,7 +132,9 @@ fn certificates(text: &[u8]) -> impl Iterator<Item = Result<CertificateDer<'stat
 /// The same error, with the name of its subject.
 fn named(error: Error, name: &str) -> Error {
     match error {
-        Error::Invalid { what, hint } => Error::Invalid { what: format!("{name}: {what}"), hint },
+        Error::Invalid { message, hint } => {
+            Error::Invalid { message: format!("{name}: {message}"), hint }
+        }
         other => other,
     }
 }

@@ -131,7 +131,7 @@ mod tests {
     fn headers_are_checked() {
         let header = Header::parse("X-A:  b: c ").unwrap();
         assert_eq!((header.name.as_str(), header.value.as_str()), ("X-A", "b: c"));
-        for (line, what) in [
+        for (line, message) in [
             ("X-A", "a header has no colon"),
             (": b", "'' is not a header name"),
             ("X A: b", "'X A' is not a header name"),
@@ -141,7 +141,7 @@ mod tests {
                 "the header 'Content-Length' follows from the request body and cannot be set",
             ),
         ] {
-            assert_eq!(Header::parse(line).unwrap_err().to_string(), what);
+            assert_eq!(Header::parse(line).unwrap_err().to_string(), message);
         }
     }
 

@@ -62,7 +62,7 @@ impl Proxy {
     /// [`Error::Invalid`] for anything else. The message does not quote the URL, which may hold a
     /// password.
     pub fn new(url: &str) -> Result<Self, Error> {
-        let refuse = |why: &str| Error::invalid_with(format!("the proxy URL {why}"), EXAMPLE);
+        let refuse = |reason: &str| Error::invalid_with(format!("the proxy URL {reason}"), EXAMPLE);
         let (scheme, rest) = url.trim().split_once("://").unwrap_or(("http", url.trim()));
         let (kind, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "http" => (Kind::Http, 80),
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn unusable_proxies_are_refused_without_being_quoted() {
         let long = format!("socks5://u:{}@h", "secret".repeat(50));
-        for (url, why) in [
+        for (url, reason) in [
             ("ftp://secret@h", "has an unknown scheme"),
             ("socks4://h", "has an unknown scheme"),
             ("http://", "has no usable host or port"),
@@ -278,7 +278,7 @@ mod tests {
             (&long, "has credentials longer than SOCKS can send"),
         ] {
             let error = Proxy::new(url).unwrap_err();
-            assert_eq!(error.to_string(), format!("the proxy URL {why}"), "{url}");
+            assert_eq!(error.to_string(), format!("the proxy URL {reason}"), "{url}");
         }
     }
 

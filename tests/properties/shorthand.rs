@@ -30,12 +30,12 @@ pub(crate) fn check(input: &[u8]) {
             }
         }
         Ok(other) => panic!("{other:?}"),
-        Err(why) => {
-            let why = why.to_string();
-            assert!(!is_json, "{why}");
-            assert!(!why.chars().any(char::is_control), "{why:?}");
-            let quoted = text.chars().any(char::is_control) || why.contains(text);
-            assert!(quoted, "{why}");
+        Err(error) => {
+            let error = error.to_string();
+            assert!(!is_json, "{error}");
+            assert!(!error.chars().any(char::is_control), "{error:?}");
+            let quoted = text.chars().any(char::is_control) || error.contains(text);
+            assert!(quoted, "{error}");
         }
     }
 }

@@ -246,7 +246,7 @@ fn every_command_has_its_own_help() {
 
 #[test]
 fn a_misspelled_option_value_or_command_gets_a_suggestion() {
-    for (more, what, near) in [
+    for (more, message, near) in [
         (
             &["--encoding", "mulitpart"][..],
             "--encoding: invalid value 'mulitpart'; possible values: auto, json, multipart, data-url",
@@ -260,7 +260,7 @@ fn a_misspelled_option_value_or_command_gets_a_suggestion() {
         (&["--ouput", "x"], "unknown option '--ouput'", "--output"),
         (&["--formaterror", "x"], "unknown option '--formaterror'", "--format-error"),
     ] {
-        let stderr = format!("openai: {what}\nhint: did you mean {near}?\n");
+        let stderr = format!("openai: {message}\nhint: did you mean {near}?\n");
         openai(&EXTEND).args(more).run().is(2, "", &stderr);
     }
     let field =
@@ -334,8 +334,8 @@ fn a_bill_of_materials_that_lacks_a_crate_is_refused() {
     .unwrap();
     let args = [MUSL.as_ref(), home.path().as_os_str(), bill.as_os_str()];
     let made = example("inventory", &args);
-    let why = String::from_utf8_lossy(&made.stderr);
-    assert!(why.starts_with("inventory: the bill has 1 of "), "{why}");
+    let reason = String::from_utf8_lossy(&made.stderr);
+    assert!(reason.starts_with("inventory: the bill has 1 of "), "{reason}");
     assert!(!home.path().join("openai.cdx.json").exists());
 }
 

@@ -158,8 +158,8 @@ fn a_partial_response_with_another_range_is_rejected() {
     let wrong = Reply::status(206).header("Content-Range", "bytes 5-9/10").body("56789");
     is_complete(download(vec![content(media()).truncated(300_000), wrong, content(media())], &[]));
     let unasked = rest(&media(), 300_000);
-    let why = "unexpected status 206 for a download";
-    is_unchanged(download(vec![unasked], &["--max-retries", "0"]), 6, why);
+    let reason = "unexpected status 206 for a download";
+    is_unchanged(download(vec![unasked], &["--max-retries", "0"]), 6, reason);
 }
 
 #[test]
@@ -470,7 +470,7 @@ fn a_download_writes_to_a_device_and_through_a_symbolic_link() {
 fn an_output_that_cannot_be_written_is_refused_before_the_request() {
     let server = Server::script(vec![]);
     let call = [&EXTEND[..], &["-o"]].concat();
-    for (path, code, what) in [
+    for (path, code, message) in [
         ("none/out.mp4", 2, "the output's directory 'none' does not exist"),
         ("/", 2, "the output '/' is a directory"),
         ("out.mp4/", 2, "the output 'out.mp4/' is a directory"),
@@ -482,7 +482,7 @@ fn an_output_that_cannot_be_written_is_refused_before_the_request() {
         ),
     ] {
         let outcome = openai(&call).arg(path).server(&server).run();
-        outcome.is(code, "", &format!("openai: {what}\n"));
+        outcome.is(code, "", &format!("openai: {message}\n"));
         assert_eq!(names(&outcome.directory), [""; 0]);
     }
     server.finish();
@@ -762,14 +762,14 @@ fn an_output_with_a_placeholder_is_named_after_the_job() {
     server.finish();
 
     let server = Server::script(vec![]);
-    for (path, what) in [
+    for (path, message) in [
         ("{id}", "--output: '{id}' needs other text beside it, such as '{id}.mp4'"),
         ("none/{id}.mp4", "the output's directory 'none' does not exist"),
     ] {
         openai(&EXTEND).args(&["-o", path]).server(&server).run().is(
             2,
             "",
-            &format!("openai: {what}\n"),
+            &format!("openai: {message}\n"),
         );
     }
     server.finish();

@@ -587,7 +587,7 @@ fn headers_are_read_from_a_file_and_redacted() {
 #[test]
 fn an_invalid_header_in_a_file_is_refused_with_its_line_number() {
     let write = "write it as 'Name: value', without control characters";
-    for (line, why, hint) in [
+    for (line, reason, hint) in [
         ("sesame-open", "invalid header", write),
         ("sesame open: x", "invalid header", write),
         ("X-A: sesame\rX-B: x", "invalid header", write),
@@ -602,7 +602,7 @@ fn an_invalid_header_in_a_file_is_refused_with_its_line_number() {
             .file("headers", format!("# a comment\n\n{line}\n"))
             .server(&server)
             .run()
-            .is(2, "", &format!("openai: --header: 'headers', line 3: {why}\nhint: {hint}\n"));
+            .is(2, "", &format!("openai: --header: 'headers', line 3: {reason}\nhint: {hint}\n"));
         server.finish();
     }
     refused(

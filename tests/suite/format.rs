@@ -145,17 +145,17 @@ fn a_response_nested_too_deeply_for_transform_or_yaml_is_printed_as_json() {
     for (depth, is_too_deep) in [(98, false), (99, true), (100_000, true)] {
         let job = format!("{{\"a\":[{}{}]}}", "[".repeat(depth), "]".repeat(depth));
         let line = format!("{job}\n");
-        let why = "the response is nested deeper than 100 levels";
+        let reason = "the response is nested deeper than 100 levels";
         let notice = |text: String| if is_too_deep { text } else { String::new() };
         let shows = |more: &[&str], stdout: &str, stderr: &str| {
             retrieve(Reply::json(200, &job), more, &[], (0, stdout, stderr));
         };
-        let whole = notice(format!("openai: --transform: {why}; printing the whole response\n"));
+        let whole = notice(format!("openai: --transform: {reason}; printing the whole response\n"));
         for path in ["@valid", "@flatten:{\"deep\":true}|@valid", "@this"] {
             let more = ["--transform", path, "--format", "jsonl"];
             shows(&more, &line, &whole);
         }
-        let json = notice(format!("openai: printing JSON instead of YAML: {why}\n"));
+        let json = notice(format!("openai: printing JSON instead of YAML: {reason}\n"));
         let server = Server::script(vec![Reply::json(200, &job)]);
         let run = openai(&["videos", "retrieve", "v", "--format", "yaml"]);
         let run = run.server(&server).run();

@@ -127,7 +127,7 @@ fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
     }
     // These say nothing about the request but that it was received (RFC 9110, 15.4.4).
     for status in [301, 302, 303] {
-        let why = format!(
+        let reason = format!(
             "its outcome is unknown: \
              the server redirects the request (HTTP {status}) to 'https://other.example/v1'\n"
         );
@@ -135,7 +135,7 @@ fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
         against(Reply::redirect(status, target), &["--retry-unsafe"])
             .code(7)
             .never_shows("topsecret")
-            .stderr_contains(&why);
+            .stderr_contains(&reason);
         against(Reply::status(status), &[]).code(7);
     }
     // Credentials in the target of a redirect would be sent to it.

@@ -27,8 +27,8 @@ fn plain() -> Openai {
     extend().env("OPENAI_BASE_URL", "http://gateway.invalid:8080/v1").args(&["--allow-http"])
 }
 
-fn no_connection(host: &str, proxy: &Proxy, why: &str) -> String {
-    format!("openai: no connection to {host}: the proxy 127.0.0.1:{}: {why}\n", proxy.port())
+fn no_connection(host: &str, proxy: &Proxy, reason: &str) -> String {
+    format!("openai: no connection to {host}: the proxy 127.0.0.1:{}: {reason}\n", proxy.port())
 }
 
 #[test]
@@ -132,11 +132,11 @@ fn a_proxy_can_be_reached_over_tls() {
     assert_eq!(server.finish()[0].target, "http://gateway.invalid:8080/v1/videos/extensions");
 
     let proxy = Proxy::with_tls(1, &authority.issue(&["another.invalid"]));
-    let why = "the server's certificate is for another.invalid, not for 127.0.0.1";
+    let reason = "the server's certificate is for another.invalid, not for 127.0.0.1";
     call(&authority).env("https_proxy", proxy.url("https")).run().is(
         6,
         "",
-        &no_connection("gateway.invalid", &proxy, why),
+        &no_connection("gateway.invalid", &proxy, reason),
     );
 }
 
@@ -255,8 +255,8 @@ fn missing_and_wrong_proxy_credentials_are_reported() {
     }
     // Nothing reads a request that the proxy does not take: a POST may be sent again.
     let proxy = Proxy::with_credentials(1);
-    let why = "it requires a user name and password";
-    let said = no_connection("gateway.invalid:8080", &proxy, why) + hint;
+    let reason = "it requires a user name and password";
+    let said = no_connection("gateway.invalid:8080", &proxy, reason) + hint;
     plain()
         .args(&["--max-retries", "1", "-q"])
         .env("http_proxy", proxy.url("http"))
@@ -269,7 +269,7 @@ fn missing_and_wrong_proxy_credentials_are_reported() {
 fn a_failed_proxy_handshake_is_retried_and_ends_with_code_6() {
     let authority = Authority::new();
     let took = "the handshake took longer than 300ms";
-    for (scheme, manner, why) in [
+    for (scheme, manner, reason) in [
         ("http", Manner::Refuse(503), "CONNECT was refused (HTTP 503)"),
         ("socks5h", Manner::Refuse(2), "connection not allowed by its rules"),
         ("socks5h", Manner::Refuse(5), "the server refused the connection"),
@@ -279,14 +279,14 @@ fn a_failed_proxy_handshake_is_retried_and_ends_with_code_6() {
         ("socks5h", Manner::Silence, took),
     ] {
         let proxy = Proxy::with_manner(1, manner);
-        let said = no_connection("gateway.invalid", &proxy, why);
+        let said = no_connection("gateway.invalid", &proxy, reason);
         call(&authority)
             .args(&["--max-retries", "1", "-q", "--connect-timeout", "300ms"])
             .env("https_proxy", proxy.url(scheme))
             .run()
             .is(6, "", &said);
         // It was retried, as the handshake with the proxy does not send the request.
-        assert_eq!(proxy.finish().len(), 2, "{why}");
+        assert_eq!(proxy.finish().len(), 2, "{reason}");
     }
 }
 
@@ -331,7 +331,7 @@ fn an_unreachable_proxy_ends_with_code_6() {
 fn an_invalid_proxy_url_is_refused_without_quoting_it() {
     let hint = "hint: write it like http://user:password@proxy.example.com:3128, with special characters in the \
                 password percent-encoded; the schemes are http, https, socks5 and socks5h\n";
-    for (url, why) in [
+    for (url, reason) in [
         ("socks4://user:secret1@h", "has an unknown scheme"),
         ("http://user:secret1@", "has no usable host or port"),
         ("http://user:secret1@h:port", "has no usable host or port"),
@@ -341,7 +341,7 @@ fn an_invalid_proxy_url_is_refused_without_quoting_it() {
             call(&Authority::new())
                 .env(name, url)
                 .run()
-                .is(2, "", &format!("openai: {name}: the proxy URL {why}\n{hint}"))
+                .is(2, "", &format!("openai: {name}: the proxy URL {reason}\n{hint}"))
                 .never_shows("secret1");
         }
     }

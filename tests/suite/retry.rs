@@ -105,14 +105,14 @@ fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
         ),
         (Reply::status(204), "the response contains no job id: ''"),
     ];
-    for (reply, why) in broken {
+    for (reply, reason) in broken {
         let server = Server::script(vec![reply]);
         let url = server.base_url();
         extend().server(&server).run().is(
             7,
             "",
             &format!(
-                "openai: the request was sent, but its outcome is unknown: {why}\n\
+                "openai: the request was sent, but its outcome is unknown: {reason}\n\
                  hint: before running this again, look for the job, which may exist and be paid for: \
                  openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"
             ),
@@ -222,10 +222,10 @@ fn a_refused_connection_is_retried_and_ends_with_code_6() {
     let url = format!("http://127.0.0.1:{port}/v1");
     let outcome = openai(&EXTEND).args(&["--max-retries", "1", "--base-url", &url]).run();
     outcome.code(6).stdout("");
-    let why =
+    let reason =
         format!("openai: no connection to 127.0.0.1:{port}: Connection refused (os error 111)");
     let text = outcome.stderr_text();
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].starts_with(&format!("{why}; retry 1 of 1 in 0.")), "{text}");
-    assert_eq!(lines[1..], [why]);
+    assert!(lines[0].starts_with(&format!("{reason}; retry 1 of 1 in 0.")), "{text}");
+    assert_eq!(lines[1..], [reason]);
 }

@@ -473,7 +473,7 @@ fn the_state_file_the_output_and_the_inputs_are_different_files() {
     std::fs::hard_link(inside("clip.mp4"), inside("hard")).unwrap();
     std::os::unix::fs::symlink("prompt.txt", inside("soft")).unwrap();
     std::os::unix::fs::symlink(".", inside("here")).unwrap();
-    for (args, what) in [
+    for (args, message) in [
         (&["--state", "a", "-o", "./a"][..], "--state and --output cannot be the same file 'a'"),
         (&["--state", "a", "-o", "here/a"], "--state and --output cannot be the same file 'a'"),
         (
@@ -496,7 +496,7 @@ fn the_state_file_the_output_and_the_inputs_are_different_files() {
     ] {
         let server = Server::script(vec![]);
         let run = extend().args(args).current_dir(directory.path()).server(&server).run();
-        run.is(2, "", &format!("openai: {what}\n"));
+        run.is(2, "", &format!("openai: {message}\n"));
         server.finish();
     }
     assert_eq!(std::fs::read(inside("clip.mp4")).unwrap(), b"clip");
@@ -537,8 +537,8 @@ fn skip_existing_sends_nothing_if_the_output_is_not_empty() {
     skip(&server, &["--dry-run", "--state", "job"]).success().stdout_contains("POST ");
     assert!(!directory.path().join("job").exists());
     for more in [&["-o", "{id}.mp4"][..], &["-o", "-"]] {
-        let what = "openai: --skip-existing needs --output FILE, without {id}\n";
-        skip(&server, more).is(2, "", what);
+        let message = "openai: --skip-existing needs --output FILE, without {id}\n";
+        skip(&server, more).is(2, "", message);
     }
     server.finish();
 }
@@ -669,7 +669,7 @@ fn a_file_that_is_not_a_state_file_is_refused_and_unchanged() {
         );
         assert_eq!((state(&directory).as_str(), facts()), (content, before));
     }
-    for (path, what) in [
+    for (path, message) in [
         ("none/job", "the directory of the state file 'none/job' does not exist"),
         ("/", "the state file '/' is a directory"),
         ("", "--state: the value is empty"),
@@ -678,7 +678,7 @@ fn a_file_that_is_not_a_state_file_is_refused_and_unchanged() {
         call(&server, &directory).args(&["--state", path]).run().is(
             2,
             "",
-            &format!("openai: {what}\n"),
+            &format!("openai: {message}\n"),
         );
     }
     server.finish();

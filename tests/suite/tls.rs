@@ -119,7 +119,7 @@ fn an_expired_or_early_certificate_is_refused_with_a_hint_to_the_clock() {
     let early = authority.issue_with(&["localhost"], |params| {
         params.not_before = rcgen::date_time_ymd(3001, 2, 3);
     });
-    for (identity, why) in [
+    for (identity, reason) in [
         (expired, "expired on Sat, 03 Feb 2001 00:00:00 GMT"),
         (early, "is not valid before Tue, 03 Feb 3001 00:00:00 GMT"),
     ] {
@@ -127,7 +127,7 @@ fn an_expired_or_early_certificate_is_refused_with_a_hint_to_the_clock() {
         let (first, hint) = said.split_once('\n').unwrap();
         assert_eq!(
             first,
-            format!("openai: no connection to localhost: the server's certificate {why}")
+            format!("openai: no connection to localhost: the server's certificate {reason}")
         );
         let clock = hint
             .strip_prefix("hint: set the clock of this machine if it is wrong: it says ")
@@ -144,7 +144,7 @@ fn an_invalid_ca_bundle_is_refused_with_its_name() {
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n";
     let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let hint = "hint: a certificate in PEM starts with -----BEGIN CERTIFICATE-----\n";
-    for (file, contents, why) in [
+    for (file, contents, reason) in [
         ("empty", "", format!(" 'empty': there is no certificate in it\n{hint}")),
         ("text", "hello", format!(" 'text': there is no certificate in it\n{hint}")),
         (
@@ -161,10 +161,14 @@ fn an_invalid_ca_bundle_is_refused_with_its_name() {
     ] {
         std::fs::write(directory.path().join(file), contents).unwrap();
         let call = || extend().current_dir(directory.path());
-        call().args(&["--cacert", file]).run().is(2, "", &format!("openai: --cacert{why}"));
-        call().env("SSL_CERT_FILE", file).run().is(2, "", &format!("openai: SSL_CERT_FILE{why}"));
+        call().args(&["--cacert", file]).run().is(2, "", &format!("openai: --cacert{reason}"));
+        call().env("SSL_CERT_FILE", file).run().is(
+            2,
+            "",
+            &format!("openai: SSL_CERT_FILE{reason}"),
+        );
     }
-    for (file, why) in [
+    for (file, reason) in [
         ("missing.pem", "cannot read 'missing.pem': no such file"),
         (".", "cannot read '.': it is a directory"),
         ("-", "it cannot be read from standard input"),
@@ -172,7 +176,7 @@ fn an_invalid_ca_bundle_is_refused_with_its_name() {
         extend().stdin_held_open().args(&["--cacert", file]).run().is(
             2,
             "",
-            &format!("openai: --cacert: {why}\n"),
+            &format!("openai: --cacert: {reason}\n"),
         );
     }
 }
@@ -186,8 +190,8 @@ fn an_invalid_ca_bundle_is_refused_only_where_it_is_needed() {
     server.finish();
     let tls_server = TlsServer::new(&Authority::new().issue(&["localhost"]), JOB);
     let url = tls_server.url("localhost");
-    let why = "SSL_CERT_FILE 'ca.pem': a certificate in it has no end\n";
-    call().args(&["--base-url", &url]).run().is(2, "", &format!("openai: {why}"));
+    let reason = "SSL_CERT_FILE 'ca.pem': a certificate in it has no end\n";
+    call().args(&["--base-url", &url]).run().is(2, "", &format!("openai: {reason}"));
     // A redirect from http to https needs it after all.
     let server = Server::script(vec![Reply::redirect(302, &url)]);
     openai(&DOWNLOAD)
@@ -386,7 +390,7 @@ fn an_invalid_client_certificate_is_refused_before_the_request() {
     );
     let key_hint = "hint: the key must be in PEM, RSA, ECDSA or Ed25519, and not encrypted\n";
     let certificate_hint = "hint: a certificate in PEM starts with -----BEGIN CERTIFICATE-----\n";
-    for (first, second, why) in [
+    for (first, second, reason) in [
         ("own.pem", "other.key", "the key belongs to another certificate\n".to_owned()),
         (
             "own.pem",
@@ -408,7 +412,7 @@ fn an_invalid_client_certificate_is_refused_before_the_request() {
         call()
             .args(&[certificate, first, key, second])
             .run()
-            .is(2, "", &format!("openai: {certificate} '{first}' and {key} '{second}': {why}"))
+            .is(2, "", &format!("openai: {certificate} '{first}' and {key} '{second}': {reason}"))
             .never_shows(own.key.lines().nth(1).unwrap());
     }
 }
@@ -427,7 +431,7 @@ fn failed_tls_handshakes_are_reported_with_their_cause() {
         });
         (host, thread)
     };
-    for (response, why) in [
+    for (response, reason) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
             "the server does not speak TLS on this port\n\
@@ -444,7 +448,7 @@ fn failed_tls_handshakes_are_reported_with_their_cause() {
         extend().args(&["--base-url", &format!("https://{host}/v1")]).run().is(
             6,
             "",
-            &format!("openai: no connection to {host}: {why}"),
+            &format!("openai: no connection to {host}: {reason}"),
         );
         thread.join().unwrap();
     }

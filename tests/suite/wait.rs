@@ -352,7 +352,7 @@ fn a_delete_that_finds_nothing_after_a_lost_response_has_succeeded() {
 
 #[test]
 fn options_that_do_not_apply_to_the_command_are_refused() {
-    for (args, what) in [
+    for (args, message) in [
         (
             &["videos", "retrieve"][..],
             "missing argument: the id of the job\nhint: openai videos retrieve video_123",
@@ -380,7 +380,7 @@ fn options_that_do_not_apply_to_the_command_are_refused() {
         openai(args).env("OPENAI_BASE_URL", "http://127.0.0.1:1").run().is(
             2,
             "",
-            &format!("openai: {what}\n"),
+            &format!("openai: {message}\n"),
         );
     }
 }

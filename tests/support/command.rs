@@ -144,7 +144,7 @@ impl Openai {
         command.stdout(self.stdout.unwrap_or_else(Stdio::piped));
         let start = Instant::now();
         let mut child =
-            command.spawn().unwrap_or_else(|why| panic!("{call}\ndid not start: {why}"));
+            command.spawn().unwrap_or_else(|error| panic!("{call}\ndid not start: {error}"));
         let feed = child.stdin.take().map(|mut pipe| match self.stdin {
             // The pipe is returned, as dropping it would close it.
             Stdin::Bytes(bytes) => thread::spawn(move || pipe.write_all(&bytes).map(|()| None)),

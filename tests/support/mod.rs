@@ -29,6 +29,6 @@ pub use videos_api::videos::CLIP;
 
 /// Prints why a test has nothing to check on this machine.
 #[allow(clippy::print_stderr)]
-pub fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
+pub fn skipped(reason: &str) {
+    eprintln!("skipped: {reason}");
 }

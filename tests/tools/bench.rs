@@ -48,11 +48,13 @@ impl Bench {
         }
         let bench = Bench {
             binary: fs::canonicalize(binary)
-                .map_err(|why| format!("{}: {why}", binary.display()))?,
-            sink: sink::start().map_err(|why| format!("cannot start the server: {why}"))?,
+                .map_err(|error| format!("{}: {error}", binary.display()))?,
+            sink: sink::start().map_err(|error| format!("cannot start the server: {error}"))?,
             temp: TempDir::new(),
         };
-        bench.make_upload().map_err(|why| format!("cannot create the file to upload: {why}"))?;
+        bench
+            .make_upload()
+            .map_err(|error| format!("cannot create the file to upload: {error}"))?;
         Ok(bench)
     }
 
@@ -63,7 +65,7 @@ impl Bench {
         let report = self.temp.path().join("peak");
         let file = report.to_str().ok_or("the temporary directory is not UTF-8")?;
         checked(&mut self.command(&[GNU_TIME, "-f", "%M", "-o", file], client, kind))?;
-        let text = fs::read_to_string(&report).map_err(|why| format!("GNU time: {why}"))?;
+        let text = fs::read_to_string(&report).map_err(|error| format!("GNU time: {error}"))?;
         let kib: f64 = text.trim().parse().map_err(|_| format!("GNU time reports {text:?}"))?;
         Ok(kib * 1024.0)
     }

@@ -46,8 +46,8 @@ fn main() -> ExitCode {
     match run() {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(why) => {
-            eprintln!("budgets: {why}");
+        Err(error) => {
+            eprintln!("budgets: {error}");
             ExitCode::from(2)
         }
     }
@@ -129,7 +129,7 @@ fn megabytes(bytes: f64) -> Figure {
 }
 
 fn size(bench: &Bench, what: &'static str, budget: f64) -> Result<Row, String> {
-    let bytes = fs::metadata(&bench.binary).map_err(|why| why.to_string())?.len();
+    let bytes = fs::metadata(&bench.binary).map_err(|error| error.to_string())?.len();
     Ok(Row { what, measured: megabytes(bytes as f64), budget, peer: None, repeats: true })
 }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 /// Runs a command and returns its output. Fails unless it exits with 0.
 pub fn checked(command: &mut Command) -> Result<Output, String> {
-    let output = command.output().map_err(|why| format!("{command:?}: {why}"))?;
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(output);
     }
@@ -17,7 +17,7 @@ pub fn checked(command: &mut Command) -> Result<Output, String> {
 /// Runs a command as [`checked`] does, and returns its standard output.
 pub fn printed(command: &mut Command) -> Result<String, String> {
     let output = checked(command)?;
-    String::from_utf8(output.stdout).map_err(|why| format!("{command:?}: {why}"))
+    String::from_utf8(output.stdout).map_err(|error| format!("{command:?}: {error}"))
 }
 
 /// Runs cargo with these arguments and returns its standard output.

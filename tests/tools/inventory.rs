@@ -64,8 +64,8 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            drop(writeln!(io::stderr(), "inventory: {why}"));
+        Err(error) => {
+            drop(writeln!(io::stderr(), "inventory: {error}"));
             ExitCode::from(2)
         }
     }

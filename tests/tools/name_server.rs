@@ -37,8 +37,8 @@ fn main() -> ExitCode {
     };
     let socket = match UdpSocket::bind((address.as_str(), 53)) {
         Ok(socket) => socket,
-        Err(why) => {
-            drop(writeln!(io::stderr(), "name_server: port 53 of {address}: {why}"));
+        Err(error) => {
+            drop(writeln!(io::stderr(), "name_server: port 53 of {address}: {error}"));
             return ExitCode::from(SKIP);
         }
     };

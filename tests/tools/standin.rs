@@ -49,8 +49,8 @@ struct Options {
 fn main() -> ExitCode {
     match options(std::env::args().skip(1)).and_then(|options| run(&options)) {
         Ok(code) => ExitCode::from(code),
-        Err(why) => {
-            drop(writeln!(io::stderr(), "standin: {why}"));
+        Err(error) => {
+            drop(writeln!(io::stderr(), "standin: {error}"));
             ExitCode::from(2)
         }
     }
@@ -62,7 +62,9 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value\n{USAGE}"));
         match arg.as_str() {
-            "--port" => options.port = value()?.parse().map_err(|why| format!("--port: {why}"))?,
+            "--port" => {
+                options.port = value()?.parse().map_err(|error| format!("--port: {error}"))?
+            }
             "--api-key" => options.key = Some(value()?),
             "--like" => options.like = value()?,
             "--log" => options.log = true,
@@ -86,9 +88,11 @@ fn run(options: &Options) -> Result<u8, String> {
         Some((program, args)) => {
             let key = options.key.as_deref().unwrap_or(DEFAULT_KEY);
             run_command(program, args, &base_url, key)
-                .map_err(|why| format!("cannot run {program}: {why}"))
+                .map_err(|error| format!("cannot run {program}: {error}"))
         }
-        None => wait_for_end_of_input(&base_url).map_err(|why| format!("standard streams: {why}")),
+        None => {
+            wait_for_end_of_input(&base_url).map_err(|error| format!("standard streams: {error}"))
+        }
     };
     stop.open();
     listener.stop();
@@ -101,7 +105,7 @@ fn listen(port: u16, respond: Respond, log: bool, stop: &Arc<Gate>) -> Result<Li
     let stop = Arc::clone(stop);
     // A connection that fails is the client's fault, and the client reports it.
     let serve = move |stream, number| drop(serve(stream, number, &stop, &respond, log));
-    Listener::start(port, serve).map_err(|why| format!("cannot listen on port {port}: {why}"))
+    Listener::start(port, serve).map_err(|error| format!("cannot listen on port {port}: {error}"))
 }
 
 /// Serves the requests on one connection.

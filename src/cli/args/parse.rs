@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        for (argv, what) in [
+        for (argv, message) in [
             (&["--promt", "x"][..], "unknown option '--promt'"),
             (&["-x"][..], "unknown option '-x'"),
             (&["--prompt"][..], "missing argument for option '--prompt'"),
@@ -203,7 +203,7 @@ mod tests {
                 "--timeout: invalid duration 'soon'; examples: 90, 90s, 1.5m, 2h, 250ms",
             ),
         ] {
-            assert_eq!(read(argv).unwrap_err(), what, "{argv:?}");
+            assert_eq!(read(argv).unwrap_err(), message, "{argv:?}");
         }
         let argv = ["--bogus=x", "--dry-run=y", "--seconds=4", "--timeout=no", "a"];
         let (args, read) = parse(argv.into_iter().map(OsString::from));
@@ -213,23 +213,23 @@ mod tests {
 
     #[test]
     fn commands_are_found_or_suggested() {
-        let what = |words: &[&str]| {
+        let message = |words: &[&str]| {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
             match command(&words) {
-                Err(Error::Invalid { what, hint }) => (what, hint.unwrap_or_default()),
+                Err(Error::Invalid { message, hint }) => (message, hint.unwrap_or_default()),
                 other => panic!("{:?}", other.map(|row| row.name)),
             }
         };
         assert_eq!(
-            what(&["video", "extend"]),
+            message(&["video", "extend"]),
             ("unknown command 'video'".into(), "did you mean 'videos'?".into())
         );
         assert_eq!(
-            what(&["videos", "extnd"]),
+            message(&["videos", "extnd"]),
             ("unknown command 'videos extnd'".into(), "did you mean 'extend'?".into())
         );
-        assert_eq!(what(&["videos", "extend", "zoom"]).0, "unexpected argument 'zoom'");
-        assert_eq!(what(&[]).0, "missing command");
-        assert_eq!(what(&["videos"]).0, "missing command after 'videos'");
+        assert_eq!(message(&["videos", "extend", "zoom"]).0, "unexpected argument 'zoom'");
+        assert_eq!(message(&[]).0, "missing command");
+        assert_eq!(message(&["videos"]).0, "missing command after 'videos'");
     }
 }

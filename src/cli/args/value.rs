@@ -53,7 +53,9 @@ pub(crate) fn invalid(name: &str, reason: impl std::fmt::Display) -> Error {
 /// their names.
 pub(crate) fn with_name(name: &str, error: Error) -> Error {
     match error {
-        Error::Invalid { what, hint } => Error::Invalid { what: format!("{name}: {what}"), hint },
+        Error::Invalid { message, hint } => {
+            Error::Invalid { message: format!("{name}: {message}"), hint }
+        }
         other => other,
     }
 }
@@ -64,7 +66,10 @@ pub(crate) fn choice(long: &str, text: &str) -> Result<usize, Error> {
     let values = flag.map_or(&[][..], |flag| flag.values);
     let place = values.iter().position(|value| value.eq_ignore_ascii_case(text));
     place.ok_or_else(|| Error::Invalid {
-        what: format!("--{long}: invalid value '{text}'; possible values: {}", values.join(", ")),
+        message: format!(
+            "--{long}: invalid value '{text}'; possible values: {}",
+            values.join(", ")
+        ),
         hint: did_you_mean(text, values.iter().copied()),
     })
 }

@@ -249,31 +249,31 @@ mod tests {
             "--api-key and --api-key-file cannot both be given"
         );
         let env = [("OPENAI_API_KEY", "a"), ("OPENAI_API_KEY_FILE", "b")];
-        let what = "OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set";
-        assert_eq!(plan(&CALL, &env).unwrap_err(), what);
+        let message = "OPENAI_API_KEY and OPENAI_API_KEY_FILE cannot both be set";
+        assert_eq!(plan(&CALL, &env).unwrap_err(), message);
         assert!(plan(&with(&["--api-key", "c"]), &env).is_ok());
     }
 
     #[test]
     fn a_field_replaces_seconds_but_cannot_be_used_with_prompt_or_video() {
         assert!(plan(&with(&["--field", "seconds=5"]), &[]).is_ok());
-        let what = "--field prompt cannot be used with --prompt";
-        assert_eq!(plan(&with(&["--field", "prompt=x"]), &[]).unwrap_err(), what);
-        let what = "--field video cannot be used with --video";
-        assert_eq!(plan(&with(&["--field", "video:={}"]), &[]).unwrap_err(), what);
-        let what = "--seconds: invalid value '5'; possible values: 4, 8, 12, 16, 20";
-        assert_eq!(plan(&with(&["--seconds", "5"]), &[]).unwrap_err(), what);
+        let message = "--field prompt cannot be used with --prompt";
+        assert_eq!(plan(&with(&["--field", "prompt=x"]), &[]).unwrap_err(), message);
+        let message = "--field video cannot be used with --video";
+        assert_eq!(plan(&with(&["--field", "video:={}"]), &[]).unwrap_err(), message);
+        let message = "--seconds: invalid value '5'; possible values: 4, 8, 12, 16, 20";
+        assert_eq!(plan(&with(&["--seconds", "5"]), &[]).unwrap_err(), message);
     }
 
     #[test]
     fn fields_are_read_as_text_or_json() {
-        for (field, what) in [
+        for (field, message) in [
             ("x", "--field: invalid field 'x'; expected NAME=TEXT or NAME:=JSON"),
             ("=x", "--field: invalid field '=x'; the name is empty"),
             (":=1", "--field: invalid field ':=1'; the name is empty"),
             ("n:=1x", "--field: n: '1x' is not JSON: trailing characters at line 1 column 2"),
         ] {
-            assert_eq!(plan(&with(&["--field", field]), &[]).unwrap_err(), what);
+            assert_eq!(plan(&with(&["--field", field]), &[]).unwrap_err(), message);
         }
         for field in ["a=", "a=b=c", "a:=null", "a:={\"b\": 1}"] {
             assert!(plan(&with(&["--field", field]), &[]).is_ok(), "{field}");
@@ -282,13 +282,13 @@ mod tests {
 
     #[test]
     fn standard_input_cannot_be_read_twice() {
-        let what = "--prompt @- and --body - cannot both read standard input";
-        assert_eq!(plan(&with(&["--prompt", "@-", "--body", "-"]), &[]).unwrap_err(), what);
+        let message = "--prompt @- and --body - cannot both read standard input";
+        assert_eq!(plan(&with(&["--prompt", "@-", "--body", "-"]), &[]).unwrap_err(), message);
     }
 
     #[test]
     fn missing_options_are_named() {
-        for (argv, what) in [
+        for (argv, message) in [
             (&CALL[..6], "missing option --video"),
             (
                 &["videos", "extend", "--prompt", "p", "--video", "v"][..],
@@ -296,7 +296,7 @@ mod tests {
             ),
             (&["videos", "extend"][..], "missing option --prompt"),
         ] {
-            assert_eq!(plan(argv, &[]).unwrap_err(), what);
+            assert_eq!(plan(argv, &[]).unwrap_err(), message);
         }
         let other_server = [
             "videos",
@@ -317,7 +317,7 @@ mod tests {
             let plan = plan(&CALL, &[("OPENAI_ALLOW_HTTP", value)]).unwrap();
             assert_eq!(plan.settings.allow_http, allowed);
         }
-        let what = "OPENAI_ALLOW_HTTP: invalid value 'yes'; possible values: 1, 0";
-        assert_eq!(plan(&CALL, &[("OPENAI_ALLOW_HTTP", "yes")]).unwrap_err(), what);
+        let message = "OPENAI_ALLOW_HTTP: invalid value 'yes'; possible values: 1, 0";
+        assert_eq!(plan(&CALL, &[("OPENAI_ALLOW_HTTP", "yes")]).unwrap_err(), message);
     }
 }

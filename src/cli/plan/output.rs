@@ -191,8 +191,8 @@ pub(crate) fn check_distinct(args: &Args, output: Option<&Output>) -> Result<(),
     for ((name, path), (other_name, other)) in of_state.chain(of_output) {
         if is_same_file(Path::new(path), Path::new(other)) {
             let path = path.to_string_lossy();
-            let what = format!("{name} and {other_name} cannot be the same file '{path}'");
-            return Err(Error::invalid(what));
+            let message = format!("{name} and {other_name} cannot be the same file '{path}'");
+            return Err(Error::invalid(message));
         }
     }
     Ok(())

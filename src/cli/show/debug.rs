@@ -26,7 +26,7 @@ impl DebugLog {
                 *self = Self { began: Some(Instant::now()), ..Self::default() };
                 Some(format!("{before}> {method} {url}\n{}", listed('>', headers)))
             }
-            Event::Unreachable { address, why } => Some(format!("* {address}: {why}\n")),
+            Event::Unreachable { address, reason } => Some(format!("* {address}: {reason}\n")),
             Event::Connected { address, proxy, tls, took } => {
                 self.connected = true;
                 let to = match proxy {

@@ -49,10 +49,11 @@ impl View {
         if let Some(path) = &self.transform {
             match found(inner, json, path) {
                 Ok(found) => value = found,
-                Err(why) => {
+                Err(reason) => {
                     let (twin, what) =
                         if self.of_errors { ("-error", "error") } else { ("", "response") };
-                    notice = Some(format!("--transform{twin}: {why}; printing the whole {what}"));
+                    notice =
+                        Some(format!("--transform{twin}: {reason}; printing the whole {what}"));
                 }
             }
         }

@@ -38,7 +38,7 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>) -> Option<String>
             quoted(&path.to_string_lossy()),
             command(LIST, settings)
         ),
-        Error::JobGone { path, .. } => format!(
+        Error::JobNotFound { path, .. } => format!(
             "check that the key belongs to the account that created the job, and remove {} to create \
              another one",
             quoted(&path.to_string_lossy())

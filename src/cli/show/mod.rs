@@ -82,8 +82,8 @@ impl Printer {
             None
         };
         self.result(job.text(), next).map_err(|error| match error {
-            Error::File { what, source } => {
-                Error::file(format!("the job '{}' exists, but {what}", job.id()), source)
+            Error::File { context, source } => {
+                Error::file(format!("the job '{}' exists, but {context}", job.id()), source)
             }
             other => other,
         })

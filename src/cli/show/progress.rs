@@ -56,17 +56,17 @@ impl Progress {
         }
         match event {
             Event::Request { .. } | Event::Response { .. } => state.began = Some(Instant::now()),
-            Event::StateNotSaved { id, why } => {
+            Event::StateNotSaved { id, error } => {
                 // Not a notice: --quiet does not hide it, as the id is nowhere else.
                 self.clear(state);
-                self.printer.say(&format!("job {id}: {why}"));
+                self.printer.say(&format!("job {id}: {error}"));
             }
             Event::TemporaryFile { path } => signals::set_temporary_file(*path),
-            Event::PollFailed { why } => {
-                self.repeated_failure(state, "poll", why, || format!("{why}; polling again"));
+            Event::PollFailed { error } => {
+                self.repeated_failure(state, "poll", error, || format!("{error}; polling again"));
             }
-            Event::NotReady { why } => self.repeated_failure(state, "content", why, || {
-                format!("the content is not ready, trying again for up to a minute: {why}")
+            Event::NotReady { error } => self.repeated_failure(state, "content", error, || {
+                format!("the content is not ready, trying again for up to a minute: {error}")
             }),
             Event::Upload { sent, total } => {
                 self.draw(state, false, |took| transfer("upload", *sent, *total, took));
@@ -90,12 +90,12 @@ impl Progress {
         &self,
         state: &mut State,
         of: &str,
-        why: &Error,
+        error: &Error,
         text: impl FnOnce() -> String,
     ) {
-        let failure = match why {
+        let failure = match error {
             Error::Api(api) => format!("{of}: HTTP {}", api.status),
-            why => format!("{of}: {why}"),
+            error => format!("{of}: {error}"),
         };
         if state.last_failure != failure {
             self.notice(state, text());
@@ -159,9 +159,9 @@ impl Drop for Progress {
 /// The notice about an event that does not depend on earlier ones.
 fn notice(event: &Event<'_>) -> Option<String> {
     Some(match event {
-        Event::Retry { after, number, of, why, .. } => {
+        Event::Retry { after, number, max_retries, error, .. } => {
             let tenths = after.as_millis() / 100;
-            format!("{why}; retry {number} of {of} in {}.{} s", tenths / 10, tenths % 10)
+            format!("{error}; retry {number} of {max_retries} in {}.{} s", tenths / 10, tenths % 10)
         }
         Event::EncodingSwitched { to: Encoding::DataUrl } => {
             "the server does not accept a form here (HTTP 415); sending JSON with a data URL"
@@ -192,15 +192,15 @@ fn fitted(text: &str) -> String {
 }
 
 /// `download 45 % of 1.2 GB, 12.3 MB/s`
-fn transfer(what: &str, done: u64, total: Option<u64>, took: Duration) -> String {
+fn transfer(kind: &str, done: u64, total: Option<u64>, took: Duration) -> String {
     let rate =
         size((u128::from(done) * 1000 / took.as_millis().max(1)).try_into().unwrap_or(u64::MAX));
     match total.filter(|total| *total > 0) {
         Some(total) => {
             let percent = u128::from(done) * 100 / u128::from(total);
-            format!("{what} {percent} % of {}, {rate}/s", size(total))
+            format!("{kind} {percent} % of {}, {rate}/s", size(total))
         }
-        None => format!("{what} {}, {rate}/s", size(done)),
+        None => format!("{kind} {}, {rate}/s", size(done)),
     }
 }
 

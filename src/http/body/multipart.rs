@@ -239,7 +239,7 @@ mod tests {
         let empty = Scratch::new("empty.mp4", b"");
         let missing = empty.0.with_file_name("none.mp4");
         let directory = empty.0.parent().unwrap().to_owned();
-        for (path, what) in [
+        for (path, message) in [
             (empty.0.clone(), format!("the file '{}' is empty", empty.0.display())),
             (missing.clone(), format!("there is no file '{}' to upload", missing.display())),
             (
@@ -250,7 +250,7 @@ mod tests {
             let upload = Upload::File(path);
             assert_eq!(
                 Form::new(&[], Some(&upload), "B".to_owned()).err().unwrap().to_string(),
-                what
+                message
             );
         }
     }

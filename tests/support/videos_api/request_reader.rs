@@ -35,7 +35,7 @@ impl RequestReader {
 
     fn parse(peeked: &Peeked, number: usize) -> Result<RequestReader, String> {
         let text = String::from_utf8_lossy(&peeked.bytes);
-        let broken = |why: &str| format!("connection {number}: {why}: {text:?}");
+        let broken = |reason: &str| format!("connection {number}: {reason}: {text:?}");
         let head =
             text.strip_suffix("\r\n\r\n").ok_or_else(|| broken("incomplete request head"))?;
         let (first, rest) = head.split_once("\r\n").unwrap_or((head, ""));

@@ -248,7 +248,7 @@ fn from_json(request: &Request) -> Result<Fields, Response> {
 }
 
 fn from_form(request: &Request) -> Result<Fields, Response> {
-    let parts = request.form().map_err(|why| error(400, &why, None, None))?;
+    let parts = request.form().map_err(|reason| error(400, &reason, None, None))?;
     let part = |name: &str| parts.iter().find(|part| part.name == name);
     let text = |name: &str| {
         let body = part(name).map(|part| String::from_utf8_lossy(&part.body).into_owned());
@@ -298,8 +298,8 @@ fn missing(name: &str) -> Response {
     error(400, &message, Some(name), Some("missing_required_parameter"))
 }
 
-fn invalid(name: &str, why: &str) -> Response {
-    let message = format!("Invalid value for '{name}'. {why}");
+fn invalid(name: &str, reason: &str) -> Response {
+    let message = format!("Invalid value for '{name}'. {reason}");
     error(400, &message, Some(name), Some("invalid_value"))
 }
 
