@@ -58,6 +58,6 @@ fn carry_out(
         printer.note(commands);
     }
     let plan = plan::resolve(args, env, printer.terminals())?;
-    printer.show_results_of(&plan.settings, &plan.view);
+    printer.show_results_of(&plan);
     run::execute(&plan, printer)
 }

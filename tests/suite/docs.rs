@@ -49,6 +49,15 @@ fn example(name: &str, args: &[&OsStr]) -> Output {
         .unwrap()
 }
 
+#[test]
+fn the_stand_in_server_prints_its_usage() {
+    let standin = example("standin", &["--help".as_ref()]);
+    let text = String::from_utf8(standin.stdout).unwrap();
+    assert!(standin.status.success() && standin.stderr.is_empty(), "{text}");
+    assert!(text.starts_with("usage: standin [--port N]"), "{text}");
+    assert!(text.contains("--like NAME") && text.contains("xai, "), "{text}");
+}
+
 /// The directory with the man page and the completions, which are made once.
 fn documents() -> &'static Path {
     static DOCUMENTS: OnceLock<PathBuf> = OnceLock::new();

@@ -50,6 +50,32 @@ fn client_errors_have_their_exit_codes_and_messages() {
 }
 
 #[test]
+fn a_404_about_the_id_of_a_command_points_to_the_list() {
+    let run = |command: &str, reply: Reply| {
+        let server = Server::script(vec![reply]);
+        let args = ["videos", command, "video_9", "-q"];
+        let outcome = openai(&args).server(&server).run().code(3).stdout("").stderr_text();
+        let hint = outcome.lines().nth(1).unwrap().replace(&server.base_url(), "URL");
+        server.finish();
+        hint
+    };
+    let list_hint = "hint: check the id 'video_9', or look for the job with: \
+                     openai videos list --limit 5 --max-items 5 --base-url 'URL'";
+    let url_hint = "hint: check that --base-url includes a path such as /v1, and that the server \
+                    has this endpoint";
+    for command in ["retrieve", "delete"] {
+        for error in [r#"{"error":{"message":"no such job"}}"#, r#"{"detail":"Video not found"}"#] {
+            assert_eq!(run(command, Reply::json(404, error)), list_hint, "{command}: {error}");
+        }
+        // A page, and the errors of web frameworks for an unknown route.
+        for error in ["<h1>404</h1>", "{}", r#"{"detail":"Not Found"}"#, r#"{"error":"not found"}"#]
+        {
+            assert_eq!(run(command, Reply::json(404, error)), url_hint, "{command}: {error}");
+        }
+    }
+}
+
+#[test]
 fn an_api_key_in_a_response_is_redacted() {
     let reply = Reply::json(
         401,

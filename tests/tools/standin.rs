@@ -15,13 +15,23 @@ use std::sync::{Arc, Mutex};
 mod videos_api;
 
 use videos_api::connection::{Connection, Gate, lock};
-use videos_api::dialects::Dialect;
+use videos_api::dialects::{DIALECTS, Dialect};
 use videos_api::imitation::{Respond, media_host, server_like};
 use videos_api::listener::Listener;
 use videos_api::request_reader::RequestReader;
 
 const USAGE: &str =
     "usage: standin [--port N] [--api-key KEY] [--like NAME] [--log] [-- COMMAND ARGS...]";
+const HELP: &str = "\
+Serves the Videos API on 127.0.0.1 for tests and demonstrations.
+
+  --port N       listen on this port; without it on any free one
+  --api-key KEY  accept only this API key; without it any
+  --like NAME    behave like another server than OpenAI's:
+                 {names}
+  --log          write a line for each request to standard error
+  -- COMMAND     run this command against the server and exit with its code; without it print
+                 OPENAI_BASE_URL=URL, and serve until the end of standard input";
 const DEFAULT_KEY: &str = "stand-in-key";
 /// Variables that would send the command's requests elsewhere or give it another key.
 const REMOVED: [&str; 7] = [
@@ -47,7 +57,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match options(std::env::args().skip(1)).and_then(|options| run(&options)) {
+    let args = std::env::args().skip(1);
+    let code = options(args).and_then(|options| options.map_or_else(help, |options| run(&options)));
+    match code {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             drop(writeln!(io::stderr(), "standin: {error}"));
@@ -56,7 +68,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+/// Prints the help, and returns the exit code.
+fn help() -> Result<u8, String> {
+    let names = DIALECTS.map(|dialect| dialect.name);
+    let names: Vec<String> = names.chunks(6).map(|names| names.join(", ")).collect();
+    let help = HELP.replace("{names}", &names.join(",\n                 "));
+    writeln!(io::stdout(), "{USAGE}\n\n{help}").map_err(|error| error.to_string())?;
+    Ok(0)
+}
+
+/// Reads the options; `None` for `--help`.
+fn options(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let mut options =
         Options { port: 0, key: None, like: "openai".into(), log: false, command: Vec::new() };
     while let Some(arg) = args.next() {
@@ -68,11 +90,12 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--api-key" => options.key = Some(value()?),
             "--like" => options.like = value()?,
             "--log" => options.log = true,
+            "-h" | "--help" => return Ok(None),
             "--" => options.command = args.by_ref().collect(),
             _ => return Err(format!("unknown option {arg:?}\n{USAGE}")),
         }
     }
-    Ok(options)
+    Ok(Some(options))
 }
 
 fn run(options: &Options) -> Result<u8, String> {

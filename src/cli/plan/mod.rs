@@ -55,6 +55,16 @@ pub(crate) enum Action {
     Delete(String),
 }
 
+impl Action {
+    /// The id that the command line gives the job.
+    pub(crate) fn job_id(&self) -> Option<&str> {
+        match self {
+            Action::Retrieve(id) | Action::Download(id) | Action::Delete(id) => Some(id),
+            Action::Preview(_) | Action::Extend(_) | Action::List(_) => None,
+        }
+    }
+}
+
 pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<Plan, Error> {
     let row = command(&args.words)?;
     check_flags(&args, row)?;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use openai_videos::ApiErrorKind::{Gone, MethodNotAllowed, NotAuthorized, NotFound};
 use openai_videos::{
-    ApiError, ConnectError, ConnectErrorKind, Encoding, Error, Job, Settings, Status,
+    ApiError, ConnectError, ConnectErrorKind, Encoding, Error, Job, Settings, Status, shorten,
 };
 
 use crate::cli::show::escape::line;
@@ -21,8 +21,8 @@ const SYSTEM_BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// The remedy for an error as one imperative sentence. `settings`: those of the run, once they are
-/// known.
-pub(crate) fn hint(error: &Error, settings: Option<&Settings>) -> Option<String> {
+/// known. `id`: that of the job that the command names.
+pub(crate) fn hint(error: &Error, settings: Option<&Settings>, id: Option<&str>) -> Option<String> {
     Some(match error {
         Error::Invalid { hint, .. } => return hint.clone(),
         Error::Unencrypted { .. } => {
@@ -56,12 +56,12 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>) -> Option<String>
         }
         Error::Redirect { .. } => "set --base-url to the redirect target".to_owned(),
         Error::Connect { host, source } => return connect_hint(host, &**source, settings),
-        Error::Api(error) => return api_hint(error, settings),
+        Error::Api(error) => return api_hint(error, settings, id),
         _ => return None,
     })
 }
 
-fn api_hint(error: &ApiError, settings: Option<&Settings>) -> Option<String> {
+fn api_hint(error: &ApiError, settings: Option<&Settings>, id: Option<&str>) -> Option<String> {
     if let Some(encoding) = error.other_encoding {
         let (name, kind) = match encoding {
             Encoding::Json => ("json", "JSON"),
@@ -70,18 +70,19 @@ fn api_hint(error: &ApiError, settings: Option<&Settings>) -> Option<String> {
         };
         return Some(format!("try --encoding {name} if the server reads only {kind}"));
     }
+    let is_default = settings.is_some_and(|settings| settings.base_url.is_default());
+    if let Some(id) = id.filter(|_| is_about_job(error) && !is_default) {
+        let list = command(LIST, settings);
+        return Some(format!("check the id {}, or look for the job with: {list}", quoted(id)));
+    }
     Some(match (error.kind, error.retry_after) {
         (NotAuthorized, _) => {
             "check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE".to_owned()
         }
-        (NotFound | MethodNotAllowed | Gone, _)
-            if settings.is_some_and(|own| own.base_url.is_default()) => {
-            SHUT_DOWN.to_owned()
-        }
-        (NotFound | MethodNotAllowed, _) => {
-            "check that --base-url includes a path such as /v1, and that the server has this endpoint"
-                .to_owned()
-        }
+        (NotFound | MethodNotAllowed | Gone, _) if is_default => SHUT_DOWN.to_owned(),
+        (NotFound | MethodNotAllowed, _) => "check that --base-url includes a path such as /v1, \
+                                             and that the server has this endpoint"
+            .to_owned(),
         (_, Some(wait)) if wait > Duration::from_secs(86_400) => {
             "run this again in more than a day, as the server asks".to_owned()
         }
@@ -91,6 +92,13 @@ fn api_hint(error: &ApiError, settings: Option<&Settings>) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// Whether a 404 says that the server does not have the job, rather than the route: web frameworks
+/// respond to an unknown route with a page, or with no other message than `Not Found`.
+fn is_about_job(error: &ApiError) -> bool {
+    let has_message = error.message != shorten(&error.body);
+    error.kind == NotFound && has_message && !error.message.eq_ignore_ascii_case("not found")
 }
 
 fn connect_hint(

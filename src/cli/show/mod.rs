@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use openai_videos::{Error, FilePart, Job, Preview, PreviewBody, Settings, is_json};
 
+use crate::cli::plan::Plan;
 use crate::cli::plan::view::View;
 use crate::cli::show::escape::{line, visible};
 use crate::cli::show::json::paint;
@@ -31,12 +32,20 @@ pub(crate) struct Printer {
     /// Their secrets are redacted, and hints name their base URL. `None` until the arguments are
     /// resolved.
     settings: Option<Arc<Settings>>,
+    /// The id of the job that the command names, for hints.
+    job_id: Option<String>,
 }
 
 impl Printer {
     /// A printer of errors in the default format, and of text.
     pub(crate) fn new(terminals: Terminals) -> Self {
-        Self { terminals, results: View::default(), errors: View::default(), settings: None }
+        Self {
+            terminals,
+            results: View::default(),
+            errors: View::default(),
+            settings: None,
+            job_id: None,
+        }
     }
 
     pub(crate) fn terminals(&self) -> Terminals {
@@ -49,11 +58,12 @@ impl Printer {
         Ok(())
     }
 
-    /// From now on results are printed in this format, and the secrets of these settings are
-    /// redacted.
-    pub(crate) fn show_results_of(&mut self, settings: &Settings, view: &View) {
-        self.results = view.clone();
-        self.settings = Some(Arc::new(settings.clone()));
+    /// From now on results are printed in the format of this plan, and the secrets of its settings
+    /// are redacted.
+    pub(crate) fn show_results_of(&mut self, plan: &Plan) {
+        self.results = plan.view.clone();
+        self.settings = Some(Arc::new(plan.settings.clone()));
+        self.job_id = plan.task.job_id().map(str::to_owned);
     }
 
     /// Text for standard output.
@@ -134,7 +144,7 @@ impl Printer {
             return to_stderr(&printable(text, shown.colour, self.terminals.stderr));
         }
         let mut lines = format!("openai: {}\n", line(&error.to_string()));
-        if let Some(hint) = hints::hint(error, self.settings.as_deref()) {
+        if let Some(hint) = self.hint(error) {
             lines += &format!("hint: {}\n", line(&hint));
         }
         self.note(lines);
@@ -186,6 +196,10 @@ impl Printer {
         }
     }
 
+    fn hint(&self, error: &Error) -> Option<String> {
+        hints::hint(error, self.settings.as_deref(), self.job_id.as_deref())
+    }
+
     /// The API's error as received, if that is JSON with something in it; every other error in the
     /// usual shape.
     fn error_json(&self, error: &Error) -> String {
@@ -196,8 +210,8 @@ impl Printer {
             return api.body.clone();
         }
         let quote = |text: &str| serde_json::to_string(text).unwrap_or_default();
-        let hint = hints::hint(error, self.settings.as_deref());
-        let hint = hint.map_or(String::new(), |hint| format!(",\"hint\":{}", quote(&hint)));
+        let hint =
+            self.hint(error).map_or(String::new(), |hint| format!(",\"hint\":{}", quote(&hint)));
         format!("{{\"error\":{{\"message\":{}{hint}}}}}", quote(&error.to_string()))
     }
 }
