@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::extension::Extension;
 use crate::api::job::Job;
 use crate::api::preview::Preview;
+use crate::api::reference::{Reference, Upload};
+use crate::api::video_request::VideoRequest;
 use crate::http::Http;
 use crate::http::request::Request;
 use crate::jobs::download::{self, Download};
@@ -62,9 +63,43 @@ impl Client {
         Ok(Self { http, alone: PhantomData })
     }
 
-    /// Creates an extension of a completed video: `POST /videos/extensions` (`CreateVideoExtend`).
-    /// Blocks until the response, which may take minutes after an upload, but does not wait for the
-    /// video.
+    /// Creates a video as `prompt` says, with the server's defaults: `POST /videos`
+    /// (`CreateVideo`). [`VideoRequest::from_fields`] has every other field.
+    ///
+    /// # Errors
+    /// As [`VideoRequest::create`] and [`Client::submit`].
+    pub fn create(&self, prompt: &str) -> Result<Job, Error> {
+        self.submit(&VideoRequest::create(prompt)?)
+    }
+
+    /// Creates an extension of a completed video by `seconds`: `POST /videos/extensions`
+    /// (`CreateVideoExtend`).
+    ///
+    /// # Errors
+    /// As [`VideoRequest::extend`] and [`Client::submit`].
+    pub fn extend(&self, prompt: &str, seconds: &str, video: Reference) -> Result<Job, Error> {
+        self.submit(&VideoRequest::extend(prompt, seconds, video)?)
+    }
+
+    /// Creates a changed version of a completed video: `POST /videos/edits` (`CreateVideoEdit`).
+    ///
+    /// # Errors
+    /// As [`VideoRequest::edit`] and [`Client::submit`].
+    pub fn edit(&self, prompt: &str, video: Reference) -> Result<Job, Error> {
+        self.submit(&VideoRequest::edit(prompt, video)?)
+    }
+
+    /// Creates another version of a completed video: `POST /videos/{video_id}/remix`
+    /// (`CreateVideoRemix`).
+    ///
+    /// # Errors
+    /// As [`VideoRequest::remix`] and [`Client::submit`].
+    pub fn remix(&self, video_id: &str, prompt: &str) -> Result<Job, Error> {
+        self.submit(&VideoRequest::remix(video_id, prompt)?)
+    }
+
+    /// Sends a request that creates a job. Blocks until the response, which may take minutes after
+    /// an upload, but does not wait for the video.
     ///
     /// # Errors
     /// - [`Error::Invalid`], [`Error::File`], [`Error::FileChanged`]: the upload cannot be read, or
@@ -75,11 +110,11 @@ impl Client {
     /// - [`Error::Redirect`]: the server redirects the request, which is not followed.
     /// - [`Error::UnknownOutcome`]: the request was sent without a readable response: a job may
     ///   exist.
-    pub fn extend(&self, extension: &Extension) -> Result<Job, Error> {
-        submit::submit(&self.http, extension)
+    pub fn submit(&self, request: &VideoRequest) -> Result<Job, Error> {
+        submit::submit(&self.http, request)
     }
 
-    /// Like [`Client::extend`], but creates at most one job, however often the run is interrupted
+    /// Like [`Client::submit`], but creates at most one job, however often the run is interrupted
     /// and repeated: `state` records the job. A job that an earlier run created is waited for
     /// instead of a new one; after a run that was interrupted during its POST, the server is asked
     /// for the job of it (`GET /videos`, `ListVideos`).
@@ -89,24 +124,54 @@ impl Client {
     /// completed and delivered.
     ///
     /// # Errors
-    /// As [`Client::extend`], [`Client::wait`] and `deliver`, and:
+    /// As [`Client::submit`], [`Client::wait`] and `deliver`, and:
     /// - [`Error::Invalid`]: the state is about another request, or this one uploads a stream.
     /// - [`Error::Unresolved`]: whether there is a job cannot be told.
     /// - [`Error::JobNotFound`]: the server does not have the job that an earlier run created.
     /// - [`Error::File`]: the state cannot be written; if that fails before the request, nothing
     ///   was sent.
-    pub fn extend_once(
+    pub fn submit_once(
         self,
-        extension: &Extension,
+        request: &VideoRequest,
         state: &mut StateFile,
         wait: Option<&Wait>,
         deliver: impl FnOnce(Client, Result<Job, Error>) -> Result<Delivery, Error>,
     ) -> Result<(), Error> {
-        let live = Live::new(self.http, extension, wait);
+        let live = Live::new(self.http, request, wait);
         let submission = live.submission().map_err(|error| state.waiting(error))?;
         submit_once::run(live, state, &submission, |live, result| {
             deliver(Client { http: live.http, alone: PhantomData }, result)
         })
+    }
+
+    /// Makes a character with this name (1 to 80 characters) from an uploaded video: `POST
+    /// /videos/characters` (`CreateVideoCharacter`). Gives the response's text, a JSON object with
+    /// an `id`.
+    ///
+    /// # Errors
+    /// As [`VideoRequest::create_character`] and [`Client::submit`].
+    pub fn create_character(&self, name: &str, video: Upload) -> Result<String, Error> {
+        self.submit_character(&VideoRequest::create_character(name, video)?)
+    }
+
+    /// The same with a request of any fields ([`Operation::CreateCharacter`]).
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    ///
+    /// [`Operation::CreateCharacter`]: crate::Operation::CreateCharacter
+    pub fn submit_character(&self, request: &VideoRequest) -> Result<String, Error> {
+        submit::submit_other(&self.http, request)
+    }
+
+    /// A character as JSON: `GET /videos/characters/{character_id}` (`GetVideoCharacter`).
+    ///
+    /// # Errors
+    /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if there is no readable
+    /// response, after the retries.
+    pub fn get_character(&self, id: &str) -> Result<String, Error> {
+        let path = format!("/videos/characters/{}", segment(id));
+        Ok(self.http.text(&Request::get(&path))?.body)
     }
 
     /// Gives each job of the server's list to `each` as its JSON, until `each` breaks off:
@@ -191,12 +256,12 @@ impl Client {
         self.http.delete(&format!("/videos/{}", segment(id)))
     }
 
-    /// The request that [`Client::extend`] would send, with secrets redacted. Nothing is sent.
+    /// The request that [`Client::submit`] would send, with secrets redacted. Nothing is sent.
     ///
     /// # Errors
-    /// As [`Client::extend`], for a file that cannot be uploaded.
-    pub fn preview(&self, extension: &Extension) -> Result<Preview, Error> {
-        submit::preview(&self.http, extension)
+    /// As [`Client::submit`], for a file that cannot be uploaded.
+    pub fn preview(&self, request: &VideoRequest) -> Result<Preview, Error> {
+        submit::preview(&self.http, request)
     }
 
     /// The settings of this client.

@@ -1,18 +1,17 @@
-//! A blocking client for extending videos through the OpenAI Videos API, for programs that must
+//! A blocking client for making and extending videos through the OpenAI Videos API, for programs that must
 //! stay small.
 //!
 //! ```no_run
 //! use openai_videos::{
-//!     ApiKey, BaseUrl, Client, Download, Extension, Settings, Target, VideoReference, Wait,
+//!     ApiKey, BaseUrl, Client, Download, Reference, Settings, Target, Wait,
 //! };
 //!
 //! let mut settings = Settings::new(BaseUrl::new("https://gateway.example.com/v1")?);
 //! settings.api_key = Some(ApiKey::new("sk-...")?);
 //! let client = Client::new(settings)?;
 //!
-//! let video = VideoReference::Id("video_123".into());
-//! let extension = Extension::new("The camera pulls back", "8", video)?;
-//! let job = client.extend(&extension)?;
+//! let video = Reference::Id("video_123".into());
+//! let job = client.extend("The camera pulls back", "8", video)?;
 //! let job = client.wait(job, &Wait::default())?;
 //! client.download(&job, &Download::default(), Target::File("out.mp4".as_ref()))?;
 //! # Ok::<(), openai_videos::Error>(())
@@ -53,12 +52,13 @@ pub use api::api_error::{ApiError, ApiErrorKind};
 pub use api::encoding::Encoding;
 pub use api::error::Error;
 pub use api::event::{ConnectTimings, Event};
-pub use api::extension::{
-    Extension, Fields, MAX_PROMPT, SECONDS, Stream, Upload, Value, VideoReference, check_seconds,
-};
+pub use api::fields::{Fields, Value};
 pub use api::job::{Job, Status};
+pub use api::operation::Operation;
 pub use api::preview::{FilePart, Preview, PreviewBody};
+pub use api::reference::{Reference, Stream, Upload};
 pub use api::video::{Video, VideoError};
+pub use api::video_request::{MAX_NAME, MAX_PROMPT, VideoRequest};
 pub use client::Client;
 pub use jobs::download::{Download, Variant};
 pub use jobs::list::{ListQuery, Order};

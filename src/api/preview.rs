@@ -24,7 +24,7 @@ pub enum PreviewBody {
     Form {
         /// Names and values of the text parts, in order.
         parts: Vec<(String, String)>,
-        /// The part `video`, which is sent last.
+        /// The part of the uploaded file, which is sent last.
         file: Option<FilePart>,
     },
 }
@@ -33,6 +33,8 @@ pub enum PreviewBody {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FilePart {
+    /// The field's name: `video` or `input_reference`.
+    pub field: &'static str,
     /// The `filename` parameter, before escaping.
     pub name: String,
     /// The `Content-Type` of the part.

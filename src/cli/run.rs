@@ -1,6 +1,6 @@
 //! Carries out a plan.
 
-use openai_videos::{Client, Delivery, Download, Error, Extension, Job, StateFile, Target};
+use openai_videos::{Client, Delivery, Download, Error, Job, StateFile, Target, VideoRequest};
 
 use crate::cli::plan::output::Output;
 use crate::cli::plan::{Action, Plan};
@@ -20,13 +20,13 @@ pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
     let progress = Progress::new(plan.show, printer.clone());
     let client = Client::with_events(plan.settings.clone(), move |event| progress.show(event))?;
     let mut download = plan.download.clone();
-    if let Action::Extend(extension) = &plan.task {
-        download.created_by(extension);
+    if let Action::Submit(request) = &plan.task {
+        download.created_by(request);
     }
     let run = Run { plan, download, printer };
     match &plan.task {
-        Action::Preview(extension) => printer.preview(&client.preview(extension)?),
-        Action::Extend(extension) => run.extend(client, extension, state),
+        Action::Preview(request) => printer.preview(&client.preview(request)?),
+        Action::Submit(request) => run.submit(client, request, state),
         Action::List(query) if plan.view.of_items => {
             client.list(query, &mut |item| printer.item(item))
         }
@@ -51,18 +51,18 @@ struct Run<'a> {
 impl Run<'_> {
     /// Creates the job, or resumes that of the state file, and goes on with it as the plan asks.
     /// `state`: the state file, if it is open already.
-    fn extend(
+    fn submit(
         &self,
         client: Client,
-        extension: &Extension,
+        request: &VideoRequest,
         state: Option<StateFile>,
     ) -> Result<(), Error> {
         let Some(path) = &self.plan.state else {
-            let job = client.extend(extension)?;
+            let job = client.submit(request)?;
             return self.follow(client, job);
         };
         let mut state = state.map_or_else(|| StateFile::open(path), Ok)?;
-        client.extend_once(extension, &mut state, self.plan.wait.as_ref(), |client, result| {
+        client.submit_once(request, &mut state, self.plan.wait.as_ref(), |client, result| {
             self.deliver(client, result)
         })
     }

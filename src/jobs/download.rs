@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::extension::Extension;
 use crate::api::job::{Job, Status};
+use crate::api::video_request::VideoRequest;
 use crate::http::request::{Request, RequestTarget};
 use crate::http::response::ResponseHead;
 use crate::http::{AttemptError, FailedAttempt, Http, Response};
@@ -55,8 +55,8 @@ pub struct Download {
 impl Download {
     /// Names the request that created the job. Servers echo its URLs in the job: none of them is
     /// taken for the media's.
-    pub fn created_by(&mut self, extension: &Extension) {
-        self.sent = media::strings(&extension.to_json());
+    pub fn created_by(&mut self, request: &VideoRequest) {
+        self.sent = media::strings(&request.to_json());
     }
 }
 

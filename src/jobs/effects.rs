@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::extension::{Extension, Upload};
 use crate::api::job::Job;
+use crate::api::reference::Upload;
+use crate::api::video_request::VideoRequest;
 use crate::http::request::Request;
 use crate::http::{Http, TextResponse};
 use crate::jobs::recovery::{PageTime, Wanted};
@@ -75,26 +76,26 @@ pub(crate) struct Submission {
 /// The effects of a run of the program.
 pub(crate) struct Live<'a> {
     pub(crate) http: Http,
-    extension: &'a Extension,
+    request: &'a VideoRequest,
     wait: Option<&'a Wait>,
     start: Instant,
 }
 
 impl<'a> Live<'a> {
-    pub(crate) fn new(http: Http, extension: &'a Extension, wait: Option<&'a Wait>) -> Self {
-        Self { http, extension, wait, start: Instant::now() }
+    pub(crate) fn new(http: Http, request: &'a VideoRequest, wait: Option<&'a Wait>) -> Self {
+        Self { http, request, wait, start: Instant::now() }
     }
 
     /// # Errors
     /// As [`Description::of`].
     pub(crate) fn submission(&self) -> Result<Submission, Error> {
         let settings = self.http.settings();
-        let description = Description::of(settings, self.extension)?;
+        let description = Description::of(settings, self.request)?;
         Ok(Submission {
             stored: description.stored(settings),
             description,
-            wanted: Wanted::of(self.extension),
-            idempotency_key: self.extension.idempotency_key.clone(),
+            wanted: Wanted::of(self.request),
+            idempotency_key: self.request.idempotency_key.clone(),
             is_large: self.body_size() > QUICKLY_SENT,
             waits: self.wait.is_some(),
             patience: self.wait.map_or(Wait::TIMEOUT, |wait| wait.timeout),
@@ -104,11 +105,11 @@ impl<'a> Live<'a> {
 
     /// About the size of the request body, in bytes.
     fn body_size(&self) -> u64 {
-        let file = match self.extension.upload() {
+        let file = match self.request.upload() {
             Some(Upload::File(path)) => path.metadata().map_or(0, |metadata| metadata.len()),
             _ => 0,
         };
-        file + self.extension.to_json().len() as u64
+        file + self.request.to_json().len() as u64
     }
 }
 
@@ -137,7 +138,7 @@ impl Effects for Live<'_> {
         before_retry: &mut dyn FnMut(SystemTime) -> bool,
     ) -> Result<Job, Error> {
         let before_retry = &mut |delay| before_retry(SystemTime::now() + delay);
-        submit::submit_with(&self.http, self.extension, idempotency_key, before_retry)
+        submit::submit_with(&self.http, self.request, idempotency_key, before_retry)
     }
 
     fn retrieve(&mut self, id: &str) -> Result<Job, Error> {

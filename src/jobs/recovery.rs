@@ -7,8 +7,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::api::extension::Extension;
 use crate::api::job::Job;
+use crate::api::operation::Operation;
+use crate::api::video_request::VideoRequest;
 use crate::jobs::list::Page;
 use crate::jobs::state_file::unix_seconds;
 use crate::json::{self, Object};
@@ -116,21 +117,24 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// An extension's `seconds` is not compared: in its job it is the length of the whole video.
-    pub(crate) fn of(extension: &Extension) -> Self {
-        let text = extension.to_json();
+    pub(crate) fn of(request: &VideoRequest) -> Self {
+        let text = request.to_json();
         let fields = Object::parse(&text).unwrap_or(Object(Vec::new()));
         let video = fields.get("video").and_then(|video| match Object::parse(video.get()) {
             Ok(object) => object.scalar("id"),
             Err(_) => json::scalar(video).filter(|id| !id.contains(':')),
         });
+        let source = request.remixed_id.clone().or(video).or_else(|| fields.scalar("video_id"));
+        // In the job of an extension it is the length of the whole video.
+        let is_new = request.operation == Operation::Create;
         let members = [
             ("model", fields.scalar("model")),
             ("size", fields.scalar("size")),
-            ("remixed_from_video_id", video.or_else(|| fields.scalar("video_id"))),
+            ("seconds", fields.scalar("seconds").filter(|_| is_new)),
+            ("remixed_from_video_id", source.or(is_new.then(String::new))),
         ];
         Self {
-            prompt: fold(&extension.prompt()),
+            prompt: fold(&request.prompt()),
             members: members.into_iter().filter_map(|(name, text)| Some((name, text?))).collect(),
         }
     }
@@ -359,7 +363,7 @@ fn absent(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
 mod tests {
     use super::*;
 
-    use crate::api::extension::Fields;
+    use crate::api::fields::Fields;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -378,7 +382,10 @@ mod tests {
 
     fn wanted() -> Wanted {
         let body = r#"{"prompt":"a  prompt\n","seconds":"8","video":{"id":"v"},"model":"m"}"#;
-        Wanted::of(&Extension::from_fields(Fields::from_json(body).unwrap(), None).unwrap())
+        Wanted::of(
+            &VideoRequest::from_fields(Operation::Extend, Fields::from_json(body).unwrap(), None)
+                .unwrap(),
+        )
     }
 
     fn decide_with(pages: &[&str], clocks: &Clocks, time: PageTime) -> Decision {
@@ -627,7 +634,7 @@ mod tests {
         let members = |video: &str| {
             let body = format!(r#"{{"prompt":"p","seconds":8,"size":"1x1",{video}}}"#);
             let fields = Fields::from_json(&body).unwrap();
-            Wanted::of(&Extension::from_fields(fields, None).unwrap()).members
+            Wanted::of(&VideoRequest::from_fields(Operation::Extend, fields, None).unwrap()).members
         };
         let with_id = vec![("size", "1x1".to_owned()), ("remixed_from_video_id", "v".to_owned())];
         for video in [r#""video":{"id":"v"}"#, r#""video":"v""#, r#""video_id":"v""#] {

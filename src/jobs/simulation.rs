@@ -31,8 +31,10 @@ use std::time::{Duration, SystemTime};
 use crate::api::api_error::{ApiError, ApiErrorKind};
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::extension::{Extension, Fields};
+use crate::api::fields::Fields;
 use crate::api::job::{Job, Status};
+use crate::api::operation::Operation;
+use crate::api::video_request::VideoRequest;
 use crate::http::outcome::{Facts, Location, Outcome, classify};
 use crate::http::request::Method;
 use crate::http::retry::{self, Policy, Retry};
@@ -468,7 +470,7 @@ fn submissions(waits: bool, is_large: bool) -> [Submission; 2] {
             r#"{{"prompt":"{prompt}","seconds":"4","model":"model","video":{{"id":"v"}}}}"#
         );
         let fields = Fields::from_json(&body).unwrap();
-        let extension = Extension::from_fields(fields, None).unwrap();
+        let extension = VideoRequest::from_fields(Operation::Extend, fields, None).unwrap();
         let settings = Settings::new(BaseUrl::new("https://server.example/v1").unwrap());
         let description = Description::of(&settings, &extension).unwrap();
         Submission {

@@ -18,7 +18,9 @@ use std::time::{Duration, SystemTime};
 use serde_json::value::RawValue;
 
 use crate::api::error::Error;
-use crate::api::extension::{Extension, Upload};
+use crate::api::operation::Operation;
+use crate::api::reference::Upload;
+use crate::api::video_request::VideoRequest;
 use crate::digest::sha256;
 use crate::json::{self, Object};
 use crate::settings::Settings;
@@ -366,7 +368,7 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// The identity of a request: the server, the fields, and the path, size and modification time of
+/// The identity of a request: the server, the path, the fields, and the path, size and modification time of
 /// a file. Two requests with the same description are the same one, whatever the encoding of the
 /// body.
 pub(crate) struct Description(String);
@@ -375,8 +377,8 @@ impl Description {
     /// # Errors
     /// [`Error::Invalid`] for a stream, which cannot be compared, or a missing file;
     /// [`Error::File`] for one whose metadata cannot be read.
-    pub(crate) fn of(settings: &Settings, extension: &Extension) -> Result<Self, Error> {
-        let file = match extension.upload() {
+    pub(crate) fn of(settings: &Settings, request: &VideoRequest) -> Result<Self, Error> {
+        let file = match request.upload() {
             None => String::new(),
             Some(Upload::File(path)) => format!(",\"file\":{}", describe_file(path)?),
             Some(Upload::Stream(_)) => {
@@ -387,10 +389,15 @@ impl Description {
                 ));
             }
         };
+        // Extensions were the only requests of 0.1.0, which stored no path.
+        let path = match request.operation {
+            Operation::Extend => String::new(),
+            _ => format!(",\"path\":{}", json::quote(&request.path)),
+        };
         Ok(Self(format!(
-            "{{\"base_url\":{},\"fields\":{}{file}}}",
+            "{{\"base_url\":{}{path},\"fields\":{}{file}}}",
             json::quote(settings.base_url.as_str()),
-            extension.to_json()
+            request.to_json()
         )))
     }
 
@@ -482,7 +489,7 @@ fn describe_file(path: &Path) -> Result<String, Error> {
 mod tests {
     use super::*;
 
-    use crate::api::extension::Fields;
+    use crate::api::fields::Fields;
     use crate::settings::ApiKey;
     use crate::settings::base_url::BaseUrl;
 
@@ -607,7 +614,11 @@ mod tests {
     fn described(url: &str, body: &str) -> Description {
         let settings = Settings::new(BaseUrl::new(url).unwrap());
         let fields = Fields::from_json(body).unwrap();
-        Description::of(&settings, &Extension::from_fields(fields, None).unwrap()).unwrap()
+        Description::of(
+            &settings,
+            &VideoRequest::from_fields(Operation::Extend, fields, None).unwrap(),
+        )
+        .unwrap()
     }
 
     fn settings(url: &str, key: &str) -> Settings {

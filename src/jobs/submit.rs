@@ -1,4 +1,4 @@
-//! One POST that creates a job.
+//! The core: one POST that creates a job, or a character.
 
 use std::time::Duration;
 
@@ -6,112 +6,131 @@ use crate::api::api_error::ApiErrorKind;
 use crate::api::encoding::Encoding;
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::extension::Extension;
 use crate::api::job::Job;
-use crate::api::preview::{FilePart, Preview, PreviewBody};
-use crate::http::Http;
+use crate::api::preview::{Preview, PreviewBody};
+use crate::api::video_request::VideoRequest;
 use crate::http::body::data_url::DataUrl;
 use crate::http::body::multipart::Form;
 use crate::http::headers::shown;
 use crate::http::request::{Body, Request};
+use crate::http::{Http, TextResponse};
+use crate::json::Object;
 use crate::random;
 use crate::text::shorten;
 
-const EXTENSIONS: &str = "/videos/extensions";
-
-/// Sends the request with its own idempotency key, or with a random one.
-pub(crate) fn submit(http: &Http, extension: &Extension) -> Result<Job, Error> {
-    let key = extension.idempotency_key.clone().unwrap_or_else(random::token);
-    submit_with(http, extension, &key, &mut |_| true)
+/// Creates a job. Sends the request with its own idempotency key, or with a random one.
+pub(crate) fn submit(http: &Http, request: &VideoRequest) -> Result<Job, Error> {
+    submit_with(http, request, &key_of(request), &mut |_| true)
 }
 
-/// Sends the request with this idempotency key, and once more in another encoding where the server responds with 415.
-/// A stream that was read is not sent again.
-///
-/// `before_retry` is called before each POST but the first with the delay before it, and returns
-/// whether to go on.
+/// Creates a job with this idempotency key. `before_retry` as in [`post`].
 pub(crate) fn submit_with(
     http: &Http,
-    extension: &Extension,
+    request: &VideoRequest,
     key: &str,
     before_retry: &mut dyn FnMut(Duration) -> bool,
 ) -> Result<Job, Error> {
-    let (first, second) = extension.encodings();
-    let body = body(extension, first)?;
-    let is_streamed = body.len().is_none();
-    let mut result = post(http, body, key, before_retry);
-    if let Err(Error::Api(error)) = &mut result {
-        if error.kind == ApiErrorKind::UnsupportedEncoding
-            && !is_streamed
-            && let Some(second) = second
-            && before_retry(Duration::ZERO)
-        {
-            (http.report)(&Event::EncodingSwitched { to: second });
-            // A server may hold the response to a key, or refuse the key with another body.
-            let key = format!("{key}-2");
-            return post(http, self::body(extension, second)?, &key, before_retry);
-        }
-        if matches!(error.status, 400 | 415 | 422) {
-            error.other_encoding = Some(extension.other_encoding(first));
-        }
-    }
-    result
-}
-
-/// The request body in one of the encodings other than [`Encoding::Auto`].
-fn body(extension: &Extension, encoding: Encoding) -> Result<Body<'_>, Error> {
-    let upload = extension.upload();
-    Ok(match (encoding, upload) {
-        (Encoding::Multipart, _) => {
-            Body::Form(Form::new(&extension.to_parts(), upload, random::token())?)
-        }
-        (_, Some(upload)) => Body::DataUrl(DataUrl::new(&extension.to_json(), upload)?),
-        (_, None) => Body::Json(extension.to_json()),
+    post(http, request, key, before_retry, |response| {
+        let job = Job::parse(response.body.as_str())?;
+        Some(job.created_now().with_poll_after(response.head.poll_after()))
     })
 }
 
-fn post(
+/// Sends a request whose response is not a job but another JSON object, and returns its text.
+pub(crate) fn submit_other(http: &Http, request: &VideoRequest) -> Result<String, Error> {
+    post(http, request, &key_of(request), &mut |_| true, |response| {
+        Object::parse(&response.body).is_ok().then(|| response.body.clone())
+    })
+}
+
+fn key_of(request: &VideoRequest) -> String {
+    request.idempotency_key.clone().unwrap_or_else(random::token)
+}
+
+/// Sends the request with this idempotency key, and once more in another encoding where the server
+/// responds with 415. A stream that was read is not sent again.
+///
+/// `before_retry` is called before each POST but the first with the delay before it, and returns
+/// whether to go on. `parse` reads a response, or returns `None` if it is not as documented.
+fn post<T>(
     http: &Http,
+    request: &VideoRequest,
+    key: &str,
+    before_retry: &mut dyn FnMut(Duration) -> bool,
+    parse: fn(&TextResponse) -> Option<T>,
+) -> Result<T, Error> {
+    let (first, second) = request.encodings();
+    let body = body(request, first)?;
+    let is_streamed = body.len().is_none();
+    let result = post_body(http, request, body, key, before_retry);
+    let response = match result {
+        Err(Error::Api(mut error)) => {
+            if error.kind == ApiErrorKind::UnsupportedEncoding
+                && !is_streamed
+                && let Some(second) = second
+                && before_retry(Duration::ZERO)
+            {
+                (http.report)(&Event::EncodingSwitched { to: second });
+                // A server may hold the response to a key, or refuse the key with another body.
+                let key = format!("{key}-2");
+                post_body(http, request, self::body(request, second)?, &key, before_retry)?
+            } else {
+                if matches!(error.status, 400 | 415 | 422) {
+                    error.other_encoding = request.other_encoding(first);
+                }
+                return Err(Error::Api(error));
+            }
+        }
+        result => result?,
+    };
+    parse(&response).ok_or_else(|| {
+        let start = shorten(&http.settings().redact(response.body));
+        let sent = Request::post(&request.path, Body::None, &[]);
+        http.no_response(&sent, format!("the response contains no job id: '{start}'"))
+    })
+}
+
+fn post_body(
+    http: &Http,
+    request: &VideoRequest,
     body: Body<'_>,
     idempotency_key: &str,
     before_retry: &mut dyn FnMut(Duration) -> bool,
-) -> Result<Job, Error> {
+) -> Result<TextResponse, Error> {
     let headers = [("Idempotency-Key", idempotency_key)];
-    let request = Request::post(EXTENSIONS, body, &headers);
-    let text = http.text_with(&request, before_retry)?;
-    let poll_after = text.head.poll_after();
-    match Job::parse(text.body.as_str()) {
-        Some(job) => Ok(job.created_now().with_poll_after(poll_after)),
-        None => {
-            let start = shorten(&http.settings().redact(text.body));
-            Err(http.no_response(&request, format!("the response contains no job id: '{start}'")))
-        }
-    }
+    http.text_with(&Request::post(&request.path, body, &headers), before_retry)
 }
 
-/// The request that [`submit`] would send, with secrets redacted. Nothing is sent.
-pub(crate) fn preview(http: &Http, extension: &Extension) -> Result<Preview, Error> {
-    let key = extension.idempotency_key.as_deref().unwrap_or("[random]");
-    let body = body(extension, extension.encodings().0)?;
+/// The request body in one of the encodings other than [`Encoding::Auto`].
+fn body(request: &VideoRequest, encoding: Encoding) -> Result<Body<'_>, Error> {
+    let rule = &request.operation.rules().reference;
+    let upload = request.upload();
+    Ok(match (encoding, upload) {
+        (Encoding::Multipart, _) => {
+            let file = upload.map(|upload| (rule.field, upload));
+            Body::Form(Form::new(&request.to_parts(), file, random::token())?)
+        }
+        (_, Some(upload)) => Body::DataUrl(DataUrl::new(&request.to_json(), rule, upload)?),
+        (_, None) => Body::Json(request.to_json()),
+    })
+}
+
+/// The request that would be sent, with secrets redacted. Nothing is sent.
+pub(crate) fn preview(http: &Http, request: &VideoRequest) -> Result<Preview, Error> {
+    let key = request.idempotency_key.as_deref().unwrap_or("[random]");
+    let body = body(request, request.encodings().0)?;
     let content = match &body {
         Body::None => PreviewBody::Json(String::new()),
         Body::Json(json) => PreviewBody::Json(json.clone()),
         Body::DataUrl(body) => PreviewBody::Json(body.preview()),
-        Body::Form(form) => PreviewBody::Form {
-            parts: extension.to_parts(),
-            file: form.file_part().map(|(name, kind, size)| FilePart {
-                name,
-                content_type: kind,
-                size,
-            }),
-        },
+        Body::Form(form) => PreviewBody::Form { parts: request.to_parts(), file: form.file_part() },
     };
     let headers = [("Idempotency-Key", key)];
-    let request = Request::post(EXTENSIONS, body, &headers);
+    let sent = Request::post(&request.path, body, &headers);
     Ok(Preview {
-        method: request.method.name(),
-        url: http.url(EXTENSIONS),
-        headers: shown(&request.headers(http.settings(), request.expects_continue())),
+        method: sent.method.name(),
+        url: http.url(&request.path),
+        headers: shown(&sent.headers(http.settings(), sent.expects_continue())),
         body: content,
     })
 }

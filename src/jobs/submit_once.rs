@@ -41,7 +41,7 @@ enum Origin {
 /// Carries out one run: from the state that it finds to the result, which `deliver` takes.
 ///
 /// # Errors
-/// As [`Client::extend_once`](crate::Client::extend_once).
+/// As [`Client::submit_once`](crate::Client::submit_once).
 pub(crate) fn run<E: Effects>(
     mut effects: E,
     state: &mut impl State,

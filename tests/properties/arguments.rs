@@ -95,10 +95,10 @@ fn sound(plan: &Plan) {
     for time in times.chain([settings.connect_timeout, settings.timeout, settings.stall_timeout]) {
         assert!(!time.is_zero() && time <= Settings::LONGEST, "{time:?}");
     }
-    let (Action::Preview(extension) | Action::Extend(extension)) = &plan.task else {
+    let (Action::Preview(request) | Action::Submit(request)) = &plan.task else {
         return;
     };
-    match Client::new(settings.clone()).and_then(|client| client.preview(extension)) {
+    match Client::new(settings.clone()).and_then(|client| client.preview(request)) {
         Ok(preview) => {
             let shown = format!("{preview:?}");
             assert!(!shown.contains(SECRET), "{shown}");

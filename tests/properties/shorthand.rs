@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::{Value, VideoReference};
+use crate::{Reference, Value};
 
 /// `input` is an object as `--video` takes it.
 ///
@@ -17,8 +17,8 @@ pub(crate) fn check(input: &[u8]) {
         return;
     };
     let is_json = members(text).is_some();
-    match VideoReference::object(text) {
-        Ok(VideoReference::Object(Value::Json(json))) => {
+    match Reference::object(text) {
+        Ok(Reference::Object(Value::Json(json))) => {
             let json = json.get();
             let members = members(json).unwrap_or_else(|| panic!("{json}"));
             if is_json {
@@ -96,8 +96,7 @@ mod tests {
     fn an_object_in_any_writing_is_the_same_object() {
         cases(2000, |random| {
             let (value, written) = object(random, 3);
-            let Ok(VideoReference::Object(Value::Json(json))) = VideoReference::object(&written)
-            else {
+            let Ok(Reference::Object(Value::Json(json))) = Reference::object(&written) else {
                 panic!("{written}");
             };
             let read: Json = serde_json::from_str(json.get()).unwrap();

@@ -418,7 +418,7 @@ fn invalid_values_are_refused_before_the_request() {
         ),
         (
             &call("x", "4", "{id: v"),
-            "openai: invalid video object '{id: v': there is no ',' or '}' after \"id\"\n\
+            "openai: --video: invalid object '{id: v': there is no ',' or '}' after \"id\"\n\
              hint: write it as '{\"id\": \"video_123\"}' or '{id: video_123}'\n",
         ),
         (&call("x", "4", " "), "openai: the video id is empty\n"),

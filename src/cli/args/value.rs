@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn the_values_in_the_table_are_the_librarys() {
         let values = |long: &str| FLAGS.iter().find(|flag| flag.long == long).unwrap().values;
-        assert_eq!(values("seconds"), openai_videos::SECONDS);
+        assert_eq!(values("seconds"), openai_videos::Operation::Extend.seconds());
         let variants = openai_videos::Variant::NAMES.map(|(name, _)| name);
         assert_eq!(values("variant"), variants);
     }

@@ -13,7 +13,7 @@ pub(crate) mod view;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use openai_videos::{Download, Error, Extension, ListQuery, Order, Settings, Variant, Wait};
+use openai_videos::{Download, Error, ListQuery, Order, Settings, Variant, VideoRequest, Wait};
 
 use crate::cli::args::command::{Command, CommandRow};
 use crate::cli::args::flags::Args;
@@ -23,7 +23,7 @@ use crate::cli::env::{Env, env_value};
 use crate::cli::plan::output::{
     Output, check_distinct, check_standard_output, check_writable, output, skips_existing,
 };
-use crate::cli::plan::request::extension;
+use crate::cli::plan::request::request;
 use crate::cli::plan::settings::settings;
 use crate::cli::plan::view::{Verbosity, View};
 use crate::cli::stdio::Terminals;
@@ -47,8 +47,8 @@ pub(crate) struct Plan {
 /// The request that a run makes.
 #[derive(Debug)]
 pub(crate) enum Action {
-    Preview(Extension),
-    Extend(Extension),
+    Preview(VideoRequest),
+    Submit(VideoRequest),
     List(ListQuery),
     Retrieve(String),
     Download(String),
@@ -60,7 +60,7 @@ impl Action {
     pub(crate) fn job_id(&self) -> Option<&str> {
         match self {
             Action::Retrieve(id) | Action::Download(id) | Action::Delete(id) => Some(id),
-            Action::Preview(_) | Action::Extend(_) | Action::List(_) => None,
+            Action::Preview(_) | Action::Submit(_) | Action::List(_) => None,
         }
     }
 }
@@ -99,8 +99,8 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
 
 fn action(args: &Args, row: &CommandRow) -> Result<Action, Error> {
     Ok(match row.command {
-        Command::Extend if args.dry_run => Action::Preview(extension(args)?),
-        Command::Extend => Action::Extend(extension(args)?),
+        Command::Extend if args.dry_run => Action::Preview(request(args)?),
+        Command::Extend => Action::Submit(request(args)?),
         Command::List => Action::List(list(args)?),
         Command::Retrieve => Action::Retrieve(id(args, row)?),
         Command::DownloadContent => Action::Download(id(args, row)?),

@@ -1,16 +1,18 @@
-//! The flags of the request -> the library's [`Extension`].
+//! The flags of the request -> the library's [`VideoRequest`].
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 
-use openai_videos::{Encoding, Error, Extension, Fields, Stream, Upload, Value, VideoReference};
+use openai_videos::{
+    Encoding, Error, Fields, Operation, Reference, Stream, Upload, Value, VideoRequest,
+};
 
 use crate::cli::args::flags::Args;
-use crate::cli::args::value::{choice, invalid, text};
+use crate::cli::args::value::{choice, invalid, text, with_name};
 use crate::cli::plan::input::{self, FileOrText};
 
-pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
+pub(crate) fn request(args: &Args) -> Result<VideoRequest, Error> {
     let mut fields = match &args.body {
         Some(path) => Fields::from_json(&input::read(path, "--body")?)
             .map_err(|error| invalid("--body", error))?,
@@ -46,7 +48,7 @@ pub(crate) fn extension(args: &Args) -> Result<Extension, Error> {
         fields.set("seconds", Value::Text(seconds.to_owned()));
     }
     let video = args.video.as_deref().map(video).transpose()?;
-    Extension::from_fields(fields, video)
+    VideoRequest::from_fields(Operation::Extend, fields, video)
         .map_err(missing)?
         .encoding(encoding(args.encoding.as_deref())?)
 }
@@ -84,25 +86,24 @@ fn field_value(field: &str) -> Result<(&str, Value), Error> {
 }
 
 /// `@FILE`, an object, a URL, or the id of a video.
-fn video(value: &OsStr) -> Result<VideoReference, Error> {
+fn video(value: &OsStr) -> Result<Reference, Error> {
     const NAME: &str = "--video";
     let value = match input::file_or_text(value) {
         FileOrText::File(path) if path.is_empty() => {
             return Err(invalid(NAME, "missing file name after '@'"));
         }
         FileOrText::File(path) if path == "-" => {
-            return Ok(VideoReference::Upload(Upload::Stream(Stream::new(io::stdin()))));
+            return Ok(Reference::Upload(Upload::Stream(Stream::new(io::stdin()))));
         }
-        FileOrText::File(path) => return Ok(VideoReference::file(path)),
+        FileOrText::File(path) => return Ok(Reference::file(path)),
         FileOrText::Text(value) => value,
     };
     let reference = text(value, NAME)?;
     if reference.trim_start().starts_with('{') {
-        return VideoReference::object(&reference);
+        return Reference::object(&reference).map_err(|error| with_name(NAME, error));
     }
     if is_url(&reference) {
-        let url = serde_json::Value::from(reference);
-        return Value::json(&format!("{{\"url\":{url}}}")).map(VideoReference::Object);
+        return Ok(Reference::Url(reference));
     }
     if fs::metadata(&reference).is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(Error::invalid_with(
@@ -110,7 +111,7 @@ fn video(value: &OsStr) -> Result<VideoReference, Error> {
             format!("write '@{reference}' to upload it"),
         ));
     }
-    Ok(VideoReference::Id(reference))
+    Ok(Reference::Id(reference))
 }
 
 /// Whether a value is a URL that the server is to fetch, or that contains the media.

@@ -123,11 +123,11 @@ impl Printer {
                 for (name, text) in parts {
                     lines += &format!("{name}: {text}\n");
                 }
-                if let Some(FilePart { name, content_type, size, .. }) = file {
+                if let Some(FilePart { field, name, content_type, size, .. }) = file {
                     let size = size.map_or("a stream of unknown length".to_owned(), |size| {
                         format!("{size} bytes")
                     });
-                    lines += &format!("video: file '{name}', {content_type}, {size}\n");
+                    lines += &format!("{field}: file '{name}', {content_type}, {size}\n");
                 }
             }
             _ => {}

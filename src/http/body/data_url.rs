@@ -12,7 +12,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::api::error::Error;
-use crate::api::extension::Upload;
+use crate::api::operation::ReferenceRule;
+use crate::api::reference::Upload;
 use crate::http::body::source::Source;
 
 /// How many bytes of the video are encoded at once, at most: a multiple of 3, so that no padding stands between the
@@ -29,15 +30,21 @@ pub(crate) struct DataUrl<'a> {
 }
 
 impl<'a> DataUrl<'a> {
-    /// Appends the member `video` to `fields`, a JSON object with at least one member.
+    /// Appends the upload to `fields`, a JSON object with at least one member, as the reference of
+    /// this rule.
     ///
     /// # Errors
     /// As [`Source::of`].
-    pub(crate) fn new(fields: &str, upload: &'a Upload) -> Result<Self, Error> {
+    pub(crate) fn new(
+        fields: &str,
+        rule: &ReferenceRule,
+        upload: &'a Upload,
+    ) -> Result<Self, Error> {
         let source = Source::of(upload)?;
         let members = fields.strip_suffix('}').unwrap_or(fields);
         let content_type = source.content_type();
-        let head = format!("{members},\"video\":{{\"url\":\"data:{content_type};base64,");
+        let (field, url) = (rule.field, rule.url);
+        let head = format!("{members},\"{field}\":{{\"{url}\":\"data:{content_type};base64,");
         Ok(Self { head, source })
     }
 
@@ -118,7 +125,8 @@ impl<R: Read> Read for Base64Reader<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::extension::Stream;
+    use crate::api::operation::VIDEO;
+    use crate::api::reference::Stream;
     use std::fs::{self, File};
     use std::io::Write;
     use std::path::PathBuf;
@@ -166,7 +174,7 @@ mod tests {
         let sizes = (1..=1000).chain([2999, 3000, 3001, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE]);
         for content in sizes.map(bytes) {
             fs::write(&file.0, &content).unwrap();
-            let body = DataUrl::new(FIELDS, &upload).unwrap();
+            let body = DataUrl::new(FIELDS, &VIDEO, &upload).unwrap();
             let mut text = String::new();
             body.open(STALL).unwrap().read_to_string(&mut text).unwrap();
             assert_eq!(body.len(), Some(text.len() as u64));
@@ -202,7 +210,7 @@ mod tests {
     #[test]
     fn a_stream_has_no_length_and_is_read_only_once() {
         let upload = Upload::Stream(Stream::new(&b"bytes"[..]));
-        let body = DataUrl::new(FIELDS, &upload).unwrap();
+        let body = DataUrl::new(FIELDS, &VIDEO, &upload).unwrap();
         assert_eq!(body.len(), None);
         let mut text = String::new();
         body.open(STALL).unwrap().read_to_string(&mut text).unwrap();
@@ -215,7 +223,7 @@ mod tests {
         for grows in [false, true] {
             let file = Scratch::new(&format!("{grows}.mp4"), &bytes(100));
             let upload = Upload::File(file.0.clone());
-            let body = DataUrl::new(FIELDS, &upload).unwrap();
+            let body = DataUrl::new(FIELDS, &VIDEO, &upload).unwrap();
             let mut reader = body.open(STALL).unwrap();
             let mut start = [0; 80];
             reader.read_exact(&mut start).unwrap();

@@ -5,7 +5,8 @@ use std::io::{Cursor, Read};
 use std::time::Duration;
 
 use crate::api::error::Error;
-use crate::api::extension::Upload;
+use crate::api::preview::FilePart;
+use crate::api::reference::Upload;
 use crate::http::body::source::Source;
 
 /// A form. It can be opened for several attempts, unless its file is a stream.
@@ -13,18 +14,19 @@ pub(crate) struct Form<'a> {
     boundary: String,
     /// Everything before the bytes of the file.
     head: Vec<u8>,
-    file: Option<Source<'a>>,
+    /// The name of the file's field, and the file.
+    file: Option<(&'static str, Source<'a>)>,
 }
 
 impl<'a> Form<'a> {
-    /// Formats the text parts and checks the file. `boundary` must not occur in the content; 128
+    /// Formats the text parts and checks the file, which comes with its field. `boundary` must not occur in the content; 128
     /// random bits are enough.
     ///
     /// # Errors
     /// As [`Source::of`].
     pub(crate) fn new(
         parts: &[(String, String)],
-        upload: Option<&'a Upload>,
+        upload: Option<(&'static str, &'a Upload)>,
         boundary: String,
     ) -> Result<Self, Error> {
         let mut head = String::new();
@@ -34,10 +36,13 @@ impl<'a> Form<'a> {
                 escape(name)
             );
         }
-        let file = upload.map(Source::of).transpose()?;
-        if let Some(source) = &file {
+        let file = match upload {
+            Some((field, upload)) => Some((field, Source::of(upload)?)),
+            None => None,
+        };
+        if let Some((field, source)) = &file {
             head += &format!(
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"video\"; filename=\"{}\"\r\n\
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{}\"\r\n\
                  Content-Type: {}\r\n\r\n",
                 escape(&source.file_name()),
                 source.content_type()
@@ -54,15 +59,19 @@ impl<'a> Form<'a> {
     pub(crate) fn len(&self) -> Option<u64> {
         let file = match &self.file {
             None => 0,
-            Some(source) => source.len()?,
+            Some((_, source)) => source.len()?,
         };
         Some(self.head.len() as u64 + file + self.tail().len() as u64)
     }
 
-    /// Name, content type and size in bytes of the file part, for a preview.
-    pub(crate) fn file_part(&self) -> Option<(String, &'static str, Option<u64>)> {
-        let part = |source: &Source| (source.file_name(), source.content_type(), source.len());
-        self.file.as_ref().map(part)
+    /// The file part, for a preview.
+    pub(crate) fn file_part(&self) -> Option<FilePart> {
+        self.file.as_ref().map(|(field, source)| FilePart {
+            field,
+            name: source.file_name(),
+            content_type: source.content_type(),
+            size: source.len(),
+        })
     }
 
     fn tail(&self) -> Vec<u8> {
@@ -78,7 +87,7 @@ impl<'a> Form<'a> {
         let tail = Cursor::new(self.tail());
         Ok(match &self.file {
             None => Box::new(self.head.chain(tail)),
-            Some(source) => Box::new(self.head.chain(source.open(stall)?).chain(tail)),
+            Some((_, source)) => Box::new(self.head.chain(source.open(stall)?).chain(tail)),
         })
     }
 }
@@ -92,7 +101,7 @@ fn escape(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::extension::Stream;
+    use crate::api::reference::Stream;
     use std::fs::{self, File};
     use std::io::{self, Write};
     use std::path::PathBuf;
@@ -147,7 +156,8 @@ mod tests {
     fn the_file_is_the_last_part_and_can_be_opened_again() {
         let file = Scratch::new("clip.MP4", b"bytes");
         let upload = Upload::File(file.0.clone());
-        let form = Form::new(&parts(&[("seconds", "4")]), Some(&upload), "B".to_owned()).unwrap();
+        let form = Form::new(&parts(&[("seconds", "4")]), Some(("video", &upload)), "B".to_owned())
+            .unwrap();
         let expected = "--B\r\nContent-Disposition: form-data; name=\"seconds\"\r\n\r\n4\r\n\
              --B\r\nContent-Disposition: form-data; name=\"video\"; filename=\"clip.MP4\"\r\n\
              Content-Type: video/mp4\r\n\r\nbytes\r\n--B--\r\n";
@@ -159,7 +169,7 @@ mod tests {
     fn file_names_are_escaped() {
         let file = Scratch::new("a\"b\r\nX-Evil: 1\\.mp4", b"x");
         let upload = Upload::File(file.0.clone());
-        let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
+        let form = Form::new(&[], Some(("video", &upload)), "B".to_owned()).unwrap();
         assert!(text(&form).contains(
             "filename=\"a%22b%0D%0AX-Evil: 1\\.mp4\"\r\nContent-Type: video/mp4\r\n\r\nx"
         ));
@@ -175,15 +185,16 @@ mod tests {
         ] {
             let file = Scratch::new(name, b"x");
             let upload = Upload::File(file.0.clone());
-            let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
-            assert_eq!(form.file_part(), Some((name.to_owned(), kind, Some(1))));
+            let form = Form::new(&[], Some(("video", &upload)), "B".to_owned()).unwrap();
+            let part = form.file_part().unwrap();
+            assert_eq!((part.name.as_str(), part.content_type, part.size), (name, kind, Some(1)));
         }
     }
 
     #[test]
     fn a_stream_has_no_length_and_is_read_only_once() {
         let upload = Upload::Stream(Stream::new(&b"bytes"[..]));
-        let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
+        let form = Form::new(&[], Some(("video", &upload)), "B".to_owned()).unwrap();
         assert_eq!(form.len(), None);
         assert!(
             text(&form).contains(
@@ -196,12 +207,12 @@ mod tests {
     #[test]
     fn an_empty_or_stalled_stream_is_an_error() {
         let upload = Upload::Stream(Stream::new(io::empty()));
-        let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
+        let form = Form::new(&[], Some(("video", &upload)), "B".to_owned()).unwrap();
         assert_eq!(form.open(STALL).err().unwrap().to_string(), "the stream to upload is empty");
 
         let (reader, writer) = io::pipe().unwrap();
         let upload = Upload::Stream(Stream::new(reader));
-        let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
+        let form = Form::new(&[], Some(("video", &upload)), "B".to_owned()).unwrap();
         let error = form.open(Duration::from_millis(50)).err().unwrap();
         assert_eq!(error.to_string(), "cannot read the stream to upload: no data for 50ms");
         drop(writer);
@@ -212,7 +223,7 @@ mod tests {
         for grows in [false, true] {
             let file = Scratch::new("clip.mp4", &[7; 100]);
             let upload = Upload::File(file.0.clone());
-            let form = Form::new(&[], Some(&upload), "B".to_owned()).unwrap();
+            let form = Form::new(&[], Some(("video", &upload)), "B".to_owned()).unwrap();
             let mut reader = form.open(STALL).unwrap();
             let mut start = [0; 150];
             reader.read_exact(&mut start).unwrap();
@@ -249,7 +260,7 @@ mod tests {
         ] {
             let upload = Upload::File(path);
             assert_eq!(
-                Form::new(&[], Some(&upload), "B".to_owned()).err().unwrap().to_string(),
+                Form::new(&[], Some(("video", &upload)), "B".to_owned()).err().unwrap().to_string(),
                 message
             );
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::api::error::Error;
-use crate::api::extension::{Stream, Upload};
+use crate::api::reference::{Stream, Upload};
 use crate::http::body::stream::StreamReader;
 
 /// Where the bytes of the video come from, checked. A regular file is opened afresh for each attempt.

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use openai_videos::{Value, VideoReference};
+use openai_videos::{Reference, Value};
 
 #[path = "../../properties/shorthand.rs"]
 mod properties;
