@@ -2,11 +2,11 @@
 
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
-/// The SHA-256 digest of `text` as 64 hexadecimal digits.
-pub(crate) fn sha256(text: &str) -> String {
+/// The SHA-256 digest of these bytes as 64 hexadecimal digits.
+pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
     // The TLS provider has the hash function already, so that no other crate is needed.
     let suite = TLS13_AES_128_GCM_SHA256.tls13().map(|suite| suite.common.hash_provider);
-    let digest = suite.map(|hash| hash.hash(text.as_bytes()));
+    let digest = suite.map(|hash| hash.hash(bytes.as_ref()));
     let bytes = digest.as_ref().map_or(&[][..], |digest| digest.as_ref());
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -115,6 +115,9 @@ pub enum Error {
         list_url: String,
         /// The state file. A run without it sends the request again.
         path: PathBuf,
+        /// Whether the earlier run had another key, organization, project or header of the user's,
+        /// and so perhaps another account, whose jobs this run does not see.
+        is_other_account: bool,
     },
     /// The server no longer has the job that is recorded in a state file.
     JobNotFound {
@@ -122,6 +125,8 @@ pub enum Error {
         error: Box<ApiError>,
         /// The state file.
         path: PathBuf,
+        /// As in [`Error::Unresolved`]: the job may be there for that account.
+        is_other_account: bool,
     },
     /// A local file or stream could not be read or written.
     File {
@@ -210,7 +215,15 @@ impl fmt::Display for Error {
             Error::MediaRefused { host, status, .. } => {
                 write!(f, "cannot download the media from '{}': HTTP {status}", shorten(host))
             }
-            Error::JobNotFound { error, path } => {
+            Error::JobNotFound { error, path, is_other_account: true } => {
+                write!(
+                    f,
+                    "the server does not have the job that '{}' holds for this key, organization or \
+                     project: {error}",
+                    path.display()
+                )
+            }
+            Error::JobNotFound { error, path, .. } => {
                 write!(
                     f,
                     "the server no longer has the job that '{}' holds: {error}",

@@ -13,8 +13,9 @@ use crate::api::reference::Upload;
 use crate::api::video_request::VideoRequest;
 use crate::http::request::Request;
 use crate::http::{Http, TextResponse};
+use crate::jobs::account::Account;
 use crate::jobs::recovery::{PageTime, Wanted};
-use crate::jobs::state_file::{Boot, Description, unix_seconds};
+use crate::jobs::state_file::{Boot, Description, Record, unix_seconds};
 use crate::jobs::submit;
 use crate::jobs::wait::{self, Wait};
 use crate::url::segment;
@@ -62,6 +63,7 @@ pub(crate) struct Submission {
     /// The description as the state file holds it.
     pub(crate) stored: String,
     pub(crate) wanted: Wanted,
+    pub(crate) account: Account,
     pub(crate) idempotency_key: Option<String>,
     /// Whether sending the body may take long.
     pub(crate) is_large: bool,
@@ -71,6 +73,15 @@ pub(crate) struct Submission {
     pub(crate) patience: Duration,
     /// The URL of the list of recent jobs, for messages.
     pub(crate) list_url: String,
+}
+
+impl Submission {
+    /// Whether the latest POST of this record was sent for another account than this run's. A
+    /// record of 0.1.0 does not tell.
+    pub(crate) fn is_of_another_account(&self, record: &Record) -> bool {
+        let account = record.account.as_ref();
+        account.is_some_and(|account| *account != self.account.digest(&record.idempotency_key))
+    }
 }
 
 /// The effects of a run of the program.
@@ -95,6 +106,7 @@ impl<'a> Live<'a> {
             stored: description.stored(settings),
             description,
             wanted: Wanted::of(self.request),
+            account: Account::of(settings),
             idempotency_key: self.request.idempotency_key.clone(),
             is_large: self.body_size() > QUICKLY_SENT,
             waits: self.wait.is_some(),

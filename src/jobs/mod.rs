@@ -1,6 +1,7 @@
 //! Video jobs: submits them, recovers them after an interruption, waits for them, lists them and
 //! downloads their media.
 
+pub(crate) mod account;
 pub(crate) mod content_range;
 pub(crate) mod download;
 pub(crate) mod effects;

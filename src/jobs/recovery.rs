@@ -275,8 +275,8 @@ fn compare(listed: &str, ours: &str) -> Prompt {
 /// Its job is recovered only if exactly one listed job can be it: with its prompt, dated within the
 /// window, and without a member that contradicts the request. The POST is sent again only if no
 /// listed job can be it, whatever its prompt, as servers shorten, escape, redact and translate
-/// prompts.
-pub(crate) fn decide(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
+/// prompts, and only for the account of the interrupted POST, as another one may not see its job.
+pub(crate) fn decide(listing: &Listing<'_>, clocks: &Clocks, is_other_account: bool) -> Decision {
     if let Some(reason) = clocks.doubt() {
         return Decision::InDoubt(reason.to_owned());
     }
@@ -290,6 +290,7 @@ pub(crate) fn decide(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
     let is_ours = |job: &&Candidate| job.prompt == Prompt::Same;
     let ours: Vec<&Candidate> = listing.candidates.iter().filter(is_ours).collect();
     match ours[..] {
+        [] if is_other_account => Decision::InDoubt(OTHER_ACCOUNT.to_owned()),
         [] => absent(listing, clocks),
         [job] => match doubt_about(job, listing) {
             Some(reason) => Decision::InDoubt(reason),
@@ -325,6 +326,8 @@ fn doubt_about(job: &Candidate, listing: &Listing<'_>) -> Option<String> {
     }
 }
 
+/// Why a run for another account does not decide about the POST of an earlier one.
+pub(crate) const OTHER_ACCOUNT: &str = "that run had another key, organization or project";
 const NO_PROMPTS: &str = "the server does not list the prompts of its jobs";
 const CUT_PROMPTS: &str = "the server does not list the whole prompts of its jobs";
 const MORE_JOBS: &str = "the server may have had more jobs since than it lists at once";
@@ -394,7 +397,7 @@ mod tests {
         for page in pages {
             listing.add(&Page::parse(page).unwrap(), time);
         }
-        decide(&listing, clocks)
+        decide(&listing, clocks, false)
     }
 
     fn decided(list: &str) -> Decision {
@@ -517,6 +520,20 @@ mod tests {
     }
 
     #[test]
+    fn for_another_account_a_job_is_recovered_but_nothing_is_posted() {
+        let wanted = wanted();
+        let decide = |jobs: &[String]| {
+            let mut listing = Listing::new(&wanted, &clocks(), date());
+            listing.add(&Page::parse(&whole(jobs)).unwrap(), date());
+            decide(&listing, &clocks(), true)
+        };
+        assert_eq!(decide(&[ours("a", 990)]), Decision::Recover("a".into()));
+        for jobs in [vec![], vec![other(2 * HOUR)], vec![other(60)]] {
+            assert_eq!(reason(&decide(&jobs)), OTHER_ACCOUNT);
+        }
+    }
+
+    #[test]
     fn any_other_list_without_our_prompt_is_in_doubt() {
         let prompt = |prompt: &str| whole(&[job("a", 50, &format!(r#","prompt":"{prompt}""#))]);
         let undated = r#"{"id":"a","prompt":"another"}"#.to_owned();
@@ -617,7 +634,7 @@ mod tests {
                 let page = page(jobs, r#","has_more":true"#);
                 listing.add(&Page::parse(&page).unwrap(), date());
             }
-            (listing.is_enough(), decide(&listing, &clocks()))
+            (listing.is_enough(), decide(&listing, &clocks(), false))
         };
         let (newer, older) = (vec![other(50), ours("a", 60)], vec![other(2 * HOUR)]);
         assert!(!is_enough(std::slice::from_ref(&newer)).0);

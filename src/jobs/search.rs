@@ -9,7 +9,7 @@ use crate::api::error::Error;
 use crate::api::event::Event;
 use crate::jobs::effects::{Clock, Effects, ListPage, Submission};
 use crate::jobs::list::{ListQuery, Order, Page, Pager, Turn};
-use crate::jobs::recovery::{Clocks, Decision, Listing, decide};
+use crate::jobs::recovery::{Clocks, Decision, Listing, OTHER_ACCOUNT, decide};
 use crate::jobs::state_file::Record;
 
 /// The interval between two searches of the list.
@@ -27,6 +27,7 @@ pub(crate) fn recover(
     record: &Record,
 ) -> Result<Option<String>, Error> {
     let start = effects.clock();
+    let is_other_account = submission.is_of_another_account(record);
     let mut is_reported = false;
     let reason = loop {
         match search(effects, submission, record, &start)? {
@@ -47,7 +48,20 @@ pub(crate) fn recover(
             }
         }
     };
-    Err(Error::Unresolved { reason, list_url: submission.list_url.clone(), path: path.to_owned() })
+    Err(Error::Unresolved {
+        reason: if is_other_account { of_another_account(&reason) } else { reason },
+        is_other_account,
+        list_url: submission.list_url.clone(),
+        path: path.to_owned(),
+    })
+}
+
+/// The reason for a doubt in a run for another account, which is reason enough.
+fn of_another_account(reason: &str) -> String {
+    match reason {
+        OTHER_ACCOUNT => OTHER_ACCOUNT.to_owned(),
+        reason => format!("{OTHER_ACCOUNT}, and {reason}"),
+    }
 }
 
 /// Reads the server's list once, as far as it is needed, and decides.
@@ -81,7 +95,7 @@ fn search(
         }
         let is_late = clock.monotonic.saturating_sub(start.monotonic) >= submission.patience;
         if turn != Turn::Next || listing.is_enough() || is_late {
-            return Ok(decide(listing, &clocks));
+            return Ok(decide(listing, &clocks, submission.is_of_another_account(record)));
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A machine repeats runs of one request, as a scheduler does. Runs are killed at any step, the
 //! disk fails, the machine restarts and its clock is set; the server has the quirks of real ones,
 //! loses responses, answers late, and lists jobs up to two minutes late; other people create jobs.
+//! Some runs have another key, of the same account or of another one.
 //! Then the faults end and runs go on until one ends the job. What must hold:
 //!
 //! - one request is one job (with `--retry-unsafe` one run's),
@@ -38,14 +39,15 @@ use crate::api::video_request::VideoRequest;
 use crate::http::outcome::{Facts, Location, Outcome, classify};
 use crate::http::request::Method;
 use crate::http::retry::{self, Policy, Retry};
+use crate::jobs::account::Account;
 use crate::jobs::effects::{Clock, Effects, ListPage, Submission};
 use crate::jobs::recovery::{PageTime, Wanted};
 use crate::jobs::simulation::server::{HOUR, MINUTE, PROMPT, SECOND, Server};
 use crate::jobs::state_file::{Boot, Description, Disk, Journal, Record, State};
 use crate::jobs::submit_once::{self, Delivery};
 use crate::properties::suite::Random;
-use crate::settings::Settings;
 use crate::settings::base_url::BaseUrl;
+use crate::settings::{ApiKey, Settings};
 
 const HISTORIES: u64 = 100_000;
 /// The true time at which a history begins, in milliseconds since 1970.
@@ -160,9 +162,8 @@ impl World {
         }
     }
 
-    /// Prepares a run; `is_first`: of a request. Whether its arguments differ, and how long it
-    /// waits.
-    fn start_run(&mut self, is_first: bool) -> (bool, u64) {
+    /// Prepares a run; `is_first`: of a request. Which submission it has, and how long it waits.
+    fn start_run(&mut self, is_first: bool) -> (usize, u64) {
         self.run += 1;
         self.run_start = self.now;
         if is_first {
@@ -171,7 +172,13 @@ impl World {
         let life = self.random.below(40);
         self.life = self.fails(2).then_some(life);
         let wait_timeout = if self.fails(2) { 30 * SECOND } else { 30 * MINUTE };
-        (self.fails(8), wait_timeout)
+        if self.fails(8) {
+            self.server.account = 1 - self.server.account;
+            self.print(|| format!("the key is now number {}", self.server.account));
+        }
+        // Another request on an empty file would be another history.
+        let is_changed = self.fails(8) && !is_first;
+        (if is_changed { CHANGED } else { self.server.account }, wait_timeout)
     }
 
     /// Between two runs.
@@ -463,20 +470,25 @@ fn deliver(effects: Simulated, result: Result<Job, Error>) -> Result<Delivery, E
     delivery
 }
 
-/// The request in two versions: ours, and that of a call with another argument.
-fn submissions(waits: bool, is_large: bool) -> [Submission; 2] {
-    [PROMPT, "Changed"].map(|prompt| {
+/// The index of the submission with another argument.
+const CHANGED: usize = 2;
+
+/// The request in three versions: ours with either key, and that of a call with another argument.
+fn submissions(waits: bool, is_large: bool) -> [Submission; 3] {
+    [(PROMPT, "first"), (PROMPT, "second"), ("Changed", "first")].map(|(prompt, key)| {
         let body = format!(
             r#"{{"prompt":"{prompt}","seconds":"4","model":"model","video":{{"id":"v"}}}}"#
         );
         let fields = Fields::from_json(&body).unwrap();
         let extension = VideoRequest::from_fields(Operation::Extend, fields, None).unwrap();
-        let settings = Settings::new(BaseUrl::new("https://server.example/v1").unwrap());
+        let mut settings = Settings::new(BaseUrl::new("https://server.example/v1").unwrap());
+        settings.api_key = Some(ApiKey::new(key).unwrap());
         let description = Description::of(&settings, &extension).unwrap();
         Submission {
             stored: description.stored(&settings),
             description,
             wanted: Wanted::of(&extension),
+            account: Account::of(&settings),
             idempotency_key: None,
             is_large,
             waits,
@@ -486,7 +498,7 @@ fn submissions(waits: bool, is_large: bool) -> [Submission; 2] {
     })
 }
 
-fn all_submissions() -> [[Submission; 2]; 3] {
+fn all_submissions() -> [[Submission; 3]; 3] {
     [(true, false), (false, false), (true, true)]
         .map(|(waits, is_large)| submissions(waits, is_large))
 }
@@ -496,11 +508,11 @@ type End = Option<Result<(), Error>>;
 
 struct History<'a> {
     world: Shared,
-    submissions: &'a [Submission; 2],
+    submissions: &'a [Submission; 3],
 }
 
 impl<'a> History<'a> {
-    fn new(seed: u64, prints: bool, submissions: &'a [[Submission; 2]; 3]) -> Self {
+    fn new(seed: u64, prints: bool, submissions: &'a [[Submission; 3]; 3]) -> Self {
         let mut world = World::new(seed, prints);
         let submissions = &submissions[[0, 0, 0, 0, 0, 1, 1, 2][world.random.below(8)]];
         world.is_large = submissions[0].is_large;
@@ -518,20 +530,35 @@ impl<'a> History<'a> {
         }
         self.world.borrow_mut().has_faults = false;
         for _ in 0..10 {
-            if self.has_ended(self.run()?) {
+            let end = self.run()?;
+            if self.has_ended(&end) {
                 return Ok(());
             }
+            self.follow_hint(&end);
             // By then each job has ended.
             self.world.borrow_mut().now += HOUR;
         }
         Err("the history does not end".to_owned())
     }
 
-    fn has_ended(&self, end: End) -> bool {
+    /// The user does what the hint of a run with the other key says.
+    fn follow_hint(&self, end: &End) {
+        if let Some(Err(
+            Error::Unresolved { is_other_account: true, .. }
+            | Error::JobNotFound { is_other_account: true, .. },
+        )) = end
+        {
+            let server = &mut self.world.borrow_mut().server;
+            server.account = 1 - server.account;
+        }
+    }
+
+    fn has_ended(&self, end: &End) -> bool {
         let has_job = !self.world.borrow().disk.is_empty();
         match end {
             Some(Ok(()) | Err(Error::JobFailed(_))) => !has_job,
-            Some(Err(Error::Unresolved { .. } | Error::UnknownOutcome { .. })) => true,
+            Some(Err(Error::Unresolved { is_other_account, .. })) => !is_other_account,
+            Some(Err(Error::UnknownOutcome { .. })) => true,
             _ => false,
         }
     }
@@ -539,10 +566,8 @@ impl<'a> History<'a> {
     fn run(&self) -> Result<End, String> {
         let journal = self.journal()?;
         let (before, disk) = (journal.record().cloned(), self.world.borrow().disk.clone());
-        let (is_changed, wait_timeout) = self.world.borrow_mut().start_run(before.is_none());
-        // Another request on an empty file would be another history.
-        let is_refused = is_changed && before.is_some();
-        let submission = &self.submissions[usize::from(is_refused)];
+        let (index, wait_timeout) = self.world.borrow_mut().start_run(before.is_none());
+        let (is_refused, submission) = (index == CHANGED, &self.submissions[index]);
         let effects = Simulated { world: Rc::clone(&self.world), wait_timeout };
         let mut state = SimulatedState(journal);
         let run = || submit_once::run(effects, &mut state, submission, deliver);
@@ -619,8 +644,11 @@ impl<'a> History<'a> {
         after: Option<&Record>,
     ) -> Result<(), String> {
         let world = self.world.borrow();
-        if let Some(Err(Error::JobNotFound { .. })) = end {
-            return Err("a job that the server has is said to be gone".to_owned());
+        if let Some(Err(Error::JobNotFound { is_other_account, .. })) = end {
+            let job = before.and_then(|record| world.server.job(record.id.as_deref()?));
+            if !is_other_account || job.is_none_or(|job| world.server.is_visible(job)) {
+                return Err("a job that the server has is said to be gone".to_owned());
+            }
         }
         // A run that is killed in its last step has emptied the file, too.
         if let (Some(Ok(()) | Err(Error::JobFailed(_))) | None, None) = (end, after) {
@@ -642,7 +670,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
-fn play(seed: u64, prints: bool, submissions: &[[Submission; 2]; 3]) -> Result<(), String> {
+fn play(seed: u64, prints: bool, submissions: &[[Submission; 3]; 3]) -> Result<(), String> {
     let history = History::new(seed, prints, submissions);
     let played = catch_unwind(AssertUnwindSafe(|| history.play()));
     played.unwrap_or_else(|panic| Err(format!("panic: {}", message(&*panic))))

@@ -72,6 +72,8 @@ pub(crate) struct Record {
     pub(crate) retried: Option<SystemTime>,
     /// The boot of this machine at the latest POST. `None` where it is unknown.
     pub(crate) boot: Option<Boot>,
+    /// The digest of the account of the latest POST. `None` in a record of 0.1.0.
+    pub(crate) account: Option<String>,
     /// The id of the job, once the server has sent it.
     pub(crate) id: Option<String>,
 }
@@ -334,6 +336,9 @@ impl Record {
         if let Some(Boot { id, time }) = &self.boot {
             line += &format!(",\"boot\":{},\"booted\":{time}", json::quote(id));
         }
+        if let Some(account) = &self.account {
+            line += &format!(",\"account\":{}", json::quote(account));
+        }
         if let Some(id) = &self.id {
             line += &format!(",\"id\":{}", json::quote(id));
         }
@@ -358,6 +363,7 @@ impl Record {
             since: time("since")?,
             retried: time("retried"),
             boot: boot.map(|(id, time)| Boot { id, time: unix_seconds(time) }),
+            account: object.scalar("account"),
             id,
         })
     }
@@ -526,6 +532,7 @@ mod tests {
             since: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
             retried: None,
             boot: None,
+            account: None,
             id: id.map(str::to_owned),
         }
     }
@@ -552,6 +559,7 @@ mod tests {
         let record = Record {
             retried: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_100)),
             boot: Some(Boot { id: "b".to_owned(), time: 1_799_000_000 }),
+            account: Some("digest".to_owned()),
             ..record(Some("v"))
         };
         assert_eq!(Record::parse(&record.line()), Some(record));

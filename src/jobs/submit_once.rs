@@ -63,7 +63,8 @@ pub(crate) fn run<E: Effects>(
                 && origin == Origin::StateFile
                 && !is_seen =>
         {
-            Err(Error::JobNotFound { error, path: state.path().to_owned() })
+            let is_other_account = is_of_another_account(state, submission);
+            Err(Error::JobNotFound { error, path: state.path().to_owned(), is_other_account })
         }
         result => result,
     };
@@ -73,6 +74,10 @@ pub(crate) fn run<E: Effects>(
         state.clear()?;
     }
     delivery.map(drop)
+}
+
+fn is_of_another_account(state: &impl State, submission: &Submission) -> bool {
+    state.record().is_some_and(|record| submission.is_of_another_account(record))
 }
 
 /// The end of a run.
@@ -129,10 +134,11 @@ fn create(
 ) -> Result<(Job, Origin), Error> {
     let clock = effects.clock();
     let Some(record) = state.record().cloned() else {
-        let key = submission.idempotency_key.clone();
+        let key = submission.idempotency_key.clone().unwrap_or_else(random::token);
         let record = Record {
             request: submission.stored.clone(),
-            idempotency_key: key.unwrap_or_else(random::token),
+            account: Some(submission.account.digest(&key)),
+            idempotency_key: key,
             since: clock.wall,
             retried: None,
             boot: clock.boot,
@@ -149,7 +155,10 @@ fn create(
     if let Some(id) = &record.id {
         return Ok((Job::of(id), Origin::StateFile));
     }
-    match recover(effects, state.path(), submission, &record)? {
+    let found = recover(effects, state.path(), submission, &record)?;
+    let account = Some(submission.account.digest(&record.idempotency_key));
+    let record = Record { account, ..record };
+    match found {
         Some(id) => {
             keep(effects, state, Record { id: Some(id.clone()), ..record });
             Ok((Job::of(&id), Origin::List))

@@ -99,6 +99,11 @@ impl ClientCertificate {
             Err(_) => Err(unusable("its private key cannot be used")),
         }
     }
+
+    /// The client's own certificate, in DER.
+    pub(crate) fn leaf(&self) -> &[u8] {
+        self.0.cert.first().map_or(&[], |certificate| certificate.as_ref())
+    }
 }
 
 impl fmt::Debug for ClientCertificate {

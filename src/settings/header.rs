@@ -26,6 +26,17 @@ const HARMLESS: [&str; 17] = [
     "user-agent",
 ];
 
+/// Names of headers that differ from run to run and do not name an account.
+const TRACES: [&str; 7] = [
+    "baggage",
+    "traceparent",
+    "tracestate",
+    "x-client-request-id",
+    "x-correlation-id",
+    "x-request-id",
+    "x-trace-id",
+];
+
 /// Parts of the names of headers that hold a secret.
 const SECRET_NAMES: [&str; 7] =
     ["auth", "key", "token", "secret", "cookie", "password", "credential"];
@@ -36,6 +47,14 @@ const SUSPICIOUS_LEN: usize = 16;
 /// Parts of a secret value are secrets themselves from this length on, in bytes; shorter ones are
 /// words such as `Bearer`.
 const MIN_PART: usize = 8;
+
+/// Whether a server may tell accounts apart by this header.
+pub(crate) fn may_name_account(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_of_openai = matches!(name.as_str(), "openai-organization" | "openai-project");
+    let is_known = HARMLESS.iter().chain(&TRACES).any(|known| *known == name);
+    is_of_openai || !is_known
+}
 
 /// A request header that the user adds. It replaces the default one of its name, or removes it if
 /// the value is empty.

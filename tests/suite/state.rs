@@ -282,6 +282,78 @@ fn a_state_file_of_0_1_0_is_resumed() {
 }
 
 #[test]
+fn an_interrupted_request_is_not_repeated_with_another_key_organization_or_project() {
+    const OURS: [&str; 6] = ["--api-key", "sk-first", "--organization", "o", "--project", "p"];
+    for change in [
+        &["--api-key", "sk-second"][..],
+        &["--organization", "another"],
+        &["--project", "another"],
+        &["--header", "Authorization: Bearer sk-second"],
+        &["--header", "X-Tenant: another"],
+    ] {
+        let directory = TempDir::new();
+        let server = Server::script(vec![Reply::silence(), empty_list()]);
+        let run = || call(&server, &directory).args(&OURS);
+        let mut running = run().spawn();
+        server.wait_for(1);
+        running.kill();
+        let _ = running.wait();
+        backdate(directory.path());
+        let before = state(&directory);
+        assert!(!before.contains("sk-first"), "{before}");
+        // The empty list of another account does not show that there is no job.
+        run().args(change).run().is(
+            7,
+            "",
+            "openai: an earlier run was cut while it sent the request, and a job may exist: that run \
+             had another key, organization or project\n\
+             hint: run this with the key, organization, project and headers of that run\n",
+        );
+        assert_eq!(state(&directory), before);
+        server.finish();
+    }
+}
+
+#[test]
+fn a_job_that_a_new_key_lists_is_recovered_and_a_missing_one_is_not_said_to_be_gone() {
+    let directory = TempDir::new();
+    let missing = || Reply::json(404, r#"{"error":"no"}"#);
+    let server =
+        Server::script(vec![Reply::silence(), listed("x"), job("queued"), missing(), missing()]);
+    interrupt_the_request(&server, &directory);
+    let run = |key: &str| call(&server, &directory).args(&["--api-key", key]);
+    run("sk-new").args(&["--wait-timeout", "10ms"]).run().code(8);
+    // Recovered with the new key, it is that key's job.
+    run("sk-new").run().code(3).stderr_contains("and remove 'job' to create another one\n");
+    run("sk-third").run().is(
+        3,
+        "",
+        "openai: the server does not have the job that 'job' holds for this key, organization or \
+         project: the server responded with HTTP 404: no\n\
+         hint: run this with the key, organization, project and headers of the run that created the job\n",
+    );
+    assert!(state(&directory).contains("submitted"));
+    server.finish();
+}
+
+#[test]
+fn a_request_of_0_1_0_without_an_account_is_repeated_with_any_key() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![empty_list(), job("completed")]);
+    let record = format!(
+        "{{\"openai-videos-state\":1,\"phase\":\"submitting\",\"since\":{},\"idempotency_key\":\"k\",\
+         \"request\":{{\"base_url\":\"{}\",\"fields\":{{\"prompt\":\"x\",\"seconds\":\"4\",\
+         \"video\":{{\n\"id\": \"v\"\n}}}}}}}}\n",
+        now() - 600,
+        server.base_url()
+    );
+    fs::write(directory.path().join("job"), record).unwrap();
+    call(&server, &directory).args(&["--api-key", "sk"]).run().is(0, COMPLETED, "");
+    let requests = server.finish();
+    assert_eq!((requests[1].method.as_str(), key(&requests[1])), ("POST", "k"));
+}
+
+#[test]
 fn another_encoding_does_not_make_another_request() {
     let directory = TempDir::new();
     let server = Server::script(vec![Reply::silence(), listed("x"), job("completed")]);

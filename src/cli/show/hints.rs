@@ -33,6 +33,13 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>, id: Option<&str>)
             "before running this again, look for the job, which may exist and be paid for: {}",
             command(LIST, settings)
         ),
+        Error::Unresolved { is_other_account: true, .. } => {
+            "run this with the key, organization, project and headers of that run".to_owned()
+        }
+        Error::JobNotFound { is_other_account: true, .. } => {
+            "run this with the key, organization, project and headers of the run that created the job"
+                .to_owned()
+        }
         Error::Unresolved { path, .. } => format!(
             "look for the job, and remove {} only if there is none, to send the request again: {}",
             quoted(&path.to_string_lossy()),

@@ -30,8 +30,9 @@ pub(crate) struct Job {
     pub(crate) id: String,
     /// The idempotency key of the POST; `None` for the jobs of other people.
     pub(crate) key: Option<String>,
-    /// The run that sent the POST.
+    /// The run that sent the POST, and its account.
     pub(crate) run: u64,
+    account: usize,
     /// Since when it exists, and since when the list shows it, in milliseconds.
     pub(crate) created: u64,
     pub(crate) listed: u64,
@@ -66,6 +67,10 @@ pub(crate) struct Server {
     pub(crate) knows_keys: bool,
     /// Whether jobs show another model than the request has.
     renames_models: bool,
+    /// Whether the user's two keys are of one account.
+    has_one_account: bool,
+    /// The key of the run in progress.
+    pub(crate) account: usize,
 }
 
 pub(crate) const SECOND: u64 = 1000;
@@ -86,6 +91,8 @@ impl Server {
             has_cache: one_of(6),
             knows_keys: one_of(4),
             renames_models: one_of(8),
+            has_one_account: one_of(4),
+            account: 0,
             has_more: Style::random(random, 3),
             prompts: Style::random(random, 6),
             dates: Style::random(random, 2),
@@ -128,6 +135,7 @@ impl Server {
             id,
             key: None,
             run: 0,
+            account: self.account,
             created: now,
             listed: now,
             ends: now + MINUTE,
@@ -140,7 +148,8 @@ impl Server {
 
     /// Performs a POST with this key and gives the id of its job.
     pub(crate) fn create(&mut self, random: &mut Random, key: &str, run: u64, now: u64) -> String {
-        let known = self.jobs.iter().find(|job| job.key.as_deref() == Some(key));
+        let is_known = |job: &&Job| job.key.as_deref() == Some(key) && self.is_visible(job);
+        let known = self.jobs.iter().find(is_known);
         if let (true, Some(job)) = (self.knows_keys, known) {
             return job.id.clone();
         }
@@ -150,6 +159,7 @@ impl Server {
             id: id.clone(),
             key: Some(key.to_owned()),
             run,
+            account: self.account,
             created: now,
             listed: now + random.below(self.lag as usize + 1) as u64,
             ends: now + 10 * SECOND + random.below(10 * MINUTE as usize) as u64,
@@ -164,9 +174,14 @@ impl Server {
         self.jobs.iter().find(|job| job.id == id)
     }
 
+    /// Whether the account of the run in progress has this job.
+    pub(crate) fn is_visible(&self, job: &Job) -> bool {
+        self.has_one_account || job.account == self.account
+    }
+
     /// The response about one job.
     pub(crate) fn show(&self, id: &str, now: u64) -> Option<String> {
-        let job = self.job(id)?;
+        let job = self.job(id).filter(|job| self.is_visible(job))?;
         let status = match (now < job.ends, job.is_failure) {
             (true, _) => "queued",
             (false, true) => "failed",
@@ -191,7 +206,8 @@ impl Server {
 
     /// The list as it was at this time, or a page of it.
     pub(crate) fn list(&self, path: &str, time: u64) -> String {
-        let mut jobs: Vec<&Job> = self.jobs.iter().filter(|job| job.listed <= time).collect();
+        let is_listed = |job: &&Job| job.listed <= time && self.is_visible(job);
+        let mut jobs: Vec<&Job> = self.jobs.iter().filter(is_listed).collect();
         jobs.sort_by_key(|job| job.created);
         if !self.is_ascending {
             jobs.reverse();
