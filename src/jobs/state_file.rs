@@ -10,7 +10,7 @@
 //! ```
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -205,10 +205,11 @@ impl State for StateFile {
     }
 }
 
-/// Opens the file for reading and writing. A new one is created with mode 0600.
+/// Opens the file for reading and appending, so that after a truncation there is no position to
+/// set. A new one is created with mode 0600.
 fn open_file(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.read(true).append(true).create(true).mode(0o600);
     let shown = path.display();
     options.open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
@@ -264,8 +265,7 @@ impl<D: Disk> Journal<D> {
 
 impl Disk for File {
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)?;
-        self.seek(SeekFrom::Start(length)).map(drop)
+        self.set_len(length)
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
