@@ -54,12 +54,12 @@ endif
 # The goals that run the static binary build it first. BINARY=path runs that one instead, as it is.
 ifndef BINARY
 BINARY = $(STATIC)
-test-static budgets empty-root name-server conformance: static
+test-static budgets faults empty-root name-server conformance: static
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-fuzz deny static dist dist-check test-static budgets empty-root name-server conformance \
-    fuzz simulate man completions clean
+.PHONY: help demo test lint lint-fuzz deny static dist dist-check test-static budgets faults empty-root name-server \
+    conformance fuzz simulate man completions clean
 
 help:
 	@echo 'make demo          build, extend a small video against stand-ins for OpenAI and xAI, end with two files'
@@ -70,6 +70,7 @@ help:
 	@echo 'make dist-check    build it again elsewhere, and compare the bytes'
 	@echo 'make test-static   run the integration tests with the static binary (this and below: BINARY=path)'
 	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
+	@echo 'make faults        cut runs with a state file at every system call, and repeat them (FAULTS=fsync: only these)'
 	@echo 'make empty-root    run the static binary in an empty root'
 	@echo 'make name-server   run the static binary against a name server with faults (root; OTHER=path: that one too)'
 	@echo 'make conformance   run the static binary against a mock server made by others'
@@ -181,6 +182,9 @@ test-static:
 
 budgets:
 	$(CARGO) run --locked --quiet --example budgets -- --libc $(LIBC) $(BINARY)
+
+faults:
+	$(CARGO) run --locked --quiet --example faults -- $(BINARY) "$(FAULTS)"
 
 empty-root:
 	$(CARGO) build --locked --example standin

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::support::{CLIP, Reply, Server, call, openai};
+use crate::support::{CLIP, EXTEND, Reply, Server, call, openai};
 
 /// A client that sends given bytes.
 struct Client(TcpStream);
@@ -459,6 +459,18 @@ fn a_server_like_vllm_omni_reads_forms_only() {
     let job = post("multipart/form-data; boundary=b", form);
     assert!(job.starts_with(r#"200 {"id":"video_gen_2""#), "{job}");
     server.finish();
+    media.finish();
+}
+
+#[test]
+fn a_hasty_server_creates_a_job_for_every_post_and_completes_it_when_it_is_polled() {
+    let (server, media) = Server::like("hasty", None, 0);
+    for id in ["video_1", "video_2"] {
+        let run = openai(&EXTEND).server(&server).args(&["--header", "Idempotency-Key: 1"]);
+        let run = run.args(&["--wait", "--poll-interval", "10ms"]).run();
+        run.success().stdout_contains(&format!("\"id\": \"{id}\""));
+    }
+    assert_eq!(server.finish().len(), 4);
     media.finish();
 }
 

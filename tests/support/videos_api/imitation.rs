@@ -18,8 +18,12 @@ pub const PRIVATE: [&str; 4] = ["authorization", "openai-organization", "openai-
 /// A server like this one, with the only API key that it accepts (`None` for any), and the origin
 /// of the host with its media, such as `http://127.0.0.1:4000`. `None`: there is no such server.
 pub fn server_like(name: &str, key: Option<&str>, media_origin: &str) -> Option<Respond> {
-    if name == "openai" {
-        let mut videos = Videos::new(key);
+    let videos = match name {
+        "openai" => Some(Videos::new(key)),
+        "hasty" => Some(Videos::hasty(key)),
+        _ => None,
+    };
+    if let Some(mut videos) = videos {
         return Some(Box::new(move |request| videos.respond(request)));
     }
     let dialect = Dialect::named(name)?;

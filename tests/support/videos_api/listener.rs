@@ -8,9 +8,12 @@ use std::thread::{self, JoinHandle};
 /// Stops when dropped, as [`Listener::stop`] does.
 pub struct Listener {
     pub address: SocketAddr,
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
+    serve: Serve,
     thread: Option<JoinHandle<()>>,
 }
+
+type Serve = Arc<dyn Fn(TcpStream, usize) + Send + Sync>;
 
 impl Listener {
     /// Listens on this port of 127.0.0.1, or on any free one for 0. `serve` gets each connection
@@ -21,11 +24,18 @@ impl Listener {
     ) -> io::Result<Listener> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
-        let thread = {
-            let listener = listener.try_clone()?;
-            thread::spawn(move || accept(&listener, Arc::new(serve)))
-        };
-        Ok(Listener { address, listener, thread: Some(thread) })
+        let (listener, serve) = (Arc::new(listener), Arc::new(serve));
+        let mut started = Listener { address, listener, serve, thread: None };
+        started.resume()?;
+        Ok(started)
+    }
+
+    /// Listens again after [`Listener::stop`], at the same address.
+    pub fn resume(&mut self) -> io::Result<()> {
+        self.listener.set_nonblocking(false)?;
+        let (listener, serve) = (Arc::clone(&self.listener), Arc::clone(&self.serve));
+        self.thread = Some(thread::spawn(move || accept(&listener, &serve)));
+        Ok(())
     }
 
     /// Serves every connection that has reached the listener so far to its end, then stops. Panics
@@ -50,15 +60,12 @@ impl Drop for Listener {
     }
 }
 
-fn accept<S>(listener: &TcpListener, serve: Arc<S>)
-where
-    S: Fn(TcpStream, usize) + Send + Sync + 'static,
-{
+fn accept(listener: &TcpListener, serve: &Serve) {
     let mut connections = Vec::new();
     loop {
         match listener.accept() {
             Ok((stream, _)) => {
-                let (serve, number) = (Arc::clone(&serve), connections.len());
+                let (serve, number) = (Arc::clone(serve), connections.len());
                 connections.push(thread::spawn(move || serve(stream, number)));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,

@@ -26,6 +26,8 @@ pub struct Videos {
     jobs: Vec<Job>,
     created: usize,
     by_idempotency_key: HashMap<String, String>,
+    /// See [`Videos::hasty`].
+    is_hasty: bool,
 }
 
 struct Job {
@@ -52,7 +54,14 @@ impl Videos {
             jobs: Vec::new(),
             created: 0,
             by_idempotency_key: HashMap::new(),
+            is_hasty: false,
         }
+    }
+
+    /// A server that ignores idempotency keys, so that every POST creates a job, that completes a
+    /// job at its first retrieval, and that sets no poll interval.
+    pub fn hasty(key: Option<&str>) -> Videos {
+        Videos { is_hasty: true, ..Videos::new(key) }
     }
 
     pub fn respond(&mut self, request: &Request) -> Response {
@@ -80,10 +89,10 @@ impl Videos {
     }
 
     fn extend(&mut self, request: &Request) -> Response {
-        let key = request.header("idempotency-key");
+        let key = request.header("idempotency-key").filter(|_| !self.is_hasty);
         let known = key.and_then(|key| self.by_idempotency_key.get(key));
         if let Some(job) = known.and_then(|id| self.job(id)) {
-            return job.response();
+            return job.response(self.is_hasty);
         }
         let extension = match extension(request) {
             Ok(extension) => extension,
@@ -102,7 +111,7 @@ impl Videos {
             created_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs()),
             retrieved: 0,
         };
-        let response = job.response();
+        let response = job.response(self.is_hasty);
         self.jobs.push(job);
         response
     }
@@ -110,8 +119,8 @@ impl Videos {
     fn retrieve(&mut self, id: &str) -> Response {
         match self.jobs.iter_mut().find(|job| job.id == id) {
             Some(job) => {
-                job.retrieved += 1;
-                job.response()
+                job.retrieved += if self.is_hasty { 3 } else { 1 };
+                job.response(self.is_hasty)
             }
             None => not_found(id),
         }
@@ -181,11 +190,12 @@ impl Job {
         }
     }
 
-    fn response(&self) -> Response {
+    fn response(&self, is_hasty: bool) -> Response {
         let response = Response::json(200, &self.json());
-        match self.status() {
-            "completed" => response,
-            _ => response.header("openai-poll-after-ms", "100"),
+        if is_hasty || self.status() == "completed" {
+            response
+        } else {
+            response.header("openai-poll-after-ms", "100")
         }
     }
 
