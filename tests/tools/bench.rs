@@ -6,15 +6,22 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::commands::checked;
+use super::nginx::Nginx;
 use super::sink;
 use super::temp::TempDir;
 
-const GNU_TIME: &str = "/usr/bin/time";
+/// How long strace holds a program back at its end.
+const HOLD: Duration = Duration::from_millis(100);
 /// A directory in memory, if the machine has one, so that the disk is not measured.
 const MEMORY: &str = "/dev/shm";
+/// The file that is uploaded, and that nginx sends, in the temporary directory.
+const LARGE_FILE: &str = "clip.mp4";
+/// Where Debian has the certificates that it trusts, 150 of them.
+const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 const JSON: &str = r#"{"prompt":"x","seconds":"4","video":{"id":"video_123"}}"#;
 
 #[derive(Clone, Copy)]
@@ -23,57 +30,78 @@ pub enum Client {
     Curl,
 }
 
-#[derive(Clone, Copy)]
+/// What is requested.
+#[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
     Request,
+    /// A request where the environment names the system's bundle of certificates.
+    BundledRequest,
     /// An upload of 1 GiB.
     Upload,
-    /// A download of 1 GiB to a file.
+    /// A download of 1 GiB to a file that is not there yet.
     Download,
+    /// A download of 1 GiB to /dev/null.
+    Discard,
+    /// The whole list of jobs.
+    List,
+}
+
+/// A request over plain http, or over TLS.
+#[derive(Clone, Copy)]
+pub struct Case {
+    pub kind: Kind,
+    pub tls: bool,
 }
 
 pub struct Bench {
     pub binary: PathBuf,
     sink: SocketAddr,
+    nginx: Nginx,
     temp: TempDir,
 }
 
 impl Bench {
     pub fn new(binary: &Path) -> Result<Bench, String> {
-        for (program, package) in [("curl", "curl"), ("valgrind", "valgrind"), (GNU_TIME, "time")] {
+        for program in ["curl", "valgrind", "strace"] {
             let output = Command::new(program).arg("--version").output();
             if !output.is_ok_and(|output| output.status.success()) {
-                return Err(format!("{program} is missing: install the package {package}"));
+                return Err(format!("{program} is missing: install the package of this name"));
             }
         }
-        let bench = Bench {
-            binary: fs::canonicalize(binary)
-                .map_err(|error| format!("{}: {error}", binary.display()))?,
-            sink: sink::start().map_err(|error| format!("cannot start the server: {error}"))?,
-            temp: TempDir::new(),
-        };
-        bench
-            .make_upload()
-            .map_err(|error| format!("cannot create the file to upload: {error}"))?;
-        Ok(bench)
+        let binary =
+            fs::canonicalize(binary).map_err(|error| format!("{}: {error}", binary.display()))?;
+        let temp = TempDir::new();
+        let large = temp.path().join(LARGE_FILE);
+        make_large(&large).map_err(|error| format!("cannot create the large file: {error}"))?;
+        let sink = sink::start().map_err(|error| format!("cannot start the server: {error}"))?;
+        let nginx = Nginx::start(temp.path(), &large, sink)?;
+        Ok(Bench { binary, sink, nginx, temp })
     }
 
-    /// Peak resident memory in bytes. The kernel's figure for a process includes the time between
-    /// fork and exec, in which it is a copy of its launcher. GNU time is the launcher because it is
-    /// small, 1 MB: a copy of this program would be larger than what is measured.
-    pub fn peak_memory(&self, client: Client, kind: Kind) -> Result<f64, String> {
-        let report = self.temp.path().join("peak");
-        let file = report.to_str().ok_or("the temporary directory is not UTF-8")?;
-        checked(&mut self.command(&[GNU_TIME, "-f", "%M", "-o", file], client, kind))?;
-        let text = fs::read_to_string(&report).map_err(|error| format!("GNU time: {error}"))?;
-        let kib: f64 = text.trim().parse().map_err(|_| format!("GNU time reports {text:?}"))?;
-        Ok(kib * 1024.0)
+    /// Peak resident memory in bytes: the largest of samples that are taken all the time and, as
+    /// strace holds the program back there, at its end. The kernel's own record of the peak is an
+    /// estimate, 0.2 MB off.
+    pub fn peak_memory(&self, client: Client, case: Case) -> Result<f64, String> {
+        let hold = format!("inject=exit_group:delay_enter={}", HOLD.as_micros());
+        let launcher = ["strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", &hold];
+        let mut strace = self.command(&launcher, client, case);
+        let mut strace =
+            strace.stderr(Stdio::null()).spawn().map_err(|error| format!("strace: {error}"))?;
+        let mut peak = 0;
+        loop {
+            match strace.try_wait().map_err(|error| format!("strace: {error}"))? {
+                None => peak = peak.max(resident(strace.id()).unwrap_or(0)),
+                Some(status) if status.success() && peak > 0 => return Ok(peak as f64 * 1024.0),
+                Some(status) => return Err(format!("memory not measured: {status}, {peak} KiB")),
+            }
+            thread::sleep(HOLD / 20);
+        }
     }
 
     /// The number of instructions that callgrind counts.
-    pub fn instructions(&self, client: Client, kind: Kind) -> Result<f64, String> {
+    pub fn instructions(&self, client: Client, case: Case) -> Result<f64, String> {
         let launcher = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
-        let output = checked(&mut self.command(&launcher, client, kind))?;
+        let output = checked(&mut self.command(&launcher, client, case))?;
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         text.lines()
             .find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
@@ -82,25 +110,24 @@ impl Bench {
 
     /// The wall times in seconds of this many pairs of runs, ours and curl's. The order within the
     /// pairs alternates.
-    pub fn pairs(&self, kind: Kind, pairs: usize) -> Result<Vec<(f64, f64)>, String> {
+    pub fn pairs(&self, case: Case, pairs: usize) -> Result<Vec<(f64, f64)>, String> {
         // The first run of each is not measured.
-        self.seconds(Client::Ours, kind)?;
-        self.seconds(Client::Curl, kind)?;
+        self.seconds(Client::Ours, case)?;
+        self.seconds(Client::Curl, case)?;
         let pair = |number| {
             if number % 2 == 0 {
-                let ours = self.seconds(Client::Ours, kind)?;
-                Ok((ours, self.seconds(Client::Curl, kind)?))
+                let ours = self.seconds(Client::Ours, case)?;
+                Ok((ours, self.seconds(Client::Curl, case)?))
             } else {
-                let curl = self.seconds(Client::Curl, kind)?;
-                Ok((self.seconds(Client::Ours, kind)?, curl))
+                let curl = self.seconds(Client::Curl, case)?;
+                Ok((self.seconds(Client::Ours, case)?, curl))
             }
         };
         (0..pairs).map(pair).collect()
     }
 
-    fn seconds(&self, client: Client, kind: Kind) -> Result<f64, String> {
-        let mut command = self.command(&[], client, kind);
-        command.stdout(Stdio::null());
+    fn seconds(&self, client: Client, case: Case) -> Result<f64, String> {
+        let mut command = self.command(&[], client, case);
         // Each client creates the file, so that the truncation of an old one is not measured.
         drop(fs::remove_file(self.download()));
         let start = Instant::now();
@@ -109,52 +136,77 @@ impl Bench {
     }
 
     /// The command for a request, after the arguments of a launcher, if any.
-    fn command(&self, launcher: &[&str], client: Client, kind: Kind) -> Command {
+    fn command(&self, launcher: &[&str], client: Client, case: Case) -> Command {
         let words = match client {
-            Client::Ours => self.ours(kind),
-            Client::Curl => self.curl(kind),
+            Client::Ours => self.ours(case),
+            Client::Curl => self.curl(case),
         };
         let mut words = launcher.iter().map(OsString::from).chain(words);
         let mut command = Command::new(words.next().expect("a program"));
-        command.args(words).stdin(Stdio::null());
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null());
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        if case.kind == Kind::BundledRequest {
+            command.env("SSL_CERT_FILE", SYSTEM_BUNDLE);
+        }
         command
     }
 
-    fn ours(&self, kind: Kind) -> Vec<OsString> {
-        let (upload, download) = (format!("@{}", self.upload().display()), self.download());
+    fn ours(&self, case: Case) -> Vec<OsString> {
+        let (upload, download) = (format!("@{}", self.large().display()), self.download());
         let extend = ["extend", "--prompt", "x", "--seconds", "4", "--video"];
-        let call = match kind {
-            Kind::Request => [&extend[..], &["video_123"]].concat(),
+        let fetch = ["download-content", "video_1", "-o"];
+        let call = match case.kind {
+            Kind::Request | Kind::BundledRequest => [&extend[..], &["video_123"]].concat(),
             Kind::Upload => [&extend[..], &[&upload]].concat(),
-            Kind::Download => vec!["download-content", "video_1", "-o", &download],
+            Kind::Download => [&fetch[..], &[&download]].concat(),
+            Kind::Discard => [&fetch[..], &["/dev/null"]].concat(),
+            Kind::List => vec!["list"],
         };
-        let base = format!("http://{}/v1", self.sink);
+        let base = self.base_url(case);
         let mut words = vec![self.binary.clone().into_os_string()];
-        words.extend(["--base-url", &base, "--api-key", "key", "videos"].map(OsString::from));
+        words.extend(["--base-url", &base, "--api-key", "key"].map(OsString::from));
+        if case.tls {
+            words.extend(["--cacert".into(), self.nginx.authority.clone().into_os_string()]);
+        }
+        words.push("videos".into());
         words.extend(call.into_iter().map(OsString::from));
         words
     }
 
-    fn curl(&self, kind: Kind) -> Vec<OsString> {
-        let video = format!("video=@{};type=video/mp4", self.upload().display());
-        let download = self.download();
-        let post = format!("http://{}/v1/videos/extensions", self.sink);
-        let get = format!("http://{}/v1/videos/video_1/content", self.sink);
-        let call = match kind {
-            Kind::Request => {
+    fn curl(&self, case: Case) -> Vec<OsString> {
+        let video = format!("video=@{};type=video/mp4", self.large().display());
+        let (base, download) = (self.base_url(case), self.download());
+        let post = format!("{base}/videos/extensions");
+        let get = format!("{base}/videos/video_1/content");
+        let list = format!("{base}/videos");
+        let call = match case.kind {
+            Kind::Request | Kind::BundledRequest => {
                 vec!["-o", "/dev/null", "-H", "Content-Type: application/json", "-d", JSON, &post]
             }
             Kind::Upload => {
                 vec!["-o", "/dev/null", "-F", "prompt=x", "-F", "seconds=4", "-F", &video, &post]
             }
             Kind::Download => vec!["-o", &download, &get],
+            Kind::Discard => vec!["-o", "/dev/null", &get],
+            // Its first page: curl knows nothing of pages.
+            Kind::List => vec!["-o", "/dev/null", &list],
         };
         // -q: ignore ~/.curlrc.
         let mut words = ["curl", "-q", "-s", "-f"].map(OsString::from).to_vec();
         words.extend(["-H", "Authorization: Bearer key"].map(OsString::from));
+        if case.tls {
+            words.extend(["--cacert".into(), self.nginx.authority.clone().into_os_string()]);
+        }
         words.extend(call.into_iter().map(OsString::from));
         words
+    }
+
+    fn base_url(&self, case: Case) -> String {
+        if case.tls {
+            format!("https://localhost:{}/v1", self.nginx.port)
+        } else {
+            format!("http://{}/v1", self.sink)
+        }
     }
 
     fn download(&self) -> String {
@@ -166,20 +218,33 @@ impl Bench {
         }
     }
 
-    fn upload(&self) -> PathBuf {
-        self.temp.path().join("clip.mp4")
+    fn large(&self) -> PathBuf {
+        self.temp.path().join(LARGE_FILE)
     }
+}
 
-    /// Creates the file to upload: sparse, as only the number of bytes matters, and read once, so
-    /// that it is in the page cache for both clients.
-    fn make_upload(&self) -> io::Result<()> {
-        let path = self.upload();
-        File::create(&path)?.set_len(sink::LARGE)?;
-        let mut file = File::open(&path)?;
-        let mut buffer = vec![0; 1 << 20];
-        while file.read(&mut buffer)? > 0 {}
-        Ok(())
+/// The resident memory in KiB of the client that strace runs. `None` before and after it.
+fn resident(strace: u32) -> Option<u64> {
+    let children = fs::read_to_string(format!("/proc/{strace}/task/{strace}/children")).ok()?;
+    let process = children.split_whitespace().next()?;
+    // Until it is the client, the process is a copy of strace.
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+    if name == "strace\n" {
+        return None;
     }
+    let sizes = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+    let line = sizes.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// Creates the large file: sparse, as only the number of bytes matters, and read once, so that it is
+/// in the page cache for whoever reads it.
+fn make_large(path: &Path) -> io::Result<()> {
+    File::create(path)?.set_len(sink::LARGE)?;
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 1 << 20];
+    while file.read(&mut buffer)? > 0 {}
+    Ok(())
 }
 
 impl Drop for Bench {

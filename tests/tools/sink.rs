@@ -1,18 +1,23 @@
 //! A server that is faster than its clients, so that these are measured: it discards the body of
-//! every POST and responds with the same job, and responds to every GET with 1 GiB of zeros.
+//! every POST and responds with the same job, responds to a GET of the list with a page of it, and
+//! to every other GET with 1 GiB of zeros.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
+/// A job without its id, which comes first.
 const JOB: &str = concat!(
-    r#"{"id":"video_1","object":"video","model":"sora-2","status":"queued","progress":0,"created_at":1,"#,
+    r#""object":"video","model":"sora-2","status":"queued","progress":0,"created_at":1,"#,
     r#""completed_at":null,"expires_at":null,"prompt":"x","size":"1280x720","seconds":"8","#,
     r#""remixed_from_video_id":null,"error":null}"#
 );
 const BUFFER: usize = 1 << 20;
 /// The size of the response to a GET, in bytes.
 pub const LARGE: u64 = 1 << 30;
+/// The number of jobs in the list, and on each of its pages.
+const JOBS: u32 = 100_000;
+const PAGE: u32 = 100;
 
 /// Serves on loopback until the program ends.
 pub fn start() -> io::Result<SocketAddr> {
@@ -44,36 +49,60 @@ fn converse(stream: &TcpStream) -> io::Result<()> {
                 count => left -= count as u64,
             }
         }
-        if head.gets {
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {LARGE}\r\n\r\n"
-            );
-            out.write_all(head.as_bytes())?;
-            rest.fill(0);
-            for _ in 0..LARGE / BUFFER as u64 {
-                out.write_all(&rest)?;
+        let is_list = head.path.split('?').next().is_some_and(|path| path.ends_with("/videos"));
+        let body = match (head.gets, is_list) {
+            (false, _) => job(1),
+            (true, true) => page(&head.path),
+            (true, false) => {
+                let head = response_head("video/mp4", LARGE);
+                out.write_all(head.as_bytes())?;
+                rest.fill(0);
+                for _ in 0..LARGE / BUFFER as u64 {
+                    out.write_all(&rest)?;
+                }
+                continue;
             }
-            continue;
-        }
-        let length = JOB.len();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
-        );
-        out.write_all((head + JOB).as_bytes())?;
+        };
+        let head = response_head("application/json", body.len() as u64);
+        out.write_all((head + &body).as_bytes())?;
     }
     Ok(())
 }
 
+fn response_head(content_type: &str, length: u64) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n")
+}
+
+fn job(number: u32) -> String {
+    format!(r#"{{"id":"video_{number}",{JOB}"#)
+}
+
+/// The page after the job that the query names.
+fn page(path: &str) -> String {
+    let after = path.split_once("after=video_").map_or("0", |(_, id)| id);
+    let after = after.parse().unwrap_or(JOBS);
+    let jobs: Vec<String> = (after + 1..=JOBS).take(PAGE as usize).map(job).collect();
+    let has_more = after + PAGE < JOBS;
+    format!(r#"{{"object":"list","data":[{}],"has_more":{has_more}}}"#, jobs.join(","))
+}
+
 struct Head {
     gets: bool,
+    path: String,
     length: u64,
     expects: bool,
 }
 
 /// `None`: the client closed the connection.
 fn head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
-    let mut head = Head { gets: false, length: 0, expects: false };
+    let mut head = Head { gets: false, path: String::new(), length: 0, expects: false };
     let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    head.gets = line.starts_with("GET ");
+    head.path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    line.clear();
     while reader.read_line(&mut line)? > 0 {
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
         match name.to_ascii_lowercase().as_str() {
@@ -83,7 +112,6 @@ fn head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
                 return Err(io::Error::other("chunked requests are not supported"));
             }
             "expect" => head.expects = true,
-            first if first.starts_with("get ") => head.gets = true,
             _ => {}
         }
         line.clear();
