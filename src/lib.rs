@@ -84,4 +84,5 @@ mod properties {
     mod retry_after;
     mod shorthand;
     pub(crate) mod suite;
+    mod yaml;
 }

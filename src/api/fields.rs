@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::api::error::Error;
+use crate::api::yaml;
 use crate::json::{self, Object};
 
 /// A body with more fields is refused: no server has that many, and each is searched for by its
@@ -74,6 +75,19 @@ impl Fields {
             fields.set(name, Value::Json(raw.to_owned()));
         }
         Ok(fields)
+    }
+
+    /// Reads the members of a YAML object (YAML 1.2, core schema).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], with line and column, if the text is not one YAML document with an
+    /// object that JSON can express, or is larger than 4 MiB or has more than 1,000 members with
+    /// its aliases replaced.
+    pub fn from_yaml(text: &str) -> Result<Self, Error> {
+        let json = yaml::to_json(text).map_err(|why| {
+            Error::invalid(format!("cannot read the request body as YAML: {why}"))
+        })?;
+        Self::from_json(&json)
     }
 
     /// Sets the value of a field. A new field is appended; a known one keeps its place.

@@ -13,3 +13,4 @@ pub(crate) mod reference;
 pub(crate) mod shorthand;
 pub(crate) mod video;
 pub(crate) mod video_request;
+pub(crate) mod yaml;

@@ -225,6 +225,53 @@ fn options_and_fields_override_the_body() {
 }
 
 #[test]
+fn a_body_may_be_yaml_and_numbers_keep_their_literals() {
+    let yaml = "# for tonight\nprompt: >-\n  @It\n  snows\nseconds: \"8\"\nvideo: {id: video_123}\n\
+                weight: 1.50\nnotes: [yes, 2026-11-24, null]\n";
+    let body = r#"{"prompt":"@It snows","seconds":"8","video":{"id":"video_123"},"weight":1.50,"notes":["yes","2026-11-24",null]}"#;
+    for file in ["body.yaml", "-"] {
+        let server = Server::script(vec![Reply::json(200, JOB)]);
+        openai(&["videos", "extend", "--body", file])
+            .file("body.yaml", yaml)
+            .stdin(yaml)
+            .server(&server)
+            .run()
+            .success();
+        assert_eq!(server.finish()[0].text(), body);
+    }
+}
+
+#[test]
+fn a_body_that_cannot_be_read_is_refused_with_its_line() {
+    for (body, why) in [
+        (
+            "prompt: a\nseconds: 4\nprompt: b\n",
+            "cannot read the request body as YAML: duplicate name \"prompt\" at line 3 column 1",
+        ),
+        (
+            "[]",
+            "cannot read the request body as YAML: expected an object with the fields of the request \
+             at line 1 column 1",
+        ),
+        (
+            "{prompt: 'a",
+            "cannot read the request body as YAML: while scanning a quoted scalar, found unexpected \
+             end of stream at line 1 column 10",
+        ),
+        (
+            "{\"prompt\": \"a\"",
+            "the request body is not a JSON object: EOF while parsing an object at line 1 column 14",
+        ),
+    ] {
+        openai(&["videos", "extend", "--body", "body"]).file("body", body).run().is(
+            2,
+            "",
+            &format!("openai: --body: {why}\n"),
+        );
+    }
+}
+
+#[test]
 fn a_request_can_be_made_of_other_servers_fields() {
     let server = Server::script(vec![Reply::json(
         200,

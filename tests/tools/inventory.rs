@@ -216,9 +216,12 @@ fn plain(text: &[u8]) -> String {
         .collect()
 }
 
-/// Whether a file has the name of a licence.
+/// Whether a file has the name of a licence, or is in a directory of licences.
 fn is_licence(path: &Path) -> bool {
     const WORDS: [&str; 6] = ["license", "licence", "unlicense", "copying", "copyright", "notice"];
+    if path.parent().is_some_and(|parent| parent.ends_with(".licenses")) {
+        return true;
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_lowercase();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));

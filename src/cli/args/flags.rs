@@ -240,7 +240,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "FILE",
         group: Group::Request,
         on: CREATING,
-        help: "Read the request's fields from a JSON object in FILE",
+        help: "Read the request's fields from an object in FILE, JSON or YAML",
         more: "'-' reads standard input. Options win over its fields. '@' has no special meaning \
                in it.",
         set: Set::Os(|args, value| args.body = Some(value)),

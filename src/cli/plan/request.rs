@@ -14,8 +14,7 @@ use crate::cli::plan::input::{self, FileOrText};
 
 pub(crate) fn request(args: &Args) -> Result<VideoRequest, Error> {
     let mut fields = match &args.body {
-        Some(path) => Fields::from_json(&input::read(path, "--body")?)
-            .map_err(|error| invalid("--body", error))?,
+        Some(path) => body(&input::read(path, "--body")?)?,
         None => Fields::default(),
     };
     let mut seconds = args.seconds.as_deref();
@@ -51,6 +50,19 @@ pub(crate) fn request(args: &Args) -> Result<VideoRequest, Error> {
     VideoRequest::from_fields(Operation::Extend, fields, video)
         .map_err(missing)?
         .encoding(encoding(args.encoding.as_deref())?)
+}
+
+/// The fields of a body in JSON or YAML. JSON is tried first, because it keeps every literal.
+fn body(text: &str) -> Result<Fields, Error> {
+    let is_meant_as_json = || {
+        let members = text.trim_start().strip_prefix('{').map(str::trim_start);
+        members.is_some_and(|members| members.starts_with(['"', '}']))
+    };
+    Fields::from_json(text)
+        .or_else(|json| {
+            Fields::from_yaml(text).map_err(|yaml| if is_meant_as_json() { json } else { yaml })
+        })
+        .map_err(|error| invalid("--body", error))
 }
 
 /// Names the option for a missing field: the library knows only the field.
