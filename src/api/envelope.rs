@@ -11,6 +11,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::api::status::Status;
 use crate::json::Object;
 
 /// The members that envelopes put the job into, as an object or as a list of one.
@@ -48,11 +49,11 @@ impl<'a> JobObject<'a> {
 
     /// Finds the job in the response to a poll for `id`: the object with this id, or one inside it
     /// where only that has a status; else the innermost object with a status, as some servers give
-    /// no id here, or another one.
+    /// no id here, or another one. Of a list of several jobs it is the one with this id.
     ///
     /// `None` if the response holds no object.
     pub(crate) fn find_polled(response: &'a str, id: &str) -> Option<Self> {
-        let mut objects = Self::all(response);
+        let mut objects = Self::all(Self::element_of_list(response, id));
         let has_status = |index: &usize| objects[*index].has("status");
         let index = match choose(&objects, &|object| object.is_named(id)) {
             Some(index) => (index..end(&objects, index)).find(has_status).unwrap_or(index),
@@ -74,6 +75,23 @@ impl<'a> JobObject<'a> {
         let mut objects = Vec::new();
         Self::collect(response, 0, &mut objects);
         objects
+    }
+
+    /// The element with this id, where the response to a poll is a list of several jobs; else the
+    /// whole response.
+    pub(crate) fn element_of_list(response: &'a str, id: &str) -> &'a str {
+        let objects = Self::all(response);
+        let is_polled = |text: &'a str| Self::all(text).iter().any(|object| object.is_named(id));
+        if is_polled(response) {
+            return response;
+        }
+        let members = |object: &Self| ENVELOPES.map(|name| object.members.get(name));
+        let values = objects.iter().flat_map(members).flatten().map(RawValue::get);
+        let mut elements = [response]
+            .into_iter()
+            .chain(values)
+            .flat_map(|text| serde_json::from_str::<Vec<&RawValue>>(text).unwrap_or_default());
+        elements.find(|element| is_polled(element.get())).map_or(response, RawValue::get)
     }
 
     fn collect(text: &'a str, depth: usize, objects: &mut Vec<Self>) {
@@ -102,12 +120,28 @@ impl<'a> JobObject<'a> {
         names.any(|name| self.members.scalar(name).as_deref() == Some(id))
     }
 
-    /// Whether its status may be that of the request: `success` (JSend), or a number, such as an
-    /// HTTP status code.
-    fn has_envelope_status(&self) -> bool {
-        let status = self.members.scalar("status").unwrap_or_default();
-        status.eq_ignore_ascii_case("success") || status.parse::<f64>().is_ok()
+    /// Whether its status is that of the request, and `inner` the job.
+    ///
+    /// `success` (JSend) and numbers, such as an HTTP status code, are told of requests. `ok` and
+    /// `succeeded` are so beside a job with a status. Other words for a completed job count as the
+    /// job's own, unless the one inside is known not to be completed: a file has a status as well.
+    fn is_envelope_of(&self, inner: &JobObject<'_>) -> bool {
+        let status = self.members.scalar("status").unwrap_or_default().to_ascii_lowercase();
+        let inner = inner.members.scalar("status");
+        match status.as_str() {
+            "success" => true,
+            number if number.parse::<f64>().is_ok() => true,
+            "ok" | "succeeded" | "succeed" => inner.is_some(),
+            word => {
+                let is_unfinished = |word: &str| Status::is_known(word) && !is_completed(word);
+                is_completed(word) && inner.as_deref().is_some_and(is_unfinished)
+            }
+        }
     }
+}
+
+fn is_completed(word: &str) -> bool {
+    Status::from_word(word) == Status::Completed
 }
 
 /// The first object that is named and has a status of its own, else the first that is named.
@@ -116,7 +150,7 @@ fn choose(objects: &[JobObject<'_>], is_named: &dyn Fn(&JobObject<'_>) -> bool) 
     for (index, object) in objects.iter().enumerate() {
         if object.has("status") && is_named(object) {
             let mut inside = objects[index + 1..end(objects, index)].iter();
-            if !object.has_envelope_status() || !inside.any(is_named) {
+            if !inside.any(|inner| is_named(inner) && object.is_envelope_of(inner)) {
                 return Some(index);
             }
             start = index + 1;

@@ -5,37 +5,10 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::api::envelope::JobObject;
+use crate::api::status::Status;
 use crate::api::video::{Video, VideoError};
 use crate::json::{self, Object};
 use crate::text::shorten;
-
-/// The meaning of a status word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Not finished. An unknown word counts as pending, so that it does not end a wait.
-    Pending,
-    /// The media can be downloaded.
-    Completed,
-    /// There will be no media.
-    Failed,
-}
-
-impl Status {
-    /// Reads a status word in upper or lower case.
-    pub fn from_word(word: &str) -> Self {
-        match word.to_ascii_lowercase().as_str() {
-            "completed" | "complete" | "success" | "succeeded" | "succeed" | "finished"
-            | "done" => Status::Completed,
-            "failed" | "failure" | "fail" | "error" | "cancelled" | "canceled" | "expired"
-            | "deleted" => Status::Failed,
-            _ => Status::Pending,
-        }
-    }
-}
-
-/// Known words for a pending job. Any other word means pending as well, but is reported.
-const PENDING: [&str; 6] =
-    ["queued", "pending", "in_progress", "processing", "running", "not_start"];
 
 /// A job as the server described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,9 +109,7 @@ impl Job {
 
     /// Whether the status is a word that this library does not know, and so takes for pending.
     pub fn has_unknown_status(&self) -> bool {
-        let known = |word: &str| PENDING.contains(&word.to_ascii_lowercase().as_str());
-        self.status() == Status::Pending
-            && self.status_word.as_deref().is_some_and(|word| !known(word))
+        self.status_word.as_deref().is_some_and(|word| !Status::is_known(word))
     }
 
     /// `progress` as the server wrote it: a percentage at most servers.
@@ -227,6 +198,34 @@ mod tests {
                 Some("queued"),
             ),
             (r#"{"id":"req-1","status":"200","data":{"id":"video_9"}}"#, "video_9", None),
+            // Other words of success count as an envelope's where an object inside is a job.
+            (
+                r#"{"id":"req-1","status":"succeeded","data":{"id":"v9","status":"queued"}}"#,
+                "v9",
+                Some("queued"),
+            ),
+            (
+                r#"{"id":"req-1","status":"OK","result":{"task_id":"v9","status":"done"}}"#,
+                "v9",
+                Some("done"),
+            ),
+            (r#"{"id":"v9","status":"succeeded","data":{"id":"file-1"}}"#, "v9", Some("succeeded")),
+            // A word that is rather a job's, only where the one inside contradicts it.
+            (
+                r#"{"id":"req-1","status":"completed","data":[{"id":"v9","status":"failed"}]}"#,
+                "v9",
+                Some("failed"),
+            ),
+            (
+                r#"{"id":"v9","status":"completed","data":{"id":"file-1","status":"processed"}}"#,
+                "v9",
+                Some("completed"),
+            ),
+            (
+                r#"{"id":"v9","status":"done","data":[{"id":"file-1","status":"done"}]}"#,
+                "v9",
+                Some("done"),
+            ),
             (
                 r#"{"id":"video_9","status":"success","data":{"url":"https://x"}}"#,
                 "video_9",
@@ -241,8 +240,8 @@ mod tests {
             ),
             (
                 r#"{"request_id":"req-1","status":"ok","result":{"request_id":"r","status":"done"}}"#,
-                "req-1",
-                Some("ok"),
+                "r",
+                Some("done"),
             ),
             (
                 r#"{"request_id":"req-1","status":0,"result":{"request_id":"r","status":"done"}}"#,
@@ -291,6 +290,20 @@ mod tests {
                 Some("queued"),
             ),
             (r#"{"id":"internal","task_id":"video_1","status":"queued"}"#, Some("queued")),
+            (
+                r#"{"id":"video_1","status":"completed","data":{"id":"file-1","status":"queued"}}"#,
+                Some("completed"),
+            ),
+            // In a list of several jobs, the polled one.
+            (
+                r#"{"data":[{"id":"video_2","status":"done"},{"id":"video_1","status":"queued"}]}"#,
+                Some("queued"),
+            ),
+            (
+                r#"[{"id":"video_2","status":"done"},{"data":{"task_id":"video_1","status":"queued"}}]"#,
+                Some("queued"),
+            ),
+            (r#"{"data":[{"id":"video_2","status":"done"},{"id":"video_3"}]}"#, None),
             (
                 r#"{"id":"unknown","status":"ok","data":{"id":"file","status":"queued"}}"#,
                 Some("queued"),

@@ -11,6 +11,7 @@ pub(crate) mod operation;
 pub(crate) mod preview;
 pub(crate) mod reference;
 pub(crate) mod shorthand;
+pub(crate) mod status;
 pub(crate) mod video;
 pub(crate) mod video_request;
 pub(crate) mod yaml;

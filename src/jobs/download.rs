@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::job::{Job, Status};
+use crate::api::job::Job;
+use crate::api::status::Status;
 use crate::api::video_request::VideoRequest;
 use crate::http::request::{Request, RequestTarget};
 use crate::http::response::ResponseHead;
@@ -489,7 +490,7 @@ impl UrlLookup<'_> {
     fn read(&self) -> Result<Option<String>, Error> {
         let settings = self.http.settings();
         let base_url = settings.base_url.as_str();
-        match media::media_url(self.job.text(), base_url, &self.excluded) {
+        match media::media_url(self.job.text(), self.job.id(), base_url, &self.excluded) {
             Ok(Some(url))
                 if url.starts_with("http:")
                     && settings.base_url.is_https()

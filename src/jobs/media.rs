@@ -32,14 +32,15 @@ const MAX_DEPTH: usize = 16;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UnusableUrl(pub(crate) String);
 
-/// The absolute http or https URL of a completed job's video. `job` is the JSON text of the job;
-/// relative references in it are resolved against `base_url` plus `/`. URLs in `excluded` do not
+/// The absolute http or https URL of a completed job's video. `job` is the JSON text of the job
+/// with this id; relative references in it are resolved against `base_url` plus `/`. URLs in `excluded` do not
 /// count: those that the request sent, which servers echo, and that of `/content`.
 ///
 /// # Errors
 /// [`UnusableUrl`] if the only URLs are of another scheme, such as `file:` or `gs:`.
 pub(crate) fn media_url(
     job: &str,
+    id: &str,
     base_url: &str,
     excluded: &[String],
 ) -> Result<Option<String>, UnusableUrl> {
@@ -47,7 +48,7 @@ pub(crate) fn media_url(
     let resolve = |reference: &str| url::resolve(&base, reference);
     let excluded_urls: Vec<String> = excluded.iter().filter_map(|text| resolve(text)).collect();
     let mut references = Vec::new();
-    for object in JobObject::all(job) {
+    for object in JobObject::all(JobObject::element_of_list(job, id)) {
         for place in PLACES {
             collect_texts(&object.members, place, &mut references);
         }
@@ -130,7 +131,7 @@ mod tests {
 
     fn found(job: &str, excluded: &[&str]) -> Result<Option<String>, UnusableUrl> {
         let excluded: Vec<String> = excluded.iter().map(|url| (*url).to_owned()).collect();
-        media_url(job, BASE, &excluded)
+        media_url(job, "video_1", BASE, &excluded)
     }
 
     #[track_caller]
@@ -209,6 +210,18 @@ mod tests {
             assert_eq!(found(&job, &[]), Err(UnusableUrl(reference.to_owned())));
             let job = format!(r#"{{"url":"{reference}","video_url":"https://x/"}}"#);
             is_found(&job, "https://x/");
+        }
+    }
+
+    #[test]
+    fn in_a_list_of_jobs_the_media_are_those_of_the_polled_one() {
+        let other = r#"{"id":"video_2","url":"https://cdn.example/2"}"#;
+        for (ours, url) in [
+            (r#"{"id":"video_1","url":"https://cdn.example/1"}"#, Some("https://cdn.example/1")),
+            (r#"{"id":"video_1"}"#, None),
+        ] {
+            let job = format!(r#"{{"data":[{other},{ours}]}}"#);
+            assert_eq!(found(&job, &[]), Ok(url.map(str::to_owned)));
         }
     }
 

@@ -14,7 +14,8 @@
 use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
-use crate::api::job::{Job, Status};
+use crate::api::job::Job;
+use crate::api::status::Status;
 use crate::jobs::effects::{Clock, Effects, Submission};
 use crate::jobs::search::recover;
 use crate::jobs::state_file::{Record, State};

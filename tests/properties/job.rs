@@ -204,7 +204,7 @@ mod tests {
             job.insert("status".to_owned(), json!(word));
             let mut response = echoed(job, random);
             for _ in 0..random.below(5) {
-                response = wrapped(response, random);
+                response = wrapped(response, word, random);
             }
             let text = written(&response, random);
             check(text.as_bytes());
@@ -239,14 +239,19 @@ mod tests {
     }
 
     /// Inside an envelope that servers and gateways use, with a trace id and the request in some.
-    fn wrapped(job: Value, random: &mut Random) -> Value {
+    fn wrapped(job: Value, status: &str, random: &mut Random) -> Value {
         let name = ["data", "result", "response"][random.below(3)];
-        let mut envelope = match random.below(6) {
+        let word = ["success", "ok", "Succeeded", "succeed"][random.below(4)];
+        let end = ["completed", "DONE", "finished"][random.below(3)];
+        let mut envelope = match random.below(8) {
             0 => return json!([job]),
             1 => json!({"status": "success"}),
             2 => json!({"status": 200, "message": "ok"}),
             3 => json!({"code": 0, "msg": "success"}),
             4 => json!({"object": "list", "has_more": false}),
+            5 => json!({"id": "req-1", "status": word}),
+            // Nothing but an envelope is completed where the job in it is known not to be.
+            6 if ["Queued", "cancelled"].contains(&status) => json!({"id": "req-1", "status": end}),
             _ => json!({}),
         };
         if random.below(2) == 0 {

@@ -96,7 +96,7 @@ impl Server {
             has_more: Style::random(random, 3),
             prompts: Style::random(random, 6),
             dates: Style::random(random, 2),
-            shape: random.below(6),
+            shape: random.below(7),
             page_size: [100, 100, 20][random.below(3)],
             clock_offset: 0,
             created_delay: [0, random.below(10 * MINUTE as usize) as u64][random.below(2)],
@@ -193,6 +193,9 @@ impl Server {
             2 => format!(r#"{{"status":200,"data":{{"id":"{id}","status":"{status}"}}}}"#),
             3 => format!(
                 r#"{{"code":0,"request_id":"req-1","data":{{"task_id":"{id}","status":"{status}"}}}}"#
+            ),
+            6 => format!(
+                r#"{{"id":"req-1","status":"succeeded","data":{{"id":"{id}","status":"{status}"}}}}"#
             ),
             4 => format!(r#"{{"id":"{id}","status":"{status}","video":{{"id":"other_0"}}}}"#),
             _ => format!(r#"{{"id":"{id}","status":"{status}"}}"#),
