@@ -14,7 +14,7 @@ use crate::api::video_request::VideoRequest;
 use crate::http::request::Request;
 use crate::http::{Http, TextResponse};
 use crate::jobs::account::Account;
-use crate::jobs::recovery::{PageTime, Wanted};
+use crate::jobs::recovery::{PageHeaders, Wanted};
 use crate::jobs::state_file::{Boot, Description, Record, unix_seconds};
 use crate::jobs::submit;
 use crate::jobs::wait::{self, Wait};
@@ -54,7 +54,7 @@ pub(crate) struct Clock {
 /// A response with a page of the list.
 pub(crate) struct ListPage {
     pub(crate) text: String,
-    pub(crate) time: PageTime,
+    pub(crate) headers: PageHeaders,
 }
 
 /// The request of a run.
@@ -139,9 +139,7 @@ impl Effects for Live<'_> {
         let headers = [("Cache-Control", "no-cache")];
         let request = Request { headers: &headers, ..Request::get(path) };
         let TextResponse { head, body } = self.http.text(&request)?;
-        let date = head.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
-        let age = head.header("age").map_or(Some(0), |age| age.trim().parse().ok());
-        Ok(ListPage { text: body, time: PageTime { date, age } })
+        Ok(ListPage { text: body, headers: PageHeaders::read(&head) })
     }
 
     fn post(

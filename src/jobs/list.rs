@@ -9,7 +9,7 @@ use crate::api::event::Event;
 use crate::api::job::Job;
 use crate::http::Http;
 use crate::http::request::Request;
-use crate::json::Object;
+use crate::json::{self, Object};
 use crate::text::shorten;
 use crate::url::segment;
 
@@ -106,8 +106,17 @@ pub(crate) struct Page<'a> {
     pub(crate) has_more: Option<bool>,
     /// Whether it reports an error beside its jobs, names a job that it does not hold, or has a member twice.
     pub(crate) is_contradictory: bool,
+    /// The number of jobs in the whole list, if the page has one.
+    pub(crate) total: Option<u64>,
+    /// Whether the page names another one behind it, in a form other than `has_more`.
+    pub(crate) names_more: bool,
     last_id: Option<String>,
 }
+
+/// Members that hold the number of all jobs, and members with facts about the page.
+const TOTALS: [&str; 6] =
+    ["total", "totalcount", "totalitems", "totalresults", "totaljobs", "count"];
+const ABOUT_PAGE: [&str; 6] = ["links", "meta", "metadata", "paging", "pagination", "pageinfo"];
 
 impl<'a> Page<'a> {
     /// `None` if the text is not a page.
@@ -115,6 +124,7 @@ impl<'a> Page<'a> {
         let top = Object::parse(text).ok()?;
         let items: Vec<_> = serde_json::from_str(top.get("data")?.get()).ok()?;
         let is_set = |name| top.get(name).is_some_and(|value| value.get() != "null");
+        let about = about_page(&top);
         let is_repeated = |name| top.0.iter().filter(|(known, _)| known == name).count() > 1;
         Some(Self {
             is_contradictory: is_set("error")
@@ -123,6 +133,8 @@ impl<'a> Page<'a> {
             items,
             has_more: top.get("has_more").and_then(|more| more.get().parse().ok()),
             last_id: top.scalar("last_id"),
+            total: about.iter().filter_map(|(name, value)| total(name, value)).max(),
+            names_more: about.iter().any(|(name, value)| names_more(name, value)),
         })
     }
 
@@ -130,6 +142,33 @@ impl<'a> Page<'a> {
         let id = |item: &&RawValue| Job::parse(item.get()).map(|job| job.id().to_owned());
         self.items.iter().map(id).collect()
     }
+}
+
+/// The members of a page and of the objects in it that are about the page: their names in lower
+/// case without `_`, and their values.
+fn about_page<'a>(top: &Object<'a>) -> Vec<(String, &'a RawValue)> {
+    let plain = |(name, value): &(String, &'a RawValue)| {
+        (name.replace('_', "").to_ascii_lowercase(), *value)
+    };
+    let mut members: Vec<_> = top.0.iter().map(plain).collect();
+    let inner = members.iter().filter(|(name, _)| ABOUT_PAGE.contains(&name.as_str()));
+    let inner: Vec<_> = inner.filter_map(|(_, value)| Object::parse(value.get()).ok()).collect();
+    members.extend(inner.iter().flat_map(|object| object.0.iter().map(plain)));
+    members
+}
+
+fn total(name: &str, value: &RawValue) -> Option<u64> {
+    let number = json::scalar(value).filter(|_| TOTALS.contains(&name))?;
+    number.parse().ok()
+}
+
+/// Whether a member such as `next_page` or `hasMore` names another page. `has_more` itself is read
+/// as documented.
+fn names_more(name: &str, value: &RawValue) -> bool {
+    let is_about_more = name.starts_with("next") || name.starts_with("hasnext") || name == "more";
+    let is_other_spelling = name == "hasmore" && value.get() == "true";
+    let is_empty = ["null", "false", "0", "\"\"", "{}", "[]"].contains(&value.get());
+    (is_about_more && !is_empty) || is_other_spelling
 }
 
 /// The step after a page of the list.

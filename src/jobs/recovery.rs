@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::api::job::Job;
 use crate::api::operation::Operation;
 use crate::api::video_request::VideoRequest;
+use crate::http::response::ResponseHead;
 use crate::jobs::list::Page;
 use crate::jobs::state_file::unix_seconds;
 use crate::json::{self, Object};
@@ -30,6 +31,17 @@ const MARGIN_WITHOUT_DATE: u64 = 24 * 3600;
 /// A server that does not say whether there is more has shown all of its list on a first page with
 /// fewer jobs.
 const SHORT_PAGE: usize = 20;
+/// Headers in which caches say that they have responded, and their words for it.
+const CACHE_HEADERS: [&str; 7] = [
+    "x-cache",
+    "cache-status", // RFC 9211
+    "cf-cache-status",
+    "x-cache-status",
+    "x-proxy-cache",
+    "x-vercel-cache",
+    "warning",
+];
+const CACHED: [&str; 3] = ["hit", "stale", "updating"];
 /// A clock that shows less was not set when the request was made, in Unix seconds.
 const CLOCK_WAS_SET: u64 = 1_700_000_000;
 
@@ -72,13 +84,39 @@ impl Clocks {
     }
 }
 
-/// The headers of a page that give the time of its response.
+/// The headers of a page: the time of its response, and whether more pages follow.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct PageTime {
+pub(crate) struct PageHeaders {
     /// The `Date` header.
     pub(crate) date: Option<SystemTime>,
-    /// The `Age` header in seconds, 0 without one; `None` if it cannot be read.
+    /// The `Age` header in seconds, 0 without one; `None` if it cannot be read, or is missing where
+    /// another header says that a cache has responded.
     pub(crate) age: Option<u64>,
+    /// Whether `Link` has a next page (RFC 8288).
+    pub(crate) names_next: bool,
+}
+
+impl PageHeaders {
+    pub(crate) fn read(head: &ResponseHead) -> Self {
+        let date = head.header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+        let is_cached = CACHE_HEADERS.iter().filter_map(|name| head.header(name)).any(|value| {
+            let value = value.to_ascii_lowercase();
+            CACHED.iter().any(|word| value.contains(word))
+        });
+        let link = head.header("link").unwrap_or_default().to_ascii_lowercase();
+        let is_next = |part: &str| part.trim_matches(['"', ' ', ';', ',']) == "next";
+        Self {
+            date,
+            age: match head.header("age") {
+                Some(age) => age.trim().parse().ok(),
+                None => (!is_cached).then_some(0),
+            },
+            names_next: link
+                .split("rel=")
+                .skip(1)
+                .any(|rel| rel.split(['"', ';', ',', ' ']).any(is_next)),
+        }
+    }
 }
 
 /// When a job of the request was created, by the server's clock, in Unix seconds.
@@ -92,7 +130,7 @@ struct Window {
 }
 
 impl Window {
-    fn new(clocks: &Clocks, time: PageTime) -> Self {
+    fn new(clocks: &Clocks, time: PageHeaders) -> Self {
         let now = unix_seconds(clocks.now);
         let elapsed = now.saturating_sub(unix_seconds(clocks.since));
         let date = time.date.map(|date| unix_seconds(date).saturating_add(time.age.unwrap_or(0)));
@@ -156,6 +194,9 @@ pub(crate) struct Listing<'a> {
     is_current: bool,
     /// Whether a page contradicts itself.
     is_contradictory: bool,
+    /// The number of jobs so far, and that which the server says there are.
+    jobs: u64,
+    total: u64,
     /// Whether the list was read to its end, and the server declared it the end.
     is_whole: bool,
     /// Whether no job of the window can be missing in it.
@@ -188,13 +229,15 @@ enum Prompt {
 
 impl<'a> Listing<'a> {
     /// A listing without pages. `time` is that of the first one.
-    pub(crate) fn new(wanted: &'a Wanted, clocks: &Clocks, time: PageTime) -> Self {
+    pub(crate) fn new(wanted: &'a Wanted, clocks: &Clocks, time: PageHeaders) -> Self {
         Self {
             wanted,
             window: Window::new(clocks, time),
             candidates: Vec::new(),
             is_current: true,
             is_contradictory: false,
+            jobs: 0,
+            total: 0,
             is_whole: false,
             covers_window: false,
             descends: true,
@@ -204,9 +247,13 @@ impl<'a> Listing<'a> {
     }
 
     /// Adds the next page, whose items are those of no page before.
-    pub(crate) fn add(&mut self, page: &Page<'_>, time: PageTime) {
-        self.is_current &= time.age == Some(0);
-        self.is_contradictory |= page.is_contradictory;
+    pub(crate) fn add(&mut self, page: &Page<'_>, headers: PageHeaders) {
+        self.is_current &= headers.age == Some(0);
+        self.jobs += page.items.len() as u64;
+        self.total = self.total.max(page.total.unwrap_or_default());
+        let names_more = page.names_more || headers.names_next || self.total > self.jobs;
+        self.is_whole = page.has_more == Some(false);
+        self.is_contradictory |= page.is_contradictory || (self.is_whole && names_more);
         for item in &page.items {
             let members = Object::parse(item.get()).unwrap_or(Object(Vec::new()));
             let created = created(&members);
@@ -222,8 +269,7 @@ impl<'a> Listing<'a> {
             }
         }
         let goes_beyond = self.last_date.is_some_and(|last| last < self.window.earliest);
-        let is_short = self.is_first_page && page.items.len() < SHORT_PAGE;
-        self.is_whole = page.has_more == Some(false);
+        let is_short = self.is_first_page && page.items.len() < SHORT_PAGE && !names_more;
         self.covers_window = self.is_whole
             || (self.descends && goes_beyond)
             || (page.has_more.is_none() && is_short);
@@ -281,7 +327,7 @@ pub(crate) fn decide(listing: &Listing<'_>, clocks: &Clocks, is_other_account: b
         return Decision::InDoubt(reason.to_owned());
     }
     if listing.is_contradictory {
-        return Decision::InDoubt("the server's list of jobs contradicts itself".to_owned());
+        return Decision::InDoubt(CONTRADICTION.to_owned());
     }
     let latest = listing.window.latest;
     if listing.candidates.iter().any(|job| job.created.is_some_and(|created| created > latest)) {
@@ -328,6 +374,7 @@ fn doubt_about(job: &Candidate, listing: &Listing<'_>) -> Option<String> {
 
 /// Why a run for another account does not decide about the POST of an earlier one.
 pub(crate) const OTHER_ACCOUNT: &str = "that run had another key, organization or project";
+const CONTRADICTION: &str = "the server's list of jobs contradicts itself";
 const NO_PROMPTS: &str = "the server does not list the prompts of its jobs";
 const CUT_PROMPTS: &str = "the server does not list the whole prompts of its jobs";
 const MORE_JOBS: &str = "the server may have had more jobs since than it lists at once";
@@ -379,8 +426,8 @@ mod tests {
         Clocks { since: at(NOW - 1000), posted: at(NOW - 1000), now: at(NOW), was_set: false }
     }
 
-    fn date() -> PageTime {
-        PageTime { date: Some(at(NOW)), age: Some(0) }
+    fn date() -> PageHeaders {
+        PageHeaders { date: Some(at(NOW)), age: Some(0), names_next: false }
     }
 
     fn wanted() -> Wanted {
@@ -391,7 +438,7 @@ mod tests {
         )
     }
 
-    fn decide_with(pages: &[&str], clocks: &Clocks, time: PageTime) -> Decision {
+    fn decide_with(pages: &[&str], clocks: &Clocks, time: PageHeaders) -> Decision {
         let wanted = wanted();
         let mut listing = Listing::new(&wanted, clocks, time);
         for page in pages {
@@ -571,11 +618,95 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_says_it_is_whole_and_names_more_jobs_is_in_doubt() {
+        for more in [
+            r#""total":7"#,
+            r#""total_count":"2""#,
+            r#""totalItems":2"#,
+            r#""count":2"#,
+            r#""meta":{"total":2}"#,
+            r#""next":"https://x/videos?page=2""#,
+            r#""next_page":2"#,
+            r#""nextCursor":"c""#,
+            r#""hasMore":true"#,
+            r#""has_next_page":true"#,
+            r#""links":{"self":"/videos","next":"/videos?page=2"}"#,
+            r#""_links":{"next":{"href":"/videos?page=2"}}"#,
+            r#""pagination":{"has_next":true}"#,
+        ] {
+            for jobs in [vec![other(2 * HOUR)], vec![ours("a", 990)]] {
+                let list = page(&jobs, &format!(r#","has_more":false,{more}"#));
+                assert_eq!(reason(&decided(&list)), CONTRADICTION, "{list}");
+                // Nor is a short page the whole list.
+                reason(&decided(&page(&jobs, &format!(",{more}"))));
+            }
+        }
+        for none in [
+            r#""total":1"#,
+            r#""total":0"#,
+            r#""next":null,"next_page":"","nextToken":false"#,
+            r#""links":{"next":null},"total_pages":9"#,
+            r#""meta":{"next":{}},"pagination":[]"#,
+        ] {
+            let list = page(&[other(2 * HOUR)], &format!(r#","has_more":false,{none}"#));
+            assert_eq!(decided(&list), Decision::PostAgain, "{list}");
+        }
+        // The total is that of all pages.
+        let total = |more: &str, total| {
+            page(
+                &[other(2 * HOUR)],
+                &format!(r#","has_more":{more},"total":{total},"next":{more}"#),
+            )
+        };
+        let decide = |first: &str, second: &str| decide_with(&[first, second], &clocks(), date());
+        assert_eq!(decide(&total("true", 2), &total("false", 2)), Decision::PostAgain);
+        assert_eq!(reason(&decide(&total("true", 2), &total("false", 3))), CONTRADICTION);
+    }
+
+    #[test]
     fn a_list_from_a_cache_does_not_show_that_there_is_no_job() {
         let list = whole(&[other(2 * HOUR)]);
         for age in [Some(1), Some(600), None] {
-            let decision = decide_with(&[&list], &clocks(), PageTime { age, ..date() });
+            let decision = decide_with(&[&list], &clocks(), PageHeaders { age, ..date() });
             assert_eq!(reason(&decision), "the list of jobs came from a cache");
+        }
+    }
+
+    #[test]
+    fn headers_tell_whether_a_cache_responded_and_whether_a_page_follows() {
+        let read = |headers: &[(&str, &str)]| {
+            let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let head = ResponseHead { status: 200, headers: headers.iter().map(own).collect() };
+            let headers = PageHeaders::read(&head);
+            (headers.age, headers.names_next)
+        };
+        for (name, value) in [
+            ("X-Cache", "HIT"),
+            ("X-Cache", "Hit from cloudfront"),
+            ("X-Cache", "TCP_REFRESH_HIT from child"),
+            ("CF-Cache-Status", "STALE"),
+            ("Cache-Status", "ExampleCache; hit; ttl=376"),
+            ("Warning", "110 - \"Response is Stale\""),
+        ] {
+            assert_eq!(read(&[(name, value)]), (None, false), "{value}");
+            assert_eq!(read(&[(name, value), ("Age", "7")]), (Some(7), false));
+        }
+        for (name, value) in [
+            ("X-Cache", "MISS"),
+            ("X-Cache", "Miss from cloudfront"),
+            ("CF-Cache-Status", "DYNAMIC"),
+            ("Cache-Status", "ExampleCache; fwd=uri-miss; stored"),
+            ("Link", "</v1/videos>; rel=\"first\", </next>; rel=prev"),
+        ] {
+            assert_eq!(read(&[(name, value)]), (Some(0), false), "{value}");
+        }
+        assert_eq!(read(&[("Age", "soon")]), (None, false));
+        for link in [
+            "</a>; rel=next",
+            "</a>; rel=\"next\"",
+            "</a>; rel=first, </b>; rel=\"last next\"; x=y",
+        ] {
+            assert_eq!(read(&[("Link", link)]), (Some(0), true), "{link}");
         }
     }
 
@@ -603,11 +734,11 @@ mod tests {
         assert_eq!(decide(&whole(&[ours("a", 990)]), date()), Decision::Recover("a".into()));
         assert_eq!(decide(&whole(&[other(2000)]), date()), Decision::PostAgain);
         // Without a date of the server's, the clocks may be a time zone apart.
-        let undated = PageTime { date: None, age: Some(0) };
+        let undated = PageHeaders { date: None, ..date() };
         reason(&decide(&whole(&[other(23 * HOUR)]), undated));
         assert_eq!(decide(&whole(&[other(26 * HOUR)]), undated), Decision::PostAgain);
         // A cache sends the date of the response that it stored.
-        let cached = PageTime { date: Some(at(NOW - HOUR)), age: Some(HOUR) };
+        let cached = PageHeaders { date: Some(at(NOW - HOUR)), age: Some(HOUR), ..date() };
         assert_eq!(decide(&whole(&[ours("a", 990)]), cached), Decision::Recover("a".into()));
     }
 

@@ -78,7 +78,7 @@ fn search(
     });
     let mut listing = None;
     loop {
-        let ListPage { text, time } = match effects.list(&pager.path()) {
+        let ListPage { text, headers } = match effects.list(&pager.path()) {
             Ok(page) => page,
             Err(error) => return no_list(error).map(Decision::InDoubt),
         };
@@ -89,9 +89,9 @@ fn search(
         };
         let turn = pager.turn(&page);
         let listing =
-            listing.get_or_insert_with(|| Listing::new(&submission.wanted, &clocks, time));
+            listing.get_or_insert_with(|| Listing::new(&submission.wanted, &clocks, headers));
         if turn != Turn::Repeated {
-            listing.add(&page, time);
+            listing.add(&page, headers);
         }
         let is_late = clock.monotonic.saturating_sub(start.monotonic) >= submission.patience;
         if turn != Turn::Next || listing.is_enough() || is_late {

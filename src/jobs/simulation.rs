@@ -42,7 +42,7 @@ use crate::http::request::Method;
 use crate::http::retry::{self, Policy, Retry};
 use crate::jobs::account::Account;
 use crate::jobs::effects::{Clock, Effects, ListPage, Submission};
-use crate::jobs::recovery::{PageTime, Wanted};
+use crate::jobs::recovery::{PageHeaders, Wanted};
 use crate::jobs::simulation::server::{HOUR, MINUTE, PROMPT, SECOND, Server};
 use crate::jobs::state_file::{Boot, Description, Disk, Journal, Record, State};
 use crate::jobs::submit_once::{self, Delivery};
@@ -319,7 +319,7 @@ impl Effects for Simulated {
         world.print(|| format!("GET {path}, {age} s old: {text}"));
         let date = Duration::from_millis(world.server.clock(time) / SECOND * SECOND);
         let date = world.server.has_date.then(|| SystemTime::UNIX_EPOCH + date);
-        Ok(ListPage { text, time: PageTime { date, age: Some(age) } })
+        Ok(ListPage { text, headers: PageHeaders { date, age: Some(age), names_next: false } })
     }
 
     fn post(

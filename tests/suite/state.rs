@@ -191,6 +191,22 @@ fn a_list_that_leaves_a_doubt_ends_with_code_7() {
             Reply::json(200, r#"{"data":[],"has_more":false,"last_id":"video_9"}"#),
             "the server's list of jobs contradicts itself",
         ),
+        (
+            Reply::json(200, r#"{"data":[],"has_more":false,"total":7}"#),
+            "the server's list of jobs contradicts itself",
+        ),
+        (
+            empty_list().header("Link", "</v1/videos?page=2>; rel=\"next\""),
+            "the server's list of jobs contradicts itself",
+        ),
+        (
+            empty_list().header("X-Cache", "Hit from cloudfront"),
+            "the list of jobs came from a cache",
+        ),
+        (
+            empty_list().header("Cache-Status", "edge; hit; ttl=9"),
+            "the list of jobs came from a cache",
+        ),
         (oldest_first(), "the server does not list its newest jobs first"),
         (Reply::json(200, &large), "the server's list of jobs is too large"),
         (Reply::redirect(302, "http://127.0.0.1:1/list"), ""),

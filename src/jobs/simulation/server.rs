@@ -93,7 +93,7 @@ impl Server {
             renames_models: one_of(8),
             has_one_account: one_of(4),
             account: 0,
-            has_more: Style::random(random, 3),
+            has_more: Style::random(random, 4),
             prompts: Style::random(random, 6),
             dates: Style::random(random, 2),
             shape: random.below(7),
@@ -215,6 +215,7 @@ impl Server {
         if !self.is_ascending {
             jobs.reverse();
         }
+        let total = jobs.len();
         if let Some((_, after)) = path.split_once("after=")
             && !self.ignores_after
         {
@@ -230,7 +231,8 @@ impl Server {
             Style::Null => r#","has_more":null"#.to_owned(),
             Style::Odd(0) => format!(r#","has_more":"{more}""#),
             Style::Odd(1) => format!(r#","more":{more}"#),
-            Style::Odd(_) => r#","has_more":0"#.to_owned(),
+            Style::Odd(2) => r#","has_more":0"#.to_owned(),
+            Style::Odd(_) => format!(r#","has_more":false,"total":{total}"#),
         };
         format!(r#"{{"data":[{}]{has_more}}}"#, items.join(","))
     }
