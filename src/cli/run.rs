@@ -39,6 +39,8 @@ pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
         }
         Action::Download(id) => run.fetch(&client, &Job::of(id)).map(drop),
         Action::Delete(id) => printer.json(&client.delete(id)?),
+        Action::CreateCharacter(request) => printer.json(&client.submit_character(request)?),
+        Action::GetCharacter(id) => printer.json(&client.get_character(id)?),
     }
 }
 

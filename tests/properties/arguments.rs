@@ -95,7 +95,9 @@ fn sound(plan: &Plan) {
     for time in times.chain([settings.connect_timeout, settings.timeout, settings.stall_timeout]) {
         assert!(!time.is_zero() && time <= Settings::LONGEST, "{time:?}");
     }
-    let (Action::Preview(request) | Action::Submit(request)) = &plan.task else {
+    let (Action::Preview(request) | Action::Submit(request) | Action::CreateCharacter(request)) =
+        &plan.task
+    else {
         return;
     };
     match Client::new(settings.clone()).and_then(|client| client.preview(request)) {
@@ -358,13 +360,14 @@ mod tests {
         let accepted = Cell::new(0);
         cases(1000, |random| {
             let row = &COMMANDS[random.below(COMMANDS.len())];
-            let mut lines = match row.command {
-                Command::Extend => {
-                    vec!["--prompt=p".to_owned(), "--seconds=4".to_owned(), "--video=v".to_owned()]
-                }
-                Command::List => Vec::new(),
-                _ => vec!["--video-id=v".to_owned()],
-            };
+            let ids = row.arguments.iter().map(|_| match row.command {
+                Command::GetCharacter => "--character-id=c",
+                _ => "--video-id=v",
+            });
+            let required = [("prompt", "p"), ("seconds", "4"), ("video", "@v"), ("name", "n")];
+            let given = required.iter().filter(|(name, _)| row.required.contains(name));
+            let mut lines: Vec<String> = ids.map(str::to_owned).collect();
+            lines.extend(given.map(|(name, value)| format!("--{name}={value}")));
             let fitting: Vec<&Flag> =
                 FLAGS.iter().filter(|flag| flag.is_for(Some(row.command))).collect();
             for _ in 0..random.below(5) {

@@ -84,6 +84,7 @@ fn run_in_shell(line: &str) {
     let server = Server::script(replies);
     let home = TempDir::new();
     fs::write(home.path().join("clip.mp4"), CLIP).unwrap();
+    fs::write(home.path().join("still.png"), "\u{89}PNG").unwrap();
     fs::write(home.path().join("prompt.txt"), "It snows\n").unwrap();
     let program = program();
     let run = Command::new("/bin/sh")
@@ -204,13 +205,18 @@ fn without_a_command_the_commands_are_listed() {
     let stderr = "\
 Commands of openai videos:
   extend            Create an extension of a completed video
+  create            Create a video
+  edit              Create a changed version of a completed video
+  remix             Create another version of a completed video
   list              List the jobs of the server
   retrieve          Show a job, or wait for it
   download-content  Download the media of a completed job
   delete            Delete a job and its media
+  create-character  Create a character from a video
+  get-character     Show a character
 
 openai: missing command after 'videos'
-hint: openai videos extend --prompt TEXT --seconds N --video REF; see openai --help
+hint: openai videos extend --prompt TEXT --seconds N --video REF; see openai -h
 ";
     openai(&["videos"]).run().is(2, "", stderr);
     let run = openai(&["videos", "--format-error", "json"]).run();
@@ -240,6 +246,11 @@ fn every_command_has_its_own_help() {
         ("retrieve", "--wait", "--prompt TEXT"),
         ("download-content", "--variant VARIANT", "--prompt TEXT"),
         ("delete", "--video-id ID", "--output FILE"),
+        ("create", "--input-reference REF", "--video REF"),
+        ("edit", "--state FILE", "--seconds N"),
+        ("remix", "--video-id ID", "--video REF"),
+        ("create-character", "--name TEXT", "--output FILE"),
+        ("get-character", "--character-id ID", "--video-id ID"),
     ] {
         for flag in ["-h", "--help"] {
             let run = openai(&["videos", name, flag]).run();
@@ -272,9 +283,12 @@ fn a_misspelled_option_value_or_command_gets_a_suggestion() {
         let stderr = format!("openai: {message}\nhint: did you mean {near}?\n");
         openai(&EXTEND).args(more).run().is(2, "", &stderr);
     }
-    let field =
-        "see openai videos extend --help; to send a field of the request, use --field model=TEXT";
-    let stderr = format!("openai: unknown option '--model'\nhint: {field}\n");
+    let field = "to send a field of the request, use --field";
+    let help = "see openai videos extend --help";
+    let stderr = format!("openai: unknown option '--fps'\nhint: {help}; {field} fps=TEXT\n");
+    openai(&EXTEND).args(&["--fps", "x"]).run().is(2, "", &stderr);
+    let stderr =
+        format!("openai: --model cannot be used with 'extend'\nhint: {field} model=TEXT\n");
     openai(&EXTEND).args(&["--model", "x"]).run().is(2, "", &stderr);
     let stderr = "openai: unknown command 'videos retreive'\nhint: did you mean 'retrieve'?\n";
     openai(&["videos", "retreive", "v"]).run().is(2, "", stderr);
@@ -349,11 +363,27 @@ fn a_bill_of_materials_that_lacks_a_crate_is_refused() {
 }
 
 /// Lines, and the completions that each shell has to offer at their ends, in any order.
-const OFFERS: [(&str, &[&str]); 11] = [
+const OFFERS: [(&str, &[&str]); 13] = [
     ("openai ", &["videos"]),
-    ("openai videos ", &["delete", "download-content", "extend", "list", "retrieve"]),
-    ("openai videos e", &["extend"]),
-    ("openai --quiet videos re", &["retrieve"]),
+    (
+        "openai videos ",
+        &[
+            "create",
+            "create-character",
+            "delete",
+            "download-content",
+            "edit",
+            "extend",
+            "get-character",
+            "list",
+            "remix",
+            "retrieve",
+        ],
+    ),
+    ("openai videos e", &["edit", "extend"]),
+    ("openai videos create --inp", &["--input-reference"]),
+    ("openai videos remix --sec", &[]),
+    ("openai --quiet videos ret", &["retrieve"]),
     ("openai videos extend --enc", &["--encoding"]),
     ("openai videos delete --wait", &[]),
     ("openai videos retrieve --wait", &["--wait", "--wait-timeout"]),
@@ -375,6 +405,7 @@ fn completes(shell: &str, ask: impl Fn(&str, &Path) -> Output) {
         ("openai videos extend --body cl", &["clip.mp4"][..]),
         ("openai videos extend -o cl", &["clip.mp4"]),
         ("openai videos extend --video @cl", &["clip.mp4"]),
+        ("openai videos create --input-reference @cl", &["clip.mp4"]),
     ];
     for (line, expected) in OFFERS.into_iter().chain(files) {
         let asked = ask(line, home.path());

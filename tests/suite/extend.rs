@@ -474,7 +474,7 @@ fn invalid_values_are_refused_before_the_request() {
         (
             &NO_VIDEO,
             "openai: missing option --video\n\
-             hint: openai videos extend --prompt 'It snows' --seconds 8 --video video_123\n",
+             hint: openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123\n",
         ),
         (
             &["videos", "extend", "--promt", "x"],
@@ -532,7 +532,7 @@ fn an_id_that_is_the_name_of_a_file_gets_a_hint_to_the_at_sign() {
         .is(
             2,
             "",
-            "openai: --video: 'clip.mp4' is a file and not the id of a video\n\
+            "openai: --video: 'clip.mp4' is a file and not an id\n\
          hint: write '@clip.mp4' to upload it\n",
         );
     server.finish();
@@ -557,12 +557,14 @@ fn help_and_version_work_without_an_api_key() {
         "",
     );
     for args in [
-        &["-h"][..],
-        &["--help"],
-        &["videos", "-h"],
+        &["--help"][..],
+        &["videos", "extend", "-h"],
         &["videos", "extend", "--help", "--seconds", "5"],
     ] {
         openai(args).run().success().stderr("").stdout_contains("--prompt TEXT");
+    }
+    for args in [&["-h"][..], &["videos", "-h"]] {
+        openai(args).run().success().stderr("").stdout_contains("\n  create-character  ");
     }
     openai(&["video", "--help"]).run().code(2).stderr_contains("did you mean 'videos'?");
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod architecture;
+mod commands;
 mod debug;
 mod docs;
 mod download;

@@ -539,6 +539,37 @@ fn an_upload_to_xai_is_sent_again_as_a_data_url() {
     }
 }
 
+/// Servers without an extension endpoint create videos. Their first job is there from the start.
+#[test]
+fn servers_without_extensions_create_a_video() {
+    let signed = "GET /2.mp4?signature=1";
+    for (name, base, encoding, media) in [
+        ("sglang", "/v1", "auto", None),
+        ("vllm-omni", "/v1", "multipart", None),
+        ("new-api", "/v1", "auto", None),
+        ("new-api-metadata", "/v1", "auto", Some(signed)),
+        ("openrouter", "/api/v1", "auto", None),
+        ("together", "/v1", "auto", Some(signed)),
+        ("xai-mock", "/v1", "auto", Some(signed)),
+    ] {
+        let (server, host) = Server::like(name, Some(KEY), 0);
+        let command = &["create", "--prompt", "x", "--model", "m", "--seconds", "4"];
+        is_complete(&run(&server, base, command).args(&["--encoding", encoding]).run());
+        let requests = server.finish();
+        assert_eq!(format!("POST {base}/videos"), lines(&requests, "-")[0]);
+        for (field, value) in [("prompt", "x"), ("model", "m"), ("seconds", "4")] {
+            if encoding == "auto" {
+                assert_eq!(requests[0].json()[field], value, "{name}");
+            } else {
+                assert_eq!(requests[0].part(field).text(), value, "{name}");
+            }
+        }
+        let fetched = host.finish();
+        assert_eq!(lines(&fetched, "-"), media.as_slice(), "{name}");
+        has_no_private_headers(&fetched);
+    }
+}
+
 const README: &str = include_str!("../../README.md");
 
 /// The calls in the README, with the stand-in's origin and key file in place of theirs.

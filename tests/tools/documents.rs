@@ -90,7 +90,7 @@ fn takes(flag: &Flag) -> Takes {
         ("", _) => Takes::Nothing,
         _ if !flag.values.is_empty() => Takes::OneOf(flag.values),
         ("FILE", _) => Takes::File,
-        (_, "prompt" | "video") => Takes::AtFile,
+        (_, "prompt" | "video" | "input-reference") => Takes::AtFile,
         _ => Takes::Text,
     }
 }

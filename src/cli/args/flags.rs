@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use openai_videos::Family;
 
-use crate::cli::args::command::{BY_ID, CREATING, Command, FETCHING, LISTING, WAITING};
+use crate::cli::args::command::{
+    BY_VIDEO_ID, CREATE, CREATE_CHARACTER, CREATING, Command, FETCHING, SENDING, TIMED, WAITING,
+    WITH_VIDEO,
+};
 
 /// The command line as it was given. Nothing is checked against anything else yet.
 #[derive(Default)]
@@ -21,7 +24,12 @@ pub(crate) struct Args {
     pub(crate) prompt: Option<OsString>,
     pub(crate) seconds: Option<String>,
     pub(crate) video: Option<OsString>,
+    pub(crate) model: Option<String>,
+    pub(crate) size: Option<String>,
+    pub(crate) input_reference: Option<OsString>,
+    pub(crate) name: Option<String>,
     pub(crate) video_id: Option<String>,
+    pub(crate) character_id: Option<String>,
     pub(crate) body: Option<OsString>,
     pub(crate) fields: Vec<String>,
     pub(crate) encoding: Option<String>,
@@ -180,17 +188,27 @@ pub(crate) const PROXIES: &str = "\
     directly.";
 
 /// Examples for the help and the man page. A test runs them.
-pub(crate) const EXAMPLES: [&str; 9] = [
+pub(crate) const EXAMPLES: [&str; 15] = [
     "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123",
     "openai videos extend --prompt @prompt.txt --seconds 4 --video @clip.mp4 --output longer.mp4",
     "openai videos extend --prompt 'It snows' --field duration:=6 --video https://example.com/a.mp4",
+    "openai videos create --prompt 'A cat on a piano' --seconds 8 --size 1280x720",
+    "openai videos create --prompt 'It rains' --input-reference @still.png --output rain.mp4",
+    "openai videos edit --prompt 'Make it night' --video video_123",
+    "openai videos remix video_123 --prompt 'The cat is a dog'",
     "openai videos list --max-items 5 --format pretty",
     "openai videos retrieve video_456 --wait --format pretty",
     "openai videos retrieve video_456 --transform status --raw-output",
     "openai videos download-content video_456 --output longer.mp4",
     "openai videos download-content video_456 --variant thumbnail --output still.webp",
     "openai videos delete video_456",
+    "openai videos create-character --name Mia --video clip.mp4",
+    "openai videos get-character char_123",
 ];
+
+/// The options that set the field of the same name, with `_` for `-`.
+pub(crate) const FIELDS: [&str; 7] =
+    ["prompt", "seconds", "video", "model", "size", "input-reference", "name"];
 
 const FORMATS: &[&str] = &["auto", "json", "jsonl", "raw", "pretty", "yaml", "explore"];
 
@@ -214,10 +232,11 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "N",
         values: &["4", "8", "12", "16", "20"],
         group: Group::Request,
-        on: CREATING,
+        on: TIMED,
         common: true,
-        help: "Length of the new segment: 4, 8, 12, 16 or 20",
-        more: "For any other value, use --field seconds=N or --field duration:=N instead.",
+        help: "Length: 4, 8 or 12; extend also 16 or 20",
+        more: "For extend, of the new segment alone. For any other value, use --field seconds=N or \
+               --field duration:=N instead.",
         set: Set::Text(|args, value| args.seconds = Some(value)),
         ..NONE
     },
@@ -225,21 +244,62 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "video",
         value: "REF",
         group: Group::Request,
-        on: CREATING,
+        on: WITH_VIDEO,
         common: true,
         help: "The video: its id, a URL, @FILE, or {id: ID}",
-        more: "It must be completed. @FILE uploads a file; @- uploads standard input, once and without \
-               retries, and may pause for the stall timeout. A URL (http, https or data) is sent as \
-               {\"url\": URL}. An object is JSON or the short form, and is sent as it is. @file://FILE \
-               is the same as @FILE; \\@ starts an id that begins with @.",
+        more: "It must be completed. @FILE uploads a file; @- uploads standard input, once and \
+               without retries, and may pause for the stall timeout. A URL (http, https or data) \
+               is sent as {\"url\": URL}. An object is JSON or the short form, and is sent as it \
+               is. @file://FILE is the same as @FILE; \\@ starts an id that begins with @. \
+               create-character takes only a file, and needs no @ before its name.",
         set: Set::Os(|args, value| args.video = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "model",
+        value: "MODEL",
+        group: Group::Request,
+        on: &[CREATE],
+        common: true,
+        help: "The model; without it the server chooses",
+        set: Set::Text(|args, value| args.model = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "size",
+        value: "WxH",
+        group: Group::Request,
+        on: &[CREATE],
+        common: true,
+        help: "Width and height in pixels, such as 1280x720",
+        set: Set::Text(|args, value| args.size = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "input-reference",
+        value: "REF",
+        group: Group::Request,
+        on: &[CREATE],
+        help: "An image to begin with: a URL, @FILE, a file's id, or {file_id: ID}",
+        more: "As --video, but a URL is sent as {\"image_url\": URL} and an id as {\"file_id\": ID}.",
+        set: Set::Os(|args, value| args.input_reference = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "name",
+        value: "TEXT",
+        group: Group::Request,
+        on: &[CREATE_CHARACTER],
+        common: true,
+        help: "The character's name, of 1 to 80 characters",
+        set: Set::Text(|args, value| args.name = Some(value)),
         ..NONE
     },
     Flag {
         long: "body",
         value: "FILE",
         group: Group::Request,
-        on: CREATING,
+        on: SENDING,
         help: "Read the request's fields from an object in FILE, JSON or YAML",
         more: "'-' reads standard input. Options win over its fields. '@' has no special meaning \
                in it.",
@@ -250,7 +310,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "field",
         value: "NAME=TEXT",
         group: Group::Request,
-        on: CREATING,
+        on: SENDING,
         common: true,
         help: "Set a request field; NAME:=JSON for a JSON value",
         more: "Repeatable. Wins over --body. Examples: model=sora-2, duration:=6, seconds=5. \
@@ -275,7 +335,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "dry-run",
         group: Group::Request,
-        on: CREATING,
+        on: SENDING,
         common: true,
         help: "Print the request without secrets; send nothing",
         set: Set::Switch(|args, on| args.dry_run = on),
@@ -285,7 +345,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "max-items",
         value: "N",
         group: Group::Request,
-        on: LISTING,
+        on: &[Command::List],
         common: true,
         help: "List at most N jobs; without it all",
         more: "Pages are requested as they are needed. --format raw prints one page as received.",
@@ -297,7 +357,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "ORDER",
         values: &["asc", "desc"],
         group: Group::Request,
-        on: LISTING,
+        on: &[Command::List],
         common: true,
         help: "asc: the oldest first; desc: the newest first",
         set: Set::Text(|args, value| args.order = Some(value)),
@@ -307,7 +367,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "after",
         value: "ID",
         group: Group::Request,
-        on: LISTING,
+        on: &[Command::List],
         common: true,
         help: "List the jobs that follow the one with this id",
         set: Set::Text(|args, value| args.after = Some(value)),
@@ -317,7 +377,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "limit",
         value: "N",
         group: Group::Request,
-        on: LISTING,
+        on: &[Command::List],
         common: true,
         help: "Jobs on one page, 0 to 100",
         set: Set::Number(|args, value| args.limit = Some(value)),
@@ -409,9 +469,18 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "video-id",
         value: "ID",
         group: Group::Result,
-        on: BY_ID,
-        help: "The job's id, in place of the argument",
+        on: BY_VIDEO_ID,
+        help: "The id, in place of the argument",
         set: Set::Text(|args, value| args.video_id = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "character-id",
+        value: "ID",
+        group: Group::Result,
+        on: &[Command::GetCharacter],
+        help: "The character's id, in place of the argument",
+        set: Set::Text(|args, value| args.character_id = Some(value)),
         ..NONE
     },
     Flag {

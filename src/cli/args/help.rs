@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use openai_videos::Error;
 
-use crate::cli::args::command::{COMMANDS, Command, CommandRow, LISTING};
+use crate::cli::args::command::{COMMANDS, Command, CommandRow};
 use crate::cli::args::flags::{Args, EXAMPLES, FLAGS, Flag, Group, Help, PROXIES};
 use crate::cli::args::parse::command;
 use crate::cli::exit;
@@ -46,25 +46,46 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
 /// A line for each command, for a command line that names none.
 pub(crate) fn commands_if_none_is_named(args: &Args) -> Option<String> {
     let is_missing = args.words.is_empty() || args.words == ["videos"];
-    let lines = COMMANDS.iter().map(|row| format!("  {:<16}  {}\n", row.name, row.about));
-    is_missing.then(|| format!("Commands of openai videos:\n{}\n", lines.collect::<String>()))
+    is_missing.then(|| format!("Commands of openai videos:\n{}\n", command_lines()))
 }
 
-/// `-h`: the common options of a command, or of all commands, on one screen.
+/// A line for each command, with its purpose.
+fn command_lines() -> String {
+    COMMANDS.iter().map(|row| format!("  {:<16}  {}\n", row.name, row.about)).collect()
+}
+
+/// `-h`: the common options of a command, or all commands, on one screen.
 fn short(of: Option<Command>) -> String {
-    let mut text = short_usage(of) + "\n";
+    let (mut text, more) = match of {
+        None => (
+            format!("Usage: openai videos COMMAND [OPTION ...]\n\n{}\n", command_lines()),
+            "openai videos COMMAND -h has its options, --help everything.",
+        ),
+        Some(_) => {
+            let usage: String =
+                commands(of).map(|row| format!("{}{}", row.name, row.usage())).collect();
+            let more = "--help has all options, the exit codes and examples.";
+            (format!("Usage: openai videos {usage}\n\n"), more)
+        }
+    };
     let is_shown = |flag: &&Flag| is_in_short_help(flag, of);
     let shown = || FLAGS.iter().filter(is_shown);
     let widest = shown().map(|flag| usage(flag).len()).max().unwrap_or(0);
     for flag in shown() {
         text += &format!("{:<widest$}  {}\n", usage(flag), flag.help)[INDENT..];
     }
-    text + "\n--help has all options, the exit codes and examples.\n"
+    text + "\n" + more + "\n"
 }
 
-/// The help of all commands has no room for the options of the list.
+/// The help of all commands has the options of all.
 fn is_in_short_help(flag: &Flag, of: Option<Command>) -> bool {
-    flag.common && flag.is_for(of) && (of.is_some() || flag.on != LISTING)
+    flag.common && flag.is_for(of) && (of.is_some() || flag.on.is_empty())
+}
+
+/// An example of a command, for hints.
+pub(crate) fn example(row: &CommandRow) -> &'static str {
+    let is_of = |example: &&&str| example.split(' ').nth(2) == Some(row.name);
+    EXAMPLES.iter().find(is_of).copied().unwrap_or_default()
 }
 
 /// `--help`: everything about a command, or about all commands.
@@ -97,18 +118,6 @@ fn whole(of: Option<Command>) -> String {
 
 fn commands(of: Option<Command>) -> impl Iterator<Item = &'static CommandRow> {
     COMMANDS.iter().filter(move |row| of.is_none_or(|command| command == row.command))
-}
-
-/// A line for each set of commands that are called alike: `openai videos retrieve|delete ID`.
-fn short_usage(of: Option<Command>) -> String {
-    let mut sets: Vec<(String, Vec<&str>)> = Vec::new();
-    for row in commands(of) {
-        match sets.iter_mut().find(|(usage, _)| *usage == row.usage()) {
-            Some((_, names)) => names.push(row.name),
-            None => sets.push((row.usage(), vec![row.name])),
-        }
-    }
-    usage_lines(sets.iter().map(|(usage, names)| format!("{}{usage}\n", names.join("|"))))
 }
 
 /// A line for each command, and one with its purpose.
@@ -165,15 +174,12 @@ fn wrap(text: &str, indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::command::EXTEND;
 
-    const COMMANDS: [Option<Command>; 6] = [
-        None,
-        Some(Command::List),
-        Some(Command::Extend),
-        Some(Command::Retrieve),
-        Some(Command::DownloadContent),
-        Some(Command::Delete),
-    ];
+    /// The help of all commands, and of each.
+    fn helps() -> impl Iterator<Item = Option<Command>> {
+        std::iter::once(None).chain(COMMANDS.iter().map(|row| Some(row.command)))
+    }
 
     /// Whether the text has a row that begins like this.
     fn has(text: &str, usage: &str) -> bool {
@@ -183,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_short_help_is_one_screen_of_common_options() {
-        for of in COMMANDS {
+        for of in helps() {
             let text = short(of);
             // The 24th line is the shell's prompt.
             assert!(text.lines().count() <= 23, "{text}");
@@ -201,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_whole_help_of_a_command_has_the_options_that_the_command_takes() {
-        for of in COMMANDS {
+        for of in helps() {
             let text = whole(of);
             // Examples are not wrapped, so that they can be copied.
             let is_prose = |line: &&str| !line.contains("openai videos ");
@@ -245,7 +251,7 @@ Usage: openai videos delete ID
             (&["help"][..], None),
             (&["videos", "help"], None),
             (&["help", "videos"], None),
-            (&["help", "videos", "extend"], Some(Command::Extend)),
+            (&["help", "videos", "extend"], Some(EXTEND)),
             (&["videos", "help", "delete"], Some(Command::Delete)),
         ] {
             assert_eq!(asked(words).unwrap(), Some(whole(of)), "{words:?}");

@@ -100,8 +100,7 @@ fn unknown_flag(shown: &str) -> Error {
 
 /// The command that the words name.
 pub(crate) fn command(words: &[OsString]) -> Result<&'static CommandRow, Error> {
-    const USAGE: &str =
-        "openai videos extend --prompt TEXT --seconds N --video REF; see openai --help";
+    const USAGE: &str = "openai videos extend --prompt TEXT --seconds N --video REF; see openai -h";
     let mut words = words.iter().map(|word| word.to_string_lossy());
     match words.next().as_deref() {
         Some("videos") => {}

@@ -70,7 +70,7 @@ mod tests {
             ("max-retrys", Some("max-retries")),
             ("max-retry", Some("max-retries")),
             ("videos", Some("video")),
-            ("model", None),
+            ("modle", Some("model")),
             ("base", Some("base-url")),
             ("colour", None),
             ("x", None),

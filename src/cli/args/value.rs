@@ -63,7 +63,11 @@ pub(crate) fn with_name(name: &str, error: Error) -> Error {
 /// The index of `text` among the possible values of a flag. Case is ignored.
 pub(crate) fn choice(long: &str, text: &str) -> Result<usize, Error> {
     let flag = FLAGS.iter().find(|flag| flag.long == long);
-    let values = flag.map_or(&[][..], |flag| flag.values);
+    choice_of(long, text, flag.map_or(&[][..], |flag| flag.values))
+}
+
+/// The index of `text` among these values of a flag. Case is ignored.
+pub(crate) fn choice_of(long: &str, text: &str, values: &[&'static str]) -> Result<usize, Error> {
     let place = values.iter().position(|value| value.eq_ignore_ascii_case(text));
     place.ok_or_else(|| Error::Invalid {
         message: format!(

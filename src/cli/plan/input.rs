@@ -1,4 +1,5 @@
-//! Text that an argument names instead of containing it: files, and standard input for `-`.
+//! The values of arguments: ids, and text that an argument names instead of containing it, in a
+//! file or in standard input for `-`.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -8,6 +9,8 @@ use std::path::Path;
 
 use openai_videos::Error;
 
+use crate::cli::args::command::{Command, CommandRow};
+use crate::cli::args::flags::Args;
 use crate::cli::args::value::{invalid, text};
 
 /// The most that is read into memory, in bytes. A prompt has 128 KB at most, a request body hardly
@@ -54,6 +57,28 @@ pub(crate) fn bytes(path: &OsStr, name: &str) -> Result<Vec<u8>, Error> {
 /// The name of a file, or of standard input, in errors.
 pub(crate) fn shown(path: &OsStr) -> String {
     if path == "-" { "standard input".to_owned() } else { format!("'{}'", path.to_string_lossy()) }
+}
+
+/// The id of a video or a character, as an argument or a flag.
+pub(crate) fn id(args: &Args, row: &CommandRow) -> Result<String, Error> {
+    let (flag, given, kind, sample) = match row.command {
+        Command::GetCharacter => ("--character-id", &args.character_id, "character", "char_123"),
+        Command::Send(_) => ("--video-id", &args.video_id, "video", "video_123"),
+        _ => ("--video-id", &args.video_id, "job", "video_123"),
+    };
+    let word = args.words.get(2).map(|word| text(word, "the id")).transpose()?;
+    match (word, given) {
+        (Some(_), Some(_)) => {
+            Err(Error::invalid(format!("the id cannot be given both as an argument and as {flag}")))
+        }
+        (None, None) => Err(Error::invalid_with(
+            format!("missing argument: the id of the {kind}"),
+            format!("openai videos {} {sample}", row.name),
+        )),
+        (Some(id), None) if id.is_empty() => Err(Error::invalid("the id is empty")),
+        (Some(id), None) => Ok(id),
+        (None, Some(id)) => Ok(id.clone()),
+    }
 }
 
 /// A prompt: literal text, `@FILE`, or `\@` for a literal `@`.

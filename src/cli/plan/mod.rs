@@ -13,13 +13,16 @@ pub(crate) mod view;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use openai_videos::{Download, Error, ListQuery, Order, Settings, Variant, VideoRequest, Wait};
+use openai_videos::{
+    Download, Error, ListQuery, Operation, Order, Settings, Variant, VideoRequest, Wait,
+};
 
 use crate::cli::args::command::{Command, CommandRow};
-use crate::cli::args::flags::Args;
+use crate::cli::args::flags::{Args, FIELDS};
 use crate::cli::args::parse::command;
-use crate::cli::args::value::{choice, invalid, text};
+use crate::cli::args::value::{choice, invalid};
 use crate::cli::env::{Env, env_value};
+use crate::cli::plan::input::id;
 use crate::cli::plan::output::{
     Output, check_distinct, check_standard_output, check_writable, output, skips_existing,
 };
@@ -53,6 +56,8 @@ pub(crate) enum Action {
     Retrieve(String),
     Download(String),
     Delete(String),
+    CreateCharacter(VideoRequest),
+    GetCharacter(String),
 }
 
 impl Action {
@@ -60,7 +65,7 @@ impl Action {
     pub(crate) fn job_id(&self) -> Option<&str> {
         match self {
             Action::Retrieve(id) | Action::Download(id) | Action::Delete(id) => Some(id),
-            Action::Preview(_) | Action::Submit(_) | Action::List(_) => None,
+            _ => None,
         }
     }
 }
@@ -82,7 +87,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     }
     let state = args.state.as_deref().map(PathBuf::from);
     let wait = (args.wait || output.is_some()).then(|| wait(&args));
-    let id = row.creates_job && state.is_none();
+    let id = row.creates_job() && state.is_none();
     let view = View::of_results(&args, env, terminals, row.command)?;
     Ok(Plan {
         settings,
@@ -99,12 +104,19 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
 
 fn action(args: &Args, row: &CommandRow) -> Result<Action, Error> {
     Ok(match row.command {
-        Command::Extend if args.dry_run => Action::Preview(request(args)?),
-        Command::Extend => Action::Submit(request(args)?),
+        Command::Send(operation) => {
+            let request = request(args, row, operation)?;
+            match operation {
+                _ if args.dry_run => Action::Preview(request),
+                Operation::CreateCharacter => Action::CreateCharacter(request),
+                _ => Action::Submit(request),
+            }
+        }
         Command::List => Action::List(list(args)?),
         Command::Retrieve => Action::Retrieve(id(args, row)?),
         Command::DownloadContent => Action::Download(id(args, row)?),
         Command::Delete => Action::Delete(id(args, row)?),
+        Command::GetCharacter => Action::GetCharacter(id(args, row)?),
     })
 }
 
@@ -128,26 +140,15 @@ fn list(args: &Args) -> Result<ListQuery, Error> {
 fn check_flags(args: &Args, row: &CommandRow) -> Result<(), Error> {
     match args.given.iter().find(|flag| !flag.is_for(Some(row.command))) {
         Some(flag) => {
-            Err(Error::invalid(format!("--{} cannot be used with '{}'", flag.long, row.name)))
+            let message = format!("--{} cannot be used with '{}'", flag.long, row.name);
+            let is_field = FIELDS.contains(&flag.long) && matches!(row.command, Command::Send(_));
+            let hint = is_field.then(|| {
+                let name = flag.long.replace('-', "_");
+                format!("to send a field of the request, use --field {name}=TEXT")
+            });
+            Err(Error::Invalid { message, hint })
         }
         None => Ok(()),
-    }
-}
-
-/// The job's id, as an argument or a flag.
-fn id(args: &Args, row: &CommandRow) -> Result<String, Error> {
-    let word = args.words.get(2).map(|word| text(word, "the id")).transpose()?;
-    match (word, &args.video_id) {
-        (Some(_), Some(_)) => {
-            Err(Error::invalid("the id cannot be given both as an argument and as --video-id"))
-        }
-        (None, None) => Err(Error::invalid_with(
-            "missing argument: the id of the job",
-            format!("openai videos {} video_123", row.name),
-        )),
-        (Some(id), None) if id.is_empty() => Err(Error::invalid("the id is empty")),
-        (Some(id), None) => Ok(id),
-        (None, Some(id)) => Ok(id.clone()),
     }
 }
 

@@ -166,7 +166,7 @@ pub(crate) fn check_standard_output(
     let is_needed = match output {
         Some(Output::File(_) | Output::Template(_)) => false,
         Some(Output::Stdout) => true,
-        None => row.creates_job,
+        None => row.creates_job(),
     };
     if is_needed && terminals.stdout_is_closed {
         let reason = "it is closed, or /dev/null opened for reading and writing";
@@ -205,11 +205,13 @@ fn inputs(args: &Args) -> impl Iterator<Item = (&'static str, &OsStr)> {
         FileOrText::Text(_) => None,
     };
     let video = args.video.as_deref().and_then(|value| after_at("--video", value));
+    let image = args.input_reference.as_deref();
+    let image = image.and_then(|value| after_at("--input-reference", value));
     let prompt = args.prompt.as_deref().and_then(|value| after_at("--prompt", value));
     let headers = args.headers.iter().filter_map(move |value| after_at("--header", value.as_ref()));
     let body = args.body.as_deref().map(|path| ("--body", path));
     let key = args.api_key_file.as_deref().map(|path| ("--api-key-file", path));
-    video.into_iter().chain(prompt).chain(body).chain(key).chain(headers)
+    video.into_iter().chain(image).chain(prompt).chain(body).chain(key).chain(headers)
 }
 
 /// Devices and pipes are not destroyed by writing.

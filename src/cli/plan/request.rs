@@ -5,50 +5,47 @@ use std::fs;
 use std::io;
 
 use openai_videos::{
-    Encoding, Error, Fields, Operation, Reference, Stream, Upload, Value, VideoRequest,
+    Encoding, Error, Fields, Operation, Reference, Stream, Upload, Value, VideoRequest, unquoted,
 };
 
-use crate::cli::args::flags::Args;
-use crate::cli::args::value::{choice, invalid, text, with_name};
-use crate::cli::plan::input::{self, FileOrText};
+use crate::cli::args::command::CommandRow;
+use crate::cli::args::flags::{Args, FIELDS};
+use crate::cli::args::help::example;
+use crate::cli::args::value::{choice, choice_of, invalid, text, with_name};
+use crate::cli::plan::input::{self, FileOrText, id};
 
-pub(crate) fn request(args: &Args) -> Result<VideoRequest, Error> {
+/// The request of a command. Options win over `--field`, and that over `--body`.
+pub(crate) fn request(
+    args: &Args,
+    row: &CommandRow,
+    operation: Operation,
+) -> Result<VideoRequest, Error> {
     let mut fields = match &args.body {
         Some(path) => body(&input::read(path, "--body")?)?,
         None => Fields::default(),
     };
+    let mut reference = reference_in_body(&fields, operation);
+    set_texts(args, &mut fields)?;
     let mut seconds = args.seconds.as_deref();
-    if let Some(prompt) = &args.prompt {
-        fields.set("prompt", Value::Text(input::prompt(prompt)?));
-    }
     for field in &args.fields {
         let (name, value) = field_value(field)?;
-        match name {
-            "prompt" if args.prompt.is_some() => {
-                return Err(Error::invalid("--field prompt cannot be used with --prompt"));
-            }
-            "video" if args.video.is_some() => {
-                return Err(Error::invalid("--field video cannot be used with --video"));
-            }
-            "seconds" => seconds = None,
-            _ => {}
+        check_given_once(args, name)?;
+        if name == "seconds" {
+            seconds = None;
+        } else if name == operation.reference_field() {
+            reference = None;
         }
         fields.set(name, value);
     }
     if let Some(seconds) = seconds {
-        choice("seconds", seconds).map_err(|error| {
-            let is_number = seconds.parse::<f64>().is_ok();
-            let value = if is_number { seconds } else { "N" };
-            let hint = format!(
-                "to send another value, use --field seconds={value} or --field duration:={value}"
-            );
-            Error::invalid_with(error.to_string(), hint)
-        })?;
+        check_seconds(seconds, operation)?;
         fields.set("seconds", Value::Text(seconds.to_owned()));
     }
-    let video = args.video.as_deref().map(video).transpose()?;
-    VideoRequest::from_fields(Operation::Extend, fields, video)
-        .map_err(missing)?
+    if let Some(given) = given_reference(args, row, operation)? {
+        reference = Some(given);
+    }
+    VideoRequest::from_fields(operation, fields, reference)
+        .map_err(|error| missing(error, row))?
         .encoding(encoding(args.encoding.as_deref())?)
 }
 
@@ -65,12 +62,80 @@ fn body(text: &str) -> Result<Fields, Error> {
         .map_err(|error| invalid("--body", error))
 }
 
+/// Sets the fields whose options contain their text.
+fn set_texts(args: &Args, fields: &mut Fields) -> Result<(), Error> {
+    if let Some(prompt) = &args.prompt {
+        fields.set("prompt", Value::Text(input::prompt(prompt)?));
+    }
+    for (name, text) in [("model", &args.model), ("size", &args.size), ("name", &args.name)] {
+        if let Some(text) = text {
+            fields.set(name, Value::Text(text.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// A field cannot be given both by its option and by `--field`.
+fn check_given_once(args: &Args, field: &str) -> Result<(), Error> {
+    let option = field.replace('_', "-");
+    // One for seconds replaces the option.
+    let is_option = FIELDS.contains(&option.as_str()) && field != "seconds";
+    if is_option && args.given.iter().any(|flag| flag.long == option) {
+        let message = format!("--field {field} cannot be used with --{option}");
+        return Err(Error::invalid(message));
+    }
+    Ok(())
+}
+
+fn check_seconds(seconds: &str, operation: Operation) -> Result<(), Error> {
+    choice_of("seconds", seconds, operation.seconds()).map(drop).map_err(|error| {
+        let value = if seconds.parse::<f64>().is_ok() { seconds } else { "N" };
+        let hint = format!(
+            "to send another value, use --field seconds={value} or --field duration:={value}"
+        );
+        Error::invalid_with(error.to_string(), hint)
+    })
+}
+
+/// The reference that the command line names.
+fn given_reference(
+    args: &Args,
+    row: &CommandRow,
+    operation: Operation,
+) -> Result<Option<Reference>, Error> {
+    if operation == Operation::Remix {
+        return id(args, row).map(|id| Some(Reference::Id(id)));
+    }
+    let (value, name) = match operation.reference_field() {
+        "input_reference" => (&args.input_reference, "--input-reference"),
+        _ => (&args.video, "--video"),
+    };
+    let Some(value) = value else { return Ok(None) };
+    match (operation, input::file_or_text(value)) {
+        (Operation::CreateCharacter, FileOrText::Text(path)) => Ok(Some(Reference::file(path))),
+        _ => reference(value, name).map(Some),
+    }
+}
+
+/// A string in the body that stands for a reference: an id or a URL, or for a character a path.
+fn reference_in_body(fields: &Fields, operation: Operation) -> Option<Reference> {
+    let Value::Json(raw) = fields.get(operation.reference_field())? else { return None };
+    if operation == Operation::Remix || !raw.get().starts_with('"') {
+        return None;
+    }
+    let text = unquoted(raw.get());
+    Some(match operation {
+        Operation::CreateCharacter => Reference::file(text),
+        _ if is_url(&text) => Reference::Url(text),
+        _ => Reference::Id(text),
+    })
+}
+
 /// Names the option for a missing field: the library knows only the field.
-fn missing(error: Error) -> Error {
+fn missing(error: Error, row: &CommandRow) -> Error {
     match error {
         Error::Missing { field } => {
-            let example = "openai videos extend --prompt 'It snows' --seconds 8 --video video_123";
-            Error::invalid_with(format!("missing option --{field}"), example)
+            Error::invalid_with(format!("missing option --{field}"), example(row))
         }
         other => other,
     }
@@ -97,12 +162,11 @@ fn field_value(field: &str) -> Result<(&str, Value), Error> {
     Ok((name, value))
 }
 
-/// `@FILE`, an object, a URL, or the id of a video.
-fn video(value: &OsStr) -> Result<Reference, Error> {
-    const NAME: &str = "--video";
+/// `@FILE`, an object, a URL, or an id. `name` is the option, for errors.
+fn reference(value: &OsStr, name: &str) -> Result<Reference, Error> {
     let value = match input::file_or_text(value) {
         FileOrText::File(path) if path.is_empty() => {
-            return Err(invalid(NAME, "missing file name after '@'"));
+            return Err(invalid(name, "missing file name after '@'"));
         }
         FileOrText::File(path) if path == "-" => {
             return Ok(Reference::Upload(Upload::Stream(Stream::new(io::stdin()))));
@@ -110,16 +174,16 @@ fn video(value: &OsStr) -> Result<Reference, Error> {
         FileOrText::File(path) => return Ok(Reference::file(path)),
         FileOrText::Text(value) => value,
     };
-    let reference = text(value, NAME)?;
+    let reference = text(value, name)?;
     if reference.trim_start().starts_with('{') {
-        return Reference::object(&reference).map_err(|error| with_name(NAME, error));
+        return Reference::object(&reference).map_err(|error| with_name(name, error));
     }
     if is_url(&reference) {
         return Ok(Reference::Url(reference));
     }
     if fs::metadata(&reference).is_ok_and(|metadata| !metadata.is_dir()) {
         return Err(Error::invalid_with(
-            format!("--video: '{reference}' is a file and not the id of a video"),
+            format!("{name}: '{reference}' is a file and not an id"),
             format!("write '@{reference}' to upload it"),
         ));
     }

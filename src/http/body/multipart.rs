@@ -180,6 +180,10 @@ mod tests {
         for (name, kind) in [
             ("a.mov", "video/quicktime"),
             ("a.webm", "video/webm"),
+            ("a.png", "image/png"),
+            ("a.JPG", "image/jpeg"),
+            ("a.jpeg", "image/jpeg"),
+            ("a.webp", "image/webp"),
             ("a.avi", "application/octet-stream"),
             ("mp4", "application/octet-stream"),
         ] {

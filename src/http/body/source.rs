@@ -94,6 +94,9 @@ impl<'a> Source<'a> {
             "mp4" => "video/mp4",
             "mov" => "video/quicktime",
             "webm" => "video/webm",
+            "png" => "image/png",
+            "jpg" | "jpeg" => "image/jpeg",
+            "webp" => "image/webp",
             _ => "application/octet-stream",
         }
     }

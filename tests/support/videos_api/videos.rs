@@ -12,7 +12,9 @@ use super::response::Response;
 /// The media of every completed job.
 pub const CLIP: &[u8] = include_bytes!("../../media/clip.mp4");
 const ETAG: &str = "\"clip-1\"";
-const SECONDS: [&str; 5] = ["4", "8", "12", "16", "20"];
+const SECONDS: [&str; 3] = ["4", "8", "12"];
+const EXTENSION_SECONDS: [&str; 5] = ["4", "8", "12", "16", "20"];
+const SIZES: [&str; 4] = ["720x1280", "1280x720", "1024x1792", "1792x1024"];
 /// The assumed length of a source video, in seconds. An extension's `seconds` is this plus the
 /// requested seconds.
 const SOURCE_SECONDS: u32 = 4;
@@ -28,21 +30,24 @@ pub struct Videos {
     by_idempotency_key: HashMap<String, String>,
     /// See [`Videos::hasty`].
     is_hasty: bool,
+    /// The names of the characters.
+    characters: Vec<String>,
 }
 
 struct Job {
     id: String,
-    prompt: String,
-    seconds: u32,
-    source: Option<String>,
+    creation: Creation,
     /// In seconds since the Unix epoch.
     created_at: u64,
     /// How often it was retrieved.
     retrieved: u32,
 }
 
-struct Extension {
+/// A request that creates a job, checked.
+struct Creation {
     prompt: String,
+    model: String,
+    size: String,
     seconds: u32,
     source: Option<String>,
 }
@@ -55,6 +60,7 @@ impl Videos {
             created: 0,
             by_idempotency_key: HashMap::new(),
             is_hasty: false,
+            characters: Vec::new(),
         }
     }
 
@@ -72,10 +78,18 @@ impl Videos {
         }
         let segments: Vec<&str> = request.path().split('/').skip(1).collect();
         match (request.method.as_str(), segments.as_slice()) {
-            ("POST", ["v1", "videos", "extensions"]) => self.extend(request),
-            (_, ["v1", "videos", "extensions"]) => not_allowed(request, "POST"),
+            ("POST", ["v1", "videos"]) => self.create(request, new_video),
             ("GET", ["v1", "videos"]) => self.list(request),
-            (_, ["v1", "videos"]) => not_allowed(request, "GET"),
+            (_, ["v1", "videos"]) => not_allowed(request, "GET, POST"),
+            ("POST", ["v1", "videos", "extensions"]) => self.create(request, extension),
+            ("POST", ["v1", "videos", "edits"]) => self.create(request, edit),
+            ("POST", ["v1", "videos", "characters"]) => self.create_character(request),
+            (_, ["v1", "videos", "extensions" | "edits" | "characters"]) => {
+                not_allowed(request, "POST")
+            }
+            ("POST", ["v1", "videos", id, "remix"]) => self.create(request, |body| remix(body, id)),
+            (_, ["v1", "videos", _, "remix"]) => not_allowed(request, "POST"),
+            ("GET", ["v1", "videos", "characters", id]) => self.character(id),
             ("GET", ["v1", "videos", id]) => self.retrieve(id),
             ("DELETE", ["v1", "videos", id]) => self.delete(id),
             (_, ["v1", "videos", _]) => not_allowed(request, "GET, DELETE"),
@@ -88,14 +102,18 @@ impl Videos {
         }
     }
 
-    fn extend(&mut self, request: &Request) -> Response {
+    fn create(
+        &mut self,
+        request: &Request,
+        check: impl FnOnce(&Value) -> Result<Creation, Response>,
+    ) -> Response {
         let key = request.header("idempotency-key").filter(|_| !self.is_hasty);
         let known = key.and_then(|key| self.by_idempotency_key.get(key));
         if let Some(job) = known.and_then(|id| self.job(id)) {
             return job.response(self.is_hasty);
         }
-        let extension = match extension(request) {
-            Ok(extension) => extension,
+        let creation = match body(request).and_then(|body| check(&body)) {
+            Ok(creation) => creation,
             Err(refusal) => return refusal,
         };
         self.created += 1;
@@ -103,17 +121,38 @@ impl Videos {
         if let Some(key) = key {
             self.by_idempotency_key.insert(key.to_owned(), id.clone());
         }
-        let job = Job {
-            id,
-            prompt: extension.prompt,
-            seconds: extension.seconds,
-            source: extension.source,
-            created_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs()),
-            retrieved: 0,
-        };
+        let created_at =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let job = Job { id, creation, created_at, retrieved: 0 };
         let response = job.response(self.is_hasty);
         self.jobs.push(job);
         response
+    }
+
+    fn create_character(&mut self, request: &Request) -> Response {
+        let name = body(request).and_then(|body| match &body["video"]["upload"] {
+            Value::String(_) => text(&body, "name"),
+            _ => Err(missing("video")),
+        });
+        match name {
+            Ok(name) if !name.is_empty() && name.chars().count() <= 80 => {
+                self.characters.push(name);
+                self.character(&format!("char_{}", self.characters.len()))
+            }
+            Ok(_) => invalid("name", "Expected 1 to 80 characters."),
+            Err(refusal) => refusal,
+        }
+    }
+
+    fn character(&self, id: &str) -> Response {
+        let number = id.strip_prefix("char_").and_then(|number| number.parse::<usize>().ok());
+        let name = number.and_then(|number| self.characters.get(number.checked_sub(1)?));
+        let Some(name) = name else {
+            let message = format!("Character with id '{id}' not found.");
+            return error(404, &message, Some("character_id"), None);
+        };
+        let text = format!(r#"{{"id":{},"name":{},"created_at":1}}"#, json!(id), json!(name));
+        Response::json(200, &text)
     }
 
     fn retrieve(&mut self, id: &str) -> Response {
@@ -205,73 +244,123 @@ impl Job {
         let at = |after: u64| json!(completed.then_some(self.created_at + after));
         format!(
             concat!(
-                r#"{{"id":{},"object":"video","model":"sora-2","status":{},"progress":{},"#,
+                r#"{{"id":{},"object":"video","model":{},"status":{},"progress":{},"#,
                 r#""created_at":{},"completed_at":{},"expires_at":{},"prompt":{},"#,
-                r#""size":"1280x720","seconds":"{}","remixed_from_video_id":{},"error":null}}"#
+                r#""size":{},"seconds":"{}","remixed_from_video_id":{},"error":null}}"#
             ),
             json!(self.id),
+            json!(self.creation.model),
             json!(self.status()),
             [0, 33, 66, 100][self.retrieved.min(3) as usize],
             self.created_at,
             at(1),
             at(DAY),
-            json!(self.prompt),
-            self.seconds,
-            json!(self.source),
+            json!(self.creation.prompt),
+            json!(self.creation.size),
+            self.creation.seconds,
+            json!(self.creation.source),
         )
     }
 }
 
-fn extension(request: &Request) -> Result<Extension, Response> {
-    let kind = request.header("content-type").unwrap_or_default();
-    let (prompt, seconds, source) = match kind.split(';').next().unwrap_or_default().trim() {
-        "application/json" => from_json(request)?,
-        "multipart/form-data" => from_form(request)?,
-        _ => {
-            return Err(error(415, &format!("Unsupported content type: '{kind}'."), None, None));
-        }
+fn new_video(body: &Value) -> Result<Creation, Response> {
+    let or = |name: &str, default: &str| match &body[name] {
+        Value::Null => Ok(default.to_owned()),
+        _ => text(body, name),
     };
+    let size = or("size", "1280x720")?;
+    if !SIZES.contains(&size.as_str()) {
+        return Err(invalid("size", &format!("Expected one of {SIZES:?}, got '{size}'.")));
+    }
+    if let Some(image) = body.get("input_reference") {
+        let members = ["upload", "image_url", "file_id"];
+        if members.iter().filter(|member| image[member].is_string()).count() != 1 {
+            return Err(invalid("input_reference", "Expected a file, image_url or file_id."));
+        }
+    }
+    let seconds = seconds(&or("seconds", "4")?, &SECONDS)?;
+    Ok(Creation { model: or("model", "sora-2")?, size, seconds, ..version(body, None)? })
+}
+
+fn extension(body: &Value) -> Result<Creation, Response> {
+    let version = version(body, source(body)?)?;
+    let added = seconds(&text(body, "seconds")?, &EXTENSION_SECONDS)?;
+    Ok(Creation { seconds: SOURCE_SECONDS + added, ..version })
+}
+
+fn edit(body: &Value) -> Result<Creation, Response> {
+    version(body, source(body)?)
+}
+
+fn remix(body: &Value, id: &str) -> Result<Creation, Response> {
+    version(body, Some(id.to_owned()))
+}
+
+/// A version of a video, as long as it is.
+fn version(body: &Value, source: Option<String>) -> Result<Creation, Response> {
+    let prompt = text(body, "prompt")?;
     if prompt.is_empty() || prompt.chars().count() > PROMPT_LIMIT {
         return Err(invalid("prompt", "Expected 1 to 32000 characters."));
     }
-    if !SECONDS.contains(&seconds.as_str()) {
-        let message = format!("Expected one of {SECONDS:?}, got '{seconds}'.");
-        return Err(invalid("seconds", &message));
-    }
-    let added: u32 = seconds.parse().expect("one of the allowed values");
-    Ok(Extension { prompt, seconds: SOURCE_SECONDS + added, source })
+    let (model, size) = ("sora-2".to_owned(), "1280x720".to_owned());
+    Ok(Creation { prompt, model, size, seconds: SOURCE_SECONDS, source })
 }
 
-type Fields = (String, String, Option<String>);
+fn seconds(text: &str, allowed: &[&str]) -> Result<u32, Response> {
+    if !allowed.contains(&text) {
+        let message = format!("Expected one of {allowed:?}, got '{text}'.");
+        return Err(invalid("seconds", &message));
+    }
+    Ok(text.parse().expect("one of the allowed values"))
+}
 
-fn from_json(request: &Request) -> Result<Fields, Response> {
-    let broken = "We could not parse the JSON body of your request.";
-    let body: Value =
-        serde_json::from_slice(&request.body).map_err(|_| error(400, broken, None, None))?;
-    let text = |value: &Value, name: &str| match value {
+/// The id of the video; `None` for an uploaded one.
+fn source(body: &Value) -> Result<Option<String>, Response> {
+    match &body["video"] {
+        Value::Null => Err(missing("video")),
+        video if video["upload"].is_string() => Ok(None),
+        video => text(video, "id").map(Some).map_err(|_| missing("video.id")),
+    }
+}
+
+fn text(body: &Value, name: &str) -> Result<String, Response> {
+    match &body[name] {
         Value::String(text) => Ok(text.clone()),
         Value::Null => Err(missing(name)),
         _ => Err(invalid(name, "Expected a string.")),
-    };
-    let source = text(&body["video"]["id"], "video.id")?;
-    Ok((text(&body["prompt"], "prompt")?, text(&body["seconds"], "seconds")?, Some(source)))
+    }
 }
 
-fn from_form(request: &Request) -> Result<Fields, Response> {
-    let parts = request.form().map_err(|reason| error(400, &reason, None, None))?;
-    let part = |name: &str| parts.iter().find(|part| part.name == name);
-    let text = |name: &str| {
-        let body = part(name).map(|part| String::from_utf8_lossy(&part.body).into_owned());
-        body.ok_or_else(|| missing(name))
-    };
-    let source = match part("video") {
-        Some(part) if part.filename.is_none() || part.content_type().is_none() => {
-            return Err(invalid("video", "Expected a file with a name and a content type."));
+/// The fields as JSON, whatever their encoding. An uploaded file is an object with its name as
+/// `upload`.
+fn body(request: &Request) -> Result<Value, Response> {
+    let kind = request.header("content-type").unwrap_or_default();
+    match kind.split(';').next().unwrap_or_default().trim() {
+        "application/json" => serde_json::from_slice(&request.body).map_err(|_| {
+            let broken = "We could not parse the JSON body of your request.";
+            error(400, broken, None, None)
+        }),
+        "multipart/form-data" => form(request),
+        _ => Err(error(415, &format!("Unsupported content type: '{kind}'."), None, None)),
+    }
+}
+
+fn form(request: &Request) -> Result<Value, Response> {
+    let mut body = json!({});
+    for part in request.form().map_err(|reason| error(400, &reason, None, None))? {
+        let name = part.name.as_str();
+        let text = json!(String::from_utf8_lossy(&part.body));
+        let member = name.strip_suffix(']').and_then(|name| name.split_once('['));
+        match (&part.filename, member) {
+            (Some(file), _) if part.content_type().is_some() => {
+                body[name] = json!({ "upload": file });
+            }
+            (None, Some((name, member))) => body[name][member] = text,
+            (None, None) if !matches!(name, "video" | "input_reference") => body[name] = text,
+            _ => return Err(invalid(name, "Expected a file with a name and a content type.")),
         }
-        Some(_) => None,
-        None => Some(text("video[id]").map_err(|_| missing("video"))?),
-    };
-    Ok((text("prompt")?, text("seconds")?, source))
+    }
+    Ok(body)
 }
 
 /// The response to a request for the media, or for a range of it.
