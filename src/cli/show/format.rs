@@ -42,48 +42,56 @@ impl View {
 
     /// The text, whether it is JSON that may be coloured, and a notice.
     fn formatted(&self, json: &str) -> (String, bool, Option<String>) {
-        let inner = self.of_errors.then(|| gjson::get(json, "error"));
-        let inner = inner.filter(|error| error.kind() == Kind::Object);
-        let inner = inner.as_ref().map(gjson::Value::json);
-        let (mut value, mut notice) = (gjson::parse(inner.unwrap_or(json)), None);
-        if let Some(path) = &self.transform {
-            match found(inner, json, path) {
-                Ok(found) => value = found,
-                Err(reason) => {
-                    let (twin, what) =
-                        if self.of_errors { ("-error", "error") } else { ("", "response") };
-                    notice =
-                        Some(format!("--transform{twin}: {reason}; printing the whole {what}"));
-                }
-            }
-        }
+        let error = self.of_errors.then(|| gjson::get(json, "error"));
+        let error = error.filter(|error| error.kind() == Kind::Object);
+        let (value, no_match) = self.selected(json, error.as_ref().map(gjson::Value::json));
         if self.raw_output && value.kind() == Kind::String {
-            return (unquoted(value.json()), false, notice);
+            return (unquoted(value.json()), false, no_match);
         }
-        let format = match self.format {
-            Format::Yaml if depth(value.json()) > DEEPEST => {
-                notice.get_or_insert_with(|| {
-                    format!("printing JSON instead of YAML: {}", too_deep())
-                });
-                Format::Json
-            }
-            Format::Explore => {
-                notice.get_or_insert_with(|| {
-                    "the explorer is not available; printing JSON".to_owned()
-                });
-                Format::Json
-            }
-            format => format,
+        let (format, unavailable) = self.format_for(value.json());
+        let text = match format {
+            Format::Jsonl => compact(value.json()),
+            Format::Raw => value.json().to_owned(),
+            Format::Pretty if self.of_items && self.is_for_people() => row(value.json()),
+            Format::Pretty => table(&value),
+            Format::Yaml if self.of_items => format!("---\n{}", yaml(&value)),
+            Format::Yaml => yaml(&value),
+            _ => indented(value.json()),
         };
-        match format {
-            Format::Jsonl => (compact(value.json()), true, notice),
-            Format::Raw => (value.json().to_owned(), false, notice),
-            Format::Pretty if self.of_items && self.is_for_people() => (row(&value), false, notice),
-            Format::Pretty => (table(&value), false, notice),
-            Format::Yaml if self.of_items => (format!("---\n{}", yaml(&value)), false, notice),
-            Format::Yaml => (yaml(&value), false, notice),
-            _ => (indented(value.json()), true, notice),
+        let is_json = !matches!(format, Format::Raw | Format::Pretty | Format::Yaml);
+        (text, is_json, no_match.or(unavailable))
+    }
+
+    /// The part of the JSON to print, and a notice if the path finds none. `error`: the object
+    /// inside `{"error": {...}}`.
+    fn selected<'a>(
+        &'a self,
+        json: &'a str,
+        error: Option<&'a str>,
+    ) -> (gjson::Value<'a>, Option<String>) {
+        let whole = || gjson::parse(error.unwrap_or(json));
+        let Some(path) = &self.transform else { return (whole(), None) };
+        match found(error, json, path) {
+            Ok(found) => (found, None),
+            Err(reason) => {
+                let (suffix, name) =
+                    if self.of_errors { ("-error", "error") } else { ("", "response") };
+                let notice = format!("--transform{suffix}: {reason}; printing the whole {name}");
+                (whole(), Some(notice))
+            }
         }
+    }
+
+    /// The format of this JSON, and a notice if it is not the one that was asked for.
+    fn format_for(&self, json: &str) -> (Format, Option<String>) {
+        let notice = match self.format {
+            Format::Yaml if depth(json) > DEEPEST => {
+                format!("printing JSON instead of YAML: {}", too_deep())
+            }
+            Format::Explore => "the explorer is not available; printing JSON".to_owned(),
+            format => return (format, None),
+        };
+        (Format::Json, Some(notice))
     }
 
     /// Whether a result is meant to be read by a person.
@@ -95,7 +103,7 @@ impl View {
 /// The match of the path in the error inside a document, else in the document, or the reason why
 /// there is none.
 fn found<'a>(
-    inner: Option<&'a str>,
+    error: Option<&'a str>,
     json: &'a str,
     path: &'a str,
 ) -> Result<gjson::Value<'a>, String> {
@@ -105,7 +113,7 @@ fn found<'a>(
     if pattern_steps(json, path) > PATTERN_STEPS {
         return Err("the pattern has too many '*' for strings of this length".to_owned());
     }
-    let mut found = inner.into_iter().chain([json]).map(|json| gjson::get(json, path));
+    let mut found = error.into_iter().chain([json]).map(|json| gjson::get(json, path));
     found.find(gjson::Value::exists).ok_or_else(|| format!("no match for '{path}'"))
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use gjson::{Kind, Value};
-use openai_videos::{shorten, unquoted};
+use openai_videos::{Job, shorten, unquoted};
 
 use crate::cli::show::escape;
 use crate::cli::show::json::LEVELS;
@@ -32,20 +32,15 @@ pub(crate) fn table(value: &Value<'_>) -> String {
 
 /// A job of a list, on one line of 80 columns with an id of 54 characters: its status, the day it
 /// was created and its id, which is last and whole, as it is there to be copied.
-pub(crate) fn row(job: &Value<'_>) -> String {
-    let text = |name: &str| {
-        let value = gjson::get(job.json(), name);
-        match value.kind() {
-            Kind::String => shorten(&unquoted(value.json())),
-            Kind::Number => value.json().to_owned(),
-            _ => "-".to_owned(),
-        }
-    };
-    let created = text("created_at");
+pub(crate) fn row(item: &str) -> String {
+    let job = Job::parse(item);
+    let text = |text: Option<&str>| text.map_or("-".to_owned(), shorten);
+    let date = unquoted(gjson::get(item, "created_at").json()).parse().ok().and_then(date);
     // `Sat, 27 Sep 2025 02:51:25 GMT`
-    let created =
-        created.parse().ok().and_then(date).map_or("-".to_owned(), |date| date[5..16].to_owned());
-    format!("{:<11}  {created:<11}  {}\n", text("status"), text("id"))
+    let date = date.as_ref().map_or("-", |date| &date[5..16]);
+    let [status, id] =
+        [job.as_ref().and_then(Job::status_word), job.as_ref().map(Job::id)].map(text);
+    format!("{status:<11}  {date:<11}  {id}\n")
 }
 
 fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, depth: usize) {
@@ -102,8 +97,9 @@ mod tests {
                 r#"{"id":"a\nb","status":null,"created_at":"soon"}"#,
                 "-            -            a b\n",
             ),
+            (r#"{"task_id":"task-9","status":"done"}"#, "done         -            task-9\n"),
         ] {
-            assert_eq!(row(&gjson::parse(job)), line);
+            assert_eq!(row(job), line);
         }
     }
 
