@@ -68,7 +68,7 @@ pub fn unquoted(literal: &str) -> String {
 
 /// The length in bytes of the string literal at the start of `json`, up to the end of the text if
 /// it is not closed.
-pub(crate) fn string_len(json: &str) -> usize {
+pub fn string_len(json: &str) -> usize {
     let mut escaped = true;
     let end = json.bytes().position(|byte| {
         let ends = byte == b'"' && !escaped;
@@ -79,7 +79,7 @@ pub(crate) fn string_len(json: &str) -> usize {
 }
 
 /// A JSON text on one line: without the white space between its tokens.
-pub(crate) fn compact(json: &str) -> String {
+pub fn compact(json: &str) -> String {
     gjson::tools::ugly(json)
 }
 
@@ -89,7 +89,7 @@ pub fn is_json(text: &str) -> bool {
 }
 
 /// A JSON string literal for `text`.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 

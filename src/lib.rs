@@ -41,7 +41,7 @@ mod client;
 mod digest;
 mod http;
 mod jobs;
-mod json;
+pub mod json;
 mod net;
 mod random;
 mod settings;
@@ -67,7 +67,6 @@ pub use jobs::output_file::{Target, check_output};
 pub use jobs::state_file::StateFile;
 pub use jobs::submit_once::Delivery;
 pub use jobs::wait::Wait;
-pub use json::{is_json, unquoted};
 pub use net::connect_error::{ConnectError, ConnectErrorKind};
 pub use settings::base_url::{BaseUrl, DEFAULT_BASE_URL};
 pub use settings::certificates::{ClientCertificate, Roots};
@@ -87,3 +86,7 @@ mod properties {
     pub(crate) mod suite;
     mod yaml;
 }
+
+#[cfg(test)]
+#[path = "../tests/support/temp.rs"]
+mod temp;

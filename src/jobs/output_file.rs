@@ -348,12 +348,12 @@ fn is_mount_point(path: &Path, mounts: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::temp::TempDir;
 
     #[test]
     fn a_leftover_is_removed_but_not_the_temporary_file_of_another_run() {
-        let directory =
-            std::env::temp_dir().join(format!("openai-videos-output-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
+        let temporary = TempDir::new();
+        let directory = temporary.path();
         let target = directory.join("a.mp4");
         let leftover = directory.join(format!(".a.mp4.{SUFFIX}"));
         fs::write(&leftover, "leftover").unwrap();
@@ -366,16 +366,14 @@ mod tests {
         second.rename_into_place().unwrap();
         assert!(first.path.exists() && target.exists());
         drop(first);
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
-        fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(fs::read_dir(directory).unwrap().count(), 1);
     }
 
     #[test]
     fn a_mount_point_is_found_under_its_escaped_name() {
-        let directory =
-            std::env::temp_dir().join(format!("openai-videos-mounts {}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let path = directory.join("a\\b.mp4");
+        let temporary = TempDir::new();
+        let directory = temporary.path();
+        let path = directory.join("a \\b.mp4");
         fs::write(&path, "x").unwrap();
         let escaped = path.to_str().unwrap().replace('\\', "\\134").replace(' ', "\\040");
         let mounts =
@@ -383,6 +381,5 @@ mod tests {
         assert!(is_mount_point(&path, mounts(&escaped).as_bytes()));
         assert!(!is_mount_point(&path, mounts(&(escaped.clone() + "x")).as_bytes()));
         assert!(!is_mount_point(&directory.join("none"), mounts(&escaped).as_bytes()));
-        fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -18,7 +18,7 @@ use crate::text::shorten;
 
 /// How long after a POST its job may be missing in the list. Lists lag; five seconds are for the
 /// transfer of the request.
-pub(crate) const LISTED_WITHIN: Duration = Duration::from_secs(125);
+const LISTED_WITHIN: Duration = Duration::from_secs(125);
 /// How far two readings of the same time may differ, in seconds: clocks count whole ones, and a
 /// response takes time.
 const TOLERANCE: u64 = 5;

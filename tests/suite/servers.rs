@@ -130,19 +130,24 @@ const EXTEND_BY_URL: &[&str] = &[
     "--video",
     "{url: https://example.com/a.mp4}",
 ];
-const BODY_WITH_URL: &str = r#"{"prompt":"x","model":"grok-imagine-video","duration":6,"video":{"url":"https://example.com/a.mp4"}}"#;
+/// The conversation with a server that has `/content`.
+const BY_URL: Conversation<'_> = Conversation {
+    server: "",
+    command: EXTEND_BY_URL,
+    requests: &[EXTENSION, POLL, POLL, CONTENT],
+    body: concat!(
+        r#"{"prompt":"x","model":"grok-imagine-video","duration":6,"#,
+        r#""video":{"url":"https://example.com/a.mp4"}}"#
+    ),
+    media: &[],
+};
+/// The requests to the host of the media that most conversations have.
+const MEDIA: &[&str] = &["GET /1.mp4?signature=1"];
 
 #[test]
 fn xai() {
     for server in ["xai", "cliproxyapi"] {
-        Conversation {
-            server,
-            command: EXTEND_BY_URL,
-            requests: &[EXTENSION, POLL, POLL, CONTENT],
-            body: BODY_WITH_URL,
-            media: &["GET /1.mp4?signature=1"],
-        }
-        .is_quiet();
+        Conversation { server, media: MEDIA, ..BY_URL }.is_quiet();
     }
 }
 
@@ -150,14 +155,7 @@ fn xai() {
 fn a_plain_url_is_sent_as_an_object() {
     let mut command = EXTEND_BY_URL.to_vec();
     *command.last_mut().unwrap() = "https://example.com/a.mp4";
-    Conversation {
-        server: "xai",
-        command: &command,
-        requests: &[EXTENSION, POLL, POLL, CONTENT],
-        body: BODY_WITH_URL,
-        media: &["GET /1.mp4?signature=1"],
-    }
-    .is_quiet();
+    Conversation { server: "xai", command: &command, media: MEDIA, ..BY_URL }.is_quiet();
 }
 
 #[test]
@@ -229,14 +227,7 @@ fn an_expired_or_failed_job_of_xai_is_code_1() {
 
 #[test]
 fn grok2api() {
-    Conversation {
-        server: "grok2api",
-        command: EXTEND_BY_URL,
-        requests: &[EXTENSION, POLL, POLL, CONTENT],
-        body: BODY_WITH_URL,
-        media: &[],
-    }
-    .is_quiet();
+    Conversation { server: "grok2api", ..BY_URL }.is_quiet();
 }
 
 /// sub2api and its forks: the id is `task_id`.
@@ -245,7 +236,7 @@ fn sub2api() {
     let command =
         &["extend", "--prompt", "x", "--seconds", "4", "--video", "v", "--field", "model=m"];
     let body = r#"{"prompt":"x","model":"m","seconds":"4","video":{"id":"v"}}"#;
-    let media = &["GET /1.mp4?signature=1"];
+    let media = MEDIA;
     let requests = &[EXTENSION, POLL, POLL, CONTENT];
     Conversation { server: "sub2api", command, requests, body, media }.is_quiet();
     let requests = &[EXTENSION, POLL, CONTENT];
@@ -311,14 +302,7 @@ fn a_wrong_key_for_litellm_is_a_400_with_its_reason() {
 /// null.
 #[test]
 fn litellm_in_front_of_xai() {
-    Conversation {
-        server: "litellm-xai",
-        command: EXTEND_BY_URL,
-        requests: &[EXTENSION, POLL, POLL, CONTENT],
-        body: BODY_WITH_URL,
-        media: &[],
-    }
-    .is_quiet();
+    Conversation { server: "litellm-xai", ..BY_URL }.is_quiet();
 }
 
 /// Steady responds with random values of the types in the API reference, and accepts a JSON body
@@ -359,7 +343,7 @@ fn a_relay_that_wraps_the_job_in_a_list() {
         ],
         requests: &[EXTENSION, POLL, POLL, CONTENT],
         body: r#"{"prompt":"x","video_id":"v0","model":"m","duration":5}"#,
-        media: &["GET /1.mp4?signature=1"],
+        media: MEDIA,
     }
     .check();
     outcome.stdout_contains("\"seconds\": \"5.04\"");
@@ -451,7 +435,7 @@ fn a_failed_job_of_vllm_omni_is_code_1() {
 fn new_api() {
     retrieves("new-api", &[POLL, POLL, POLL, POLL, CONTENT, CONTENT], &[])
         .stderr_contains("not ready (code: video_not_ready)");
-    let media = &["GET /1.mp4?signature=1"];
+    let media = MEDIA;
     retrieves("new-api-metadata", &[POLL, POLL, CONTENT], media).stderr("");
     let failure = Reply::json(200, r#"{"task_id":"task_1","status":"FAILURE","error":"no"}"#);
     let server = Server::script(vec![failure]);
@@ -483,13 +467,13 @@ fn openrouter() {
 
 #[test]
 fn together() {
-    retrieves("together", &[POLL, POLL, CONTENT], &["GET /1.mp4?signature=1"]).stderr("");
+    retrieves("together", &[POLL, POLL, CONTENT], MEDIA).stderr("");
 }
 
 /// A mock of xAI on npm: every job is completed at once, and unknown routes are 404.
 #[test]
 fn a_mock_of_xai() {
-    retrieves("xai-mock", &[POLL, CONTENT], &["GET /1.mp4?signature=1"]).stderr("");
+    retrieves("xai-mock", &[POLL, CONTENT], MEDIA).stderr("");
     let (server, host) = Server::like("xai-mock", None, 0);
     let outcome = run(&server, "/v1", EXTEND_BY_URL).run();
     outcome.code(3).stdout("").stderr_contains("HTTP 404: Not found");

@@ -479,17 +479,6 @@ fn a_job_that_this_run_has_found_is_not_reported_as_gone() {
 }
 
 #[test]
-fn a_closed_pipe_for_the_json_keeps_the_job_in_the_state_file() {
-    let directory = TempDir::new();
-    let server = Server::script(vec![job("completed"), job("completed")]);
-    call(&server, &directory).stdout_closed().run().is(0, "", "");
-    assert!(state(&directory).contains("submitted"));
-    call(&server, &directory).run().is(0, COMPLETED, "");
-    assert_eq!(state(&directory), "");
-    server.finish();
-}
-
-#[test]
 fn a_closed_pipe_keeps_the_job_in_the_state_file() {
     let directory = TempDir::new();
     let media = || Reply::status(200).header("Content-Type", "video/mp4").body(vec![1; 1 << 20]);

@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 
+use openai_videos::json::unquoted;
 use openai_videos::{
-    Encoding, Error, Fields, Operation, Reference, Stream, Upload, Value, VideoRequest, unquoted,
+    Encoding, Error, Fields, Operation, Reference, Stream, Upload, Value, VideoRequest,
 };
 
 use crate::cli::args::command::CommandRow;

@@ -4,10 +4,10 @@
 //! of the official command line, so that scripts written for it go on working.
 
 use gjson::Kind;
-use openai_videos::{is_json, unquoted};
+use openai_videos::json::{compact, is_json, unquoted};
 
 use crate::cli::plan::view::{Format, View};
-use crate::cli::show::json::{compact, depth, indented, longest_string};
+use crate::cli::show::json::{depth, indented, longest_string};
 use crate::cli::show::table::{row, table};
 use crate::cli::show::yaml::yaml;
 

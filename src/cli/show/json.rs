@@ -1,6 +1,8 @@
 //! The layout of JSON: indented, on one line, in colours. Order, number literals and unknown
 //! members stay as the server wrote them; only the white space between them changes.
 
+use openai_videos::json::{compact, string_len};
+
 /// JSON that is nested deeper, or longer in bytes, is not indented. Jobs have a level or three and
 /// a few hundred bytes; indentation would multiply the size of a response made for that.
 pub(crate) const LEVELS: usize = 8;
@@ -35,17 +37,6 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The length of the string literal at the start of `json`.
-fn string_len(json: &str) -> usize {
-    let mut escaped = true;
-    let end = json.bytes().position(|byte| {
-        let ends = byte == b'"' && !escaped;
-        escaped = !escaped && byte == b'\\';
-        ends
-    });
-    end.map_or(json.len(), |at| at + 1)
-}
-
 /// How deep arrays and objects are nested.
 pub(crate) fn depth(json: &str) -> usize {
     let (mut level, mut deepest) = (0_usize, 0);
@@ -63,11 +54,6 @@ pub(crate) fn depth(json: &str) -> usize {
 /// The length in bytes of the longest string, with its quotation marks.
 pub(crate) fn longest_string(json: &str) -> usize {
     Tokens(json).filter(|token| token.starts_with('"')).map(str::len).max().unwrap_or(0)
-}
-
-/// Without any white space.
-pub(crate) fn compact(json: &str) -> String {
-    gjson::tools::ugly(json)
 }
 
 /// A line for each value, with short arrays on one; all on one line if it is nested deeper than

@@ -15,7 +15,8 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use openai_videos::{Error, FilePart, Job, Preview, PreviewBody, Settings, is_json};
+use openai_videos::json::{is_json, quote};
+use openai_videos::{Error, FilePart, Job, Preview, PreviewBody, Settings};
 
 use crate::cli::plan::Plan;
 use crate::cli::plan::view::View;
@@ -209,7 +210,6 @@ impl Printer {
         {
             return api.body.clone();
         }
-        let quote = |text: &str| serde_json::to_string(text).unwrap_or_default();
         let hint =
             self.hint(error).map_or(String::new(), |hint| format!(",\"hint\":{}", quote(&hint)));
         format!("{{\"error\":{{\"message\":{}{hint}}}}}", quote(&error.to_string()))

@@ -3,7 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use gjson::{Kind, Value};
-use openai_videos::{Job, shorten, unquoted};
+use openai_videos::json::unquoted;
+use openai_videos::{Job, shorten};
 
 use crate::cli::show::escape;
 use crate::cli::show::json::LEVELS;

@@ -5,7 +5,7 @@
 //! written in flow style, on one line.
 
 use gjson::{Kind, Value};
-use openai_videos::unquoted;
+use openai_videos::json::unquoted;
 
 use crate::cli::show::escape::is_hidden;
 use crate::cli::show::json::{LEVELS, LONGEST};

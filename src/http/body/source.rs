@@ -156,3 +156,60 @@ impl Read for SourceReader<'_> {
         self.fill(buffer).map_err(io::Error::other)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::temp::TempDir;
+
+    #[test]
+    fn the_content_type_follows_the_extension() {
+        for (name, content_type) in [
+            ("a.MP4", "video/mp4"),
+            ("a.mov", "video/quicktime"),
+            ("a.webm", "video/webm"),
+            ("a.png", "image/png"),
+            ("a.JPG", "image/jpeg"),
+            ("a.jpeg", "image/jpeg"),
+            ("a.webp", "image/webp"),
+            ("a.avi", "application/octet-stream"),
+            ("mp4", "application/octet-stream"),
+        ] {
+            let source = Source::File { path: Path::new(name), size: 1 };
+            assert_eq!(
+                (source.file_name(), source.content_type()),
+                (name.to_owned(), content_type)
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_or_stalled_stream_is_an_error() {
+        let open = |reader: Box<dyn Read + Send>| {
+            let upload = Upload::Stream(Stream::new(reader));
+            let source = Source::of(&upload).unwrap();
+            source.open(Duration::from_millis(50)).err().unwrap().to_string()
+        };
+        assert_eq!(open(Box::new(io::empty())), "the stream to upload is empty");
+        let (reader, writer) = io::pipe().unwrap();
+        let stalled = "cannot read the stream to upload: no data for 50ms";
+        assert_eq!(open(Box::new(reader)), stalled);
+        drop(writer);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_uploaded_is_named_in_the_error() {
+        let directory = TempDir::new();
+        let directory = directory.path();
+        let (empty, missing) = (directory.join("empty.mp4"), directory.join("none.mp4"));
+        fs::write(&empty, "").unwrap();
+        for (path, message) in [
+            (empty.as_path(), format!("the file '{}' is empty", empty.display())),
+            (&missing, format!("there is no file '{}' to upload", missing.display())),
+            (directory, format!("'{}' is a directory, not a file to upload", directory.display())),
+        ] {
+            let upload = Upload::File(path.to_owned());
+            assert_eq!(Source::of(&upload).err().unwrap().to_string(), message);
+        }
+    }
+}
