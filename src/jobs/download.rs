@@ -7,7 +7,7 @@
 //! `If-Range` makes the server send the whole content if it has changed, because the halves of two
 //! videos do not make one.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,8 @@ use crate::url::{authority, segment, without_secrets};
 
 /// Size of the buffer, in bytes. With 64 KiB a download of 1 GB takes a tenth longer.
 const BUFFER_SIZE: usize = 256 * 1024;
+/// Text of fewer bytes is a message and not media.
+const SHORT: usize = 4096;
 /// How long a completed job's content may be "not ready".
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How much older than the response a strong `Last-Modified` is: more than clocks of one server's
@@ -378,13 +380,19 @@ impl Transfer<'_> {
         let mut body = self.http.transfer(body, length);
         let mut buffer = PageBuffer::new(BUFFER_SIZE);
         let buffer = buffer.bytes_mut();
+        if self.position == 0 {
+            let read =
+                read_start(&mut body, buffer).map_err(|error| self.http.read_error(error))?;
+            let start = &buffer[..read];
+            if starts_like_text(start) || is_short_text(start) {
+                return Err(self.not_media(content_type, start));
+            }
+            self.write(start)?;
+        }
         loop {
             let count = body.read(buffer).map_err(|error| self.http.read_error(error))?;
             if count == 0 {
                 return self.check_length();
-            }
-            if self.position == 0 && looks_like_text(&buffer[..count]) {
-                return Err(self.not_media(content_type, &buffer[..count]));
             }
             self.write(&buffer[..count])?;
         }
@@ -535,8 +543,30 @@ fn is_text(content_type: &str) -> bool {
 
 /// Whether content starts as a page or JSON does, whatever its type says. No media format does: MP4
 /// starts with a length, WebP with `RIFF`, JPEG with FF D8.
-fn looks_like_text(start: &[u8]) -> bool {
+fn starts_like_text(start: &[u8]) -> bool {
     matches!(start.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'))
+}
+
+/// Whether content of this start is a message, such as `error: not found`, whatever its type says:
+/// nothing but text, and not more than the start. Media have control characters or bytes that are
+/// not UTF-8 in their first bytes: zeros in the sizes of MP4 and WebP, 1A or 89 at the start of
+/// WebM and PNG, FF in JPEG, zeros in the header of GIF.
+fn is_short_text(start: &[u8]) -> bool {
+    let is_printable = |c: char| !c.is_control() || c.is_ascii_whitespace();
+    (1..SHORT).contains(&start.len())
+        && str::from_utf8(start).is_ok_and(|text| text.chars().all(is_printable))
+}
+
+/// Reads [`SHORT`] bytes or more, or to the end. Returns the number of bytes.
+fn read_start(body: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < SHORT {
+        match body.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
 }
 
 /// The value for `If-Range` (RFC 9110, 13.1.5): a strong `ETag` or, if there is no `ETag` at all, a

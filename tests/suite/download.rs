@@ -715,6 +715,42 @@ fn a_partial_response_with_another_etag_is_rejected() {
 }
 
 #[test]
+fn a_short_text_is_not_saved_as_media_whatever_its_type() {
+    for (kind, text) in [
+        ("application/octet-stream", "error: not found"),
+        ("video/mp4", "  l'expiration a eu lieu \u{e0} 12:00\r\n"),
+        ("binary/octet-stream", "x"),
+    ] {
+        let reply = Reply::status(200).header("Content-Type", kind).body(text);
+        let message = format!("expected media, got {kind}: ");
+        is_unchanged(download(vec![reply, job("completed")], &[]), 3, &message);
+    }
+}
+
+#[test]
+fn short_media_of_every_format_and_unknown_bytes_are_saved() {
+    let long = "text ".repeat(1000);
+    for start in [
+        &b"\0\0\0\x18ftypmp42"[..],
+        b"\x1a\x45\xdf\xa3webm",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff\xe0JFIF",
+        b"RIFF\x10\0\0\0WEBPVP8 ",
+        b"GIF89a\x01\0\x01\0\x80\0\0;",
+        b"OggS\0",
+        b"plain, but for a zero\0",
+        // No media, but not a short message either.
+        long.as_bytes(),
+    ] {
+        let directory = TempDir::new();
+        let server = Server::script(vec![content(start.to_vec())]);
+        openai(&DOWNLOAD).current_dir(directory.path()).server(&server).run().is(0, "", "");
+        assert_eq!(std::fs::read(directory.path().join("out.mp4")).unwrap(), start);
+        server.finish();
+    }
+}
+
+#[test]
 fn json_with_a_media_type_and_compressed_content_are_not_saved_as_media() {
     for kind in ["video/mp4", "application/octet-stream"] {
         let json = Reply::status(200).header("Content-Type", kind).body(r#" {"error": "expired"}"#);

@@ -500,7 +500,7 @@ fn a_job_whose_json_met_a_closed_pipe_stays_in_the_state_file() {
     assert_eq!(state(&directory), "");
     server.finish();
 
-    let media = Reply::status(200).header("Content-Type", "video/mp4").body("media");
+    let media = Reply::status(200).header("Content-Type", "video/mp4").body(CLIP);
     let server = Server::script(vec![job("completed"), media]);
     let stored = call(&server, &directory).args(&["-o", "out.mp4"]).stdout_closed().run();
     stored.is(0, "", "openai: job video_1\n");

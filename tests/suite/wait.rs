@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{EXTEND, Openai, Reply, Server, fill, job, openai, short_queue};
+use crate::support::{CLIP, EXTEND, Openai, Reply, Server, fill, job, openai, short_queue};
 
 const NOTE: &str = "openai: job video_1\n";
 
@@ -102,7 +102,7 @@ fn an_error_that_repeats_is_reported_once() {
         job("completed"),
         Reply::json(409, "{}").header("openai-poll-after-ms", "1"),
         job("completed"),
-        Reply::status(200).header("Content-Type", "video/mp4").body("media"),
+        Reply::status(200).header("Content-Type", "video/mp4").body(CLIP),
     ]);
     let outcome = extend().args(&["--poll-interval", "1ms", "-o", "out.mp4"]).server(&server).run();
     let not_ready = "openai: the content is not ready, trying again for up to a minute";
