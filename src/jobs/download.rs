@@ -94,7 +94,7 @@ pub(crate) fn download(
     let query = name.map_or(String::new(), |(name, _)| format!("?variant={name}"));
     let path = format!("/videos/{}/content", segment(job.id()));
     let ready_within = options.ready_within.unwrap_or(READY_WITHIN).min(READY_WITHIN);
-    let output = Output::open(target)?;
+    let output = Output::open(target, http.settings().stall_timeout)?;
     (http.report)(&Event::TemporaryFile { path: output.temporary_path() });
     let transfer = Transfer {
         http,

@@ -13,6 +13,9 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::api::error::Error;
 use crate::random;
@@ -50,11 +53,12 @@ pub(crate) struct TemporaryFile {
 }
 
 impl<'a> Output<'a> {
-    pub(crate) fn open(target: Target<'a>) -> Result<Self, Error> {
+    /// Of a named pipe this waits for a program that reads it, `stall` at most.
+    pub(crate) fn open(target: Target<'a>, stall: Duration) -> Result<Self, Error> {
         let (writer, name): (Box<dyn Write + 'a>, String) = match target {
             Target::Writer(writer) => (Box::new(writer), "the output".to_owned()),
             Target::File(path) if is_special(path) => {
-                let file = OpenOptions::new().write(true).open(path);
+                let file = open_special(path, stall);
                 let file = file.map_err(|error| cannot_write(path, error))?;
                 (Box::new(file), format!("'{}'", path.display()))
             }
@@ -186,6 +190,12 @@ const MAX_RUNS: u32 = 10;
 /// The ending of the names of temporary files.
 const SUFFIX: &str = "openai-videos-part";
 
+/// Whether a file of this name may be taken for what a killed download left behind.
+pub(crate) fn is_temporary_name(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.starts_with(b".") && name.ends_with(SUFFIX.as_bytes())
+}
+
 /// Creates `.NAME.openai-videos-part` beside the target, empty and locked, or
 /// `.NAME.1.openai-videos-part` and so on while other runs hold the names before it. On a file
 /// system without locks a leftover cannot be told from a file in use: there the name is random.
@@ -219,6 +229,21 @@ fn create_temporary(target: &Path) -> io::Result<(PathBuf, File)> {
     }
     let path = named(&format!(".{}.{SUFFIX}", random::token()));
     OpenOptions::new().write(true).create_new(true).open(&path).map(|file| (path, file))
+}
+
+/// Opens a device or a pipe. A named pipe opens only once it has a reader.
+fn open_special(path: &Path, stall: Duration) -> io::Result<File> {
+    if !fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return OpenOptions::new().write(true).open(path);
+    }
+    let (sender, opened) = mpsc::channel();
+    let path = path.to_owned();
+    // If it is never opened, the thread runs until the process exits.
+    thread::Builder::new().spawn(move || sender.send(OpenOptions::new().write(true).open(path)))?;
+    opened.recv_timeout(stall).unwrap_or_else(|_| {
+        let reason = format!("no program opened this pipe for reading within {stall:?}");
+        Err(io::Error::new(ErrorKind::TimedOut, reason))
+    })
 }
 
 /// The name of a temporary file for a target with this name.

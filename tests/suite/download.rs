@@ -751,6 +751,37 @@ fn short_media_of_every_format_and_unknown_bytes_are_saved() {
 }
 
 #[test]
+fn a_named_pipe_that_nobody_reads_or_writes_is_not_waited_for() {
+    let directory = TempDir::new();
+    let pipe = directory.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let server = Server::script(vec![]);
+    let run = |command: &[&str]| {
+        let run = openai(command).args(&["--stall-timeout", "100ms"]).server(&server);
+        run.current_dir(directory.path()).run()
+    };
+    run(&["videos", "download-content", "video_1", "-q", "-o", "pipe"]).is(
+        9,
+        "",
+        "openai: cannot write 'pipe': no program opened this pipe for reading within 100ms\n",
+    );
+    run(&["videos", "extend", "--prompt", "x", "--seconds", "4", "--video", "@pipe"]).is(
+        9,
+        "",
+        "openai: cannot read the stream to upload: no data for 100ms\n",
+    );
+    server.finish();
+
+    // With a reader it is written.
+    let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+    let server = Server::script(vec![content(media())]);
+    let args = ["videos", "download-content", "video_1", "-q", "-o", "pipe"];
+    openai(&args).server(&server).current_dir(directory.path()).run().is(0, "", "");
+    assert_eq!(reader.join().unwrap(), media());
+    server.finish();
+}
+
+#[test]
 fn json_with_a_media_type_and_compressed_content_are_not_saved_as_media() {
     for kind in ["video/mp4", "application/octet-stream"] {
         let json = Reply::status(200).header("Content-Type", kind).body(r#" {"error": "expired"}"#);

@@ -5,7 +5,11 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use openai_videos::Error;
 
@@ -16,6 +20,8 @@ use crate::cli::args::value::{invalid, text};
 /// The most that is read into memory, in bytes. A prompt has 128 KB at most, a request body hardly
 /// more.
 const LIMIT: u64 = 4 * 1024 * 1024;
+/// How long to wait for the program that writes a named pipe.
+const WRITER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The whole text of a file, or of standard input for `-`. `name` is the flag or variable, for
 /// errors.
@@ -45,13 +51,29 @@ pub(crate) fn bytes(path: &OsStr, name: &str) -> Result<Vec<u8>, Error> {
     if path == "-" {
         io::stdin().take(LIMIT + 1).read_to_end(&mut bytes)
     } else {
-        File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
+        open(Path::new(path), WRITER_WITHIN)
+            .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
     }
     .map_err(failed)?;
     if bytes.len() as u64 > LIMIT {
         return Err(invalid(name, format!("{shown} is larger than {} MiB", LIMIT >> 20)));
     }
     Ok(bytes)
+}
+
+/// Opens a file. Of a named pipe this waits for a program that writes it, `limit` at most.
+fn open(path: &Path, limit: Duration) -> io::Result<File> {
+    if !fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return File::open(path);
+    }
+    let (sender, opened) = mpsc::channel();
+    let path = path.to_owned();
+    // If it is never opened, the thread runs until the process exits.
+    thread::spawn(move || sender.send(File::open(path)));
+    opened.recv_timeout(limit).unwrap_or_else(|_| {
+        let reason = format!("no program opened this pipe for writing within {limit:?}");
+        Err(io::Error::new(io::ErrorKind::TimedOut, reason))
+    })
 }
 
 /// The name of a file, or of standard input, in errors.
@@ -142,4 +164,31 @@ pub(crate) fn is_standard_input(value: &OsStr) -> bool {
 /// Whether this is a name as in `@alice`, or nothing, rather than a path.
 fn is_handle(path: &OsStr) -> bool {
     path != "-" && !path.as_bytes().iter().any(|byte| matches!(byte, b'.' | b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_pipe_is_opened_once_it_has_a_writer() {
+        let directory = std::env::temp_dir().join(format!("openai-pipe-{}", std::process::id()));
+        fs::create_dir(&directory).unwrap();
+        let pipe = directory.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = open(&pipe, Duration::from_millis(20)).unwrap_err();
+        assert_eq!(error.to_string(), "no program opened this pipe for writing within 20ms");
+        // The thread that still opens it is a reader, too.
+        let written = thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::write(pipe, "key")
+        });
+        let mut text = String::new();
+        let opened = open(&pipe, Duration::from_secs(60))
+            .and_then(|mut file| file.read_to_string(&mut text));
+        fs::remove_dir_all(&directory).unwrap();
+        opened.unwrap();
+        written.join().unwrap().unwrap();
+        assert_eq!(text, "key");
+    }
 }

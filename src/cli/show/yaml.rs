@@ -1,8 +1,11 @@
-//! JSON -> YAML 1.2 in block style, members and number literals as they came.
+//! JSON -> YAML 1.2 in block style, members in their order and number literals as they came, but for
+//! exponents.
 //!
 //! A string is written without quotation marks only where every reader, also of YAML 1.1, reads it
 //! as a string; all others get quotation marks and escapes. Deeply nested or long values are
 //! written in flow style, on one line.
+
+use std::borrow::Cow;
 
 use gjson::{Kind, Value};
 use openai_videos::json::unquoted;
@@ -64,6 +67,7 @@ fn flow(out: &mut String, value: &Value<'_>) {
         Kind::Object => ['{', '}'],
         Kind::Array => ['[', ']'],
         Kind::String => return *out += &string(&unquoted(value.json())),
+        Kind::Number => return *out += &number(value.json()),
         _ => return *out += value.json(),
     };
     out.push(open);
@@ -111,6 +115,18 @@ fn name(out: &mut String, key: &str, gap: &str) {
         ..=LONGEST_KEY => out.extend([&key, ":"]),
         _ => out.extend(["? ", &key, gap, ":"]),
     }
+}
+
+/// The number literal as it came, but for an exponent: YAML 1.1, as PyYAML reads it, takes `1e-07`
+/// for a string and wants a dot and the exponent's sign, `1.0e-07`.
+fn number(literal: &str) -> Cow<'_, str> {
+    let Some(at) = literal.find(['e', 'E']) else {
+        return Cow::Borrowed(literal);
+    };
+    let (mantissa, exponent) = (&literal[..at], &literal[at + 1..]);
+    let fraction = if mantissa.contains('.') { "" } else { ".0" };
+    let sign = if exponent.starts_with(['+', '-']) { "" } else { "+" };
+    Cow::Owned(format!("{mantissa}{fraction}{}{sign}{exponent}", &literal[at..=at]))
 }
 
 fn string(text: &str) -> String {
@@ -193,6 +209,22 @@ mod tests {
             )
         );
         means_the_same(json);
+    }
+
+    #[test]
+    fn a_number_with_an_exponent_is_one_in_yaml_1_1_as_well() {
+        for (json, shown) in [
+            ("1e-07", "1.0e-07"),
+            ("1E5", "1.0E+5"),
+            ("-2.50e5", "-2.50e+5"),
+            ("1.5E-3", "1.5E-3"),
+            ("1e+5", "1.0e+5"),
+            ("0.5", "0.5"),
+            ("-7", "-7"),
+        ] {
+            assert_eq!(written(&format!("[{json}]")), format!("- {shown}\n"));
+            means_the_same(&format!("[{json}]"));
+        }
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl<'a> Source<'a> {
                 SourceReader::File { file, path, size: *size, left: *size }
             }
             Source::Pipe(path) => {
-                SourceReader::Stream(StreamReader::start(Box::new(open(path)?), stall)?)
+                let pipe = Pipe { path: path.to_path_buf(), file: None };
+                SourceReader::Stream(StreamReader::start(Box::new(pipe), stall)?)
             }
             Source::Stream(stream) => match stream.take() {
                 Some(reader) => SourceReader::Stream(StreamReader::start(reader, stall)?),
@@ -105,6 +106,22 @@ impl<'a> Source<'a> {
 fn open(path: &Path) -> Result<File, Error> {
     File::open(path)
         .map_err(|error| Error::file(format!("cannot read '{}'", path.display()), error))
+}
+
+/// A pipe or a device that is opened by the first read, in the thread of a [`StreamReader`], as a
+/// named pipe opens only once it has a writer.
+struct Pipe {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.file.is_none() {
+            self.file = Some(File::open(&self.path)?);
+        }
+        self.file.as_mut().map_or(Ok(0), |file| file.read(buffer))
+    }
 }
 
 fn check_size(file: &File, path: &Path, expected: u64) -> Result<(), Error> {
