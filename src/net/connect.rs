@@ -181,8 +181,7 @@ impl Opening<'_> {
         host: &str,
         transport: Box<dyn DirectTransport>,
     ) -> Result<Box<dyn DirectTransport>, ConnectError> {
-        let stream = self.adapt(transport);
-        match TlsTransport::new(&self.connector.tls, host, stream) {
+        match TlsTransport::new(&self.connector.tls, host, transport, self.time_left()) {
             Ok(tls) => {
                 self.tls_version = Some(tls.version());
                 Ok(Box::new(tls))
@@ -267,12 +266,17 @@ impl Opening<'_> {
         transport: Box<dyn DirectTransport>,
     ) -> TransportAdapter<Box<dyn DirectTransport>> {
         let mut stream = TransportAdapter::new(transport, Arc::clone(&self.details.current_time));
-        stream.set_timeout(NextTimeout {
+        stream.set_timeout(self.time_left());
+        stream
+    }
+
+    /// The timeout for a handshake.
+    fn time_left(&self) -> NextTimeout {
+        NextTimeout {
             after: time::Duration::Exact(self.left()),
             reason: Timeout::Connect,
             ..NextTimeout::default()
-        });
-        stream
+        }
     }
 
     fn timed_out(&self, step: &str) -> String {

@@ -5,8 +5,8 @@
 //! ```text
 //! buffers, connect_error, crate_messages, response_head
 //! transport, tls_errors, proxy_handshake, dns
-//! routes, tcp, tls, direct_read
-//! tracker
+//! routes, tcp, tls_session, direct_read
+//! tls, tracker
 //! connect
 //! ```
 //!
@@ -72,5 +72,6 @@ pub(crate) mod routes;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod tls_errors;
+pub(crate) mod tls_session;
 pub(crate) mod tracker;
 pub(crate) mod transport;

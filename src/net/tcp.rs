@@ -18,9 +18,6 @@ const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 pub(crate) struct TcpTransport {
     socket: Socket,
     buffers: Buffers,
-    /// A write failed. Further output is dropped without another error, as rustls does not read
-    /// before it has written.
-    broken: bool,
 }
 
 impl TcpTransport {
@@ -28,9 +25,8 @@ impl TcpTransport {
         let stream = TcpStream::connect_timeout(&address, timeout.max(MIN_TIMEOUT))?;
         stream.set_nodelay(true)?;
         Ok(Self {
-            socket: Socket { stream, read_timeout: None, write_timeout: None },
+            socket: Socket { stream, broken: false, read_timeout: None, write_timeout: None },
             buffers: Buffers::default(),
-            broken: false,
         })
     }
 }
@@ -38,6 +34,10 @@ impl TcpTransport {
 impl DirectTransport for TcpTransport {
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
         self.socket.read(room, timeout)
+    }
+
+    fn write(&mut self, bytes: &[u8], timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.socket.write(bytes, timeout)
     }
 }
 
@@ -47,12 +47,7 @@ impl Transport for TcpTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        if self.broken {
-            return Ok(());
-        }
-        let written = self.socket.write(&self.buffers.output()[..amount], timeout);
-        self.broken = written.is_err();
-        written
+        self.socket.write(&self.buffers.output()[..amount], timeout)
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
@@ -66,13 +61,18 @@ impl Transport for TcpTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        !self.broken && self.buffers.input().is_empty() && self.socket.is_idle().unwrap_or(false)
+        !self.socket.broken
+            && self.buffers.input().is_empty()
+            && self.socket.is_idle().unwrap_or(false)
     }
 }
 
 /// A socket, and the timeouts that it was given last.
 struct Socket {
     stream: TcpStream,
+    /// A write failed. Further output is dropped without another error, as TLS does not read before
+    /// it has written.
+    broken: bool,
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
 }
@@ -81,8 +81,14 @@ impl Socket {
     /// Writes all bytes. The timeout is the longest time without a byte moving.
     fn write(&mut self, bytes: &[u8], timeout: NextTimeout) -> Result<(), ureq::Error> {
         let timeout = timeout.for_write();
-        let limit = socket_timeout(timeout)?;
-        self.write_within(bytes, limit).map_err(|error| timeout_error(error, timeout))
+        if self.broken {
+            return Ok(());
+        }
+        let written = socket_timeout(timeout).and_then(|limit| {
+            self.write_within(bytes, limit).map_err(|error| timeout_error(error, timeout))
+        });
+        self.broken = written.is_err();
+        written
     }
 
     fn write_within(&mut self, bytes: &[u8], limit: Option<Duration>) -> io::Result<()> {

@@ -3,20 +3,20 @@
 //! a connection as closed after the server's close_notify, although TCP is still open.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io;
 use std::sync::{Arc, OnceLock};
 
-use rustls::client::{ClientConfig, ClientConnection};
+use rustls::RootCertStore;
+use rustls::client::ClientConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
-use rustls::{ProtocolVersion, RootCertStore};
-use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport, TransportAdapter};
+use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport};
 
 use webpki_roots::TLS_SERVER_ROOTS;
 
 use crate::net::buffers::Buffers;
-use crate::net::tls_errors::tls_error;
+use crate::net::tls_session::Session;
 use crate::net::transport::DirectTransport;
 use crate::settings::Settings;
 use crate::settings::certificates::{ClientCertificate, Roots};
@@ -76,40 +76,34 @@ pub(crate) struct TlsTransport {
 }
 
 impl TlsTransport {
-    /// Performs the handshake with `host`, within the timeout of `stream`.
+    /// Performs the handshake with `host`.
     ///
     /// # Errors
-    /// As [`TlsConfig::config`], and the connection's own.
+    /// As [`TlsConfig::config`], and [`Session::open`].
     pub(crate) fn new(
         tls: &TlsConfig,
         host: &str,
-        mut stream: TransportAdapter<Box<dyn DirectTransport>>,
+        connection: Box<dyn DirectTransport>,
+        timeout: NextTimeout,
     ) -> io::Result<Self> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let mut tls = ClientConnection::new(tls.config()?, name).map_err(io::Error::other)?;
-        if let Err(error) = tls.complete_io(&mut stream) {
-            // A server that closed the connection may have sent an alert before.
-            return Err(match tls.complete_io(&mut stream) {
-                Err(alert) if tls_error(&alert).is_some() => alert,
-                _ => error,
-            });
-        }
-        Ok(Self { buffers: Buffers::default(), session: Session { tls, stream, failure: None } })
+        let session = Session::open(tls.config()?, name, connection, timeout)?;
+        Ok(Self { buffers: Buffers::default(), session })
     }
 
     /// The negotiated version.
     pub(crate) fn version(&self) -> &'static str {
-        match self.session.tls.protocol_version() {
-            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
-            _ => "TLS 1.3",
-        }
+        self.session.version()
     }
 }
 
 impl DirectTransport for TlsTransport {
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
-        self.session.stream.set_timeout(timeout);
-        Ok(self.session.read(room)?)
+        Ok(self.session.read(room, timeout)?)
+    }
+
+    fn write(&mut self, bytes: &[u8], timeout: NextTimeout) -> Result<(), ureq::Error> {
+        Ok(self.session.write(bytes, timeout)?)
     }
 }
 
@@ -119,13 +113,11 @@ impl Transport for TlsTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.session.stream.set_timeout(timeout);
-        Ok(self.session.write(&self.buffers.output()[..amount])?)
+        Ok(self.session.write(&self.buffers.output()[..amount], timeout)?)
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.session.stream.set_timeout(timeout);
-        let count = self.session.read(self.buffers.input_append_buf())?;
+        let count = self.session.read(self.buffers.input_append_buf(), timeout)?;
         self.buffers.input_appended(count);
         Ok(count > 0)
     }
@@ -136,63 +128,6 @@ impl Transport for TlsTransport {
 
     fn is_tls(&self) -> bool {
         true
-    }
-}
-
-/// The TLS state and the connection below it.
-struct Session {
-    tls: ClientConnection,
-    stream: TransportAdapter<Box<dyn DirectTransport>>,
-    /// The error that ended the session, reported once the plaintext before it is read.
-    failure: Option<rustls::Error>,
-}
-
-impl Session {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let count = self.tls.writer().write(rest)?;
-            rest = &rest[count..];
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        while self.tls.wants_write() {
-            self.tls.write_tls(&mut self.stream)?;
-        }
-        Ok(())
-    }
-
-    /// Reads plaintext, waiting for some if there is none. `0`: the server sent close_notify.
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.tls.reader().read(room) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                done => return done,
-            }
-            if let Some(error) = self.failure.take() {
-                return Err(io::Error::new(ErrorKind::InvalidData, error));
-            }
-            // A failed write does not stop reading: the server's last alert may be there.
-            let _ = self.flush();
-            self.tls.read_tls(&mut self.stream)?;
-            if let Err(error) = self.tls.process_new_packets() {
-                // Sends the alert. Plaintext from before the failure is read first.
-                let _ = self.flush();
-                self.failure = Some(error);
-            }
-        }
-    }
-
-    /// Whether another request may be sent. Plaintext that is left would be taken for the start of
-    /// its response.
-    fn is_open(&mut self) -> bool {
-        let state = self.tls.process_new_packets();
-        self.failure.is_none()
-            && state.is_ok_and(|it| it.plaintext_bytes_to_read() == 0 && !it.peer_has_closed())
-            && self.stream.get_mut().is_open()
     }
 }
 

@@ -10,10 +10,25 @@ use ureq::unversioned::transport::{self, NextTimeout, Transport};
 
 use crate::net::buffers::Buffers;
 
-/// A connection that can be read past its input buffer.
+/// A connection that can be read and written past its buffers.
 pub(crate) trait DirectTransport: Transport {
     /// Reads the bytes that have arrived, or waits for some. `0`: the end.
     fn read(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error>;
+
+    /// Writes all bytes.
+    fn write(&mut self, bytes: &[u8], timeout: NextTimeout) -> Result<(), ureq::Error>;
+
+    /// Reads what the input buffer holds, or else as [`DirectTransport::read`] does.
+    fn read_on(&mut self, room: &mut [u8], timeout: NextTimeout) -> Result<usize, ureq::Error> {
+        let buffers = self.buffers();
+        let count = buffers.input().len().min(room.len());
+        if count == 0 {
+            return self.read(room, timeout);
+        }
+        room[..count].copy_from_slice(&buffers.input()[..count]);
+        buffers.input_consume(count);
+        Ok(count)
+    }
 }
 
 /// Takes the place of a connection that was handed over: nothing can be read or written.
@@ -25,8 +40,8 @@ impl Transport for ClosedTransport {
         &mut self.0
     }
 
-    fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        Err(io::Error::from(io::ErrorKind::NotConnected).into())
+    fn transmit_output(&mut self, _: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.write(&[], timeout)
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
@@ -41,6 +56,10 @@ impl Transport for ClosedTransport {
 impl DirectTransport for ClosedTransport {
     fn read(&mut self, _: &mut [u8], _: NextTimeout) -> Result<usize, ureq::Error> {
         Ok(0)
+    }
+
+    fn write(&mut self, _: &[u8], _: NextTimeout) -> Result<(), ureq::Error> {
+        Err(io::Error::from(io::ErrorKind::NotConnected).into())
     }
 }
 

@@ -364,6 +364,29 @@ fn a_download_over_tls_ends_at_its_content_length_or_is_reported_as_truncated() 
 }
 
 #[test]
+fn a_download_over_tls_is_the_same_in_records_of_any_size() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["localhost"]);
+    // More than is received, and more than is written, at once; a first byte that no text has.
+    let content = (0..80_000).map(|number| format!("{number:06}\n")).collect::<String>();
+    let length = content.len();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length";
+    let response = format!("{head}: {length}\r\n\r\n\x01{}", &content[1..]);
+    for (size, tls12) in [(100, false), (1000, true), (16_384, false)] {
+        let server = TlsServer::in_records_of(size, tls12, &identity, &response);
+        let outcome = openai(&DOWNLOAD)
+            .file("ca.pem", &authority.pem)
+            .args(&["--cacert", "ca.pem", "--max-retries", "0"])
+            .args(&["--base-url", &server.url("localhost")])
+            .run();
+        outcome.code(0);
+        let file = fs::read(outcome.directory.join("out.mp4")).unwrap();
+        assert!(file[1..] == content.as_bytes()[1..], "{} bytes of {length}", file.len());
+        server.finish();
+    }
+}
+
+#[test]
 fn an_invalid_client_certificate_is_refused_before_the_request() {
     let authority = Authority::new();
     let (own, other) = (authority.issue(&["a"]), authority.issue(&["b"]));

@@ -158,6 +158,15 @@ impl TlsServer {
         Self::start(config(identity, None), response, Manner::ClosesAfter(bytes))
     }
 
+    /// A server of TLS 1.3, or 1.2, that responds in TLS records of at most this many bytes, and
+    /// keeps the connection open.
+    pub fn in_records_of(bytes: usize, tls12: bool, identity: &Identity, response: &str) -> Self {
+        let version = if tls12 { &rustls::version::TLS12 } else { &rustls::version::TLS13 };
+        let mut config = Arc::unwrap_or_clone(config_for(&[version], identity, None));
+        config.max_fragment_size = Some(bytes);
+        Self::start(Arc::new(config), response, Manner::KeepsOpen)
+    }
+
     /// A server that responds with these TLS records, separated by NUL, and keeps the connection
     /// open.
     pub fn keeping_open(identity: &Identity, response: &str) -> TlsServer {
@@ -256,6 +265,7 @@ impl Shared {
             }
         }
         lock(&self.requests).push(String::from_utf8_lossy(&bytes).into_owned());
+        stream.conn.set_buffer_limit(None);
         for record in self.response.split('\0') {
             stream.conn.writer().write_all(record.as_bytes())?;
         }
