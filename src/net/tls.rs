@@ -6,11 +6,11 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use rustls::RootCertStore;
 use rustls::client::ClientConfig;
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
+use rustls::{RootCertStore, SupportedCipherSuite};
 use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport};
 
 use webpki_roots::TLS_SERVER_ROOTS;
@@ -57,7 +57,7 @@ fn config(
     roots: Arc<RootCertStore>,
     client_certificate: Option<&ClientCertificate>,
 ) -> Result<ClientConfig, rustls::Error> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);
     Ok(match client_certificate {
@@ -67,6 +67,31 @@ fn config(
             builder.with_client_cert_resolver(Arc::new(resolver))
         }
     })
+}
+
+/// The cryptography. It offers first the cipher that suits this processor: AES where that has
+/// instructions of its own, with 128 bits as browsers do, else ChaCha20.
+fn provider() -> CryptoProvider {
+    let provider = ring::default_provider();
+    let first = if has_aes() { "AES_128" } else { "CHACHA20" };
+    let is_first = |suite: &SupportedCipherSuite| {
+        suite.suite().as_str().is_some_and(|name| name.contains(first))
+    };
+    let (mut cipher_suites, others): (Vec<_>, Vec<_>) =
+        provider.cipher_suites.into_iter().partition(is_first);
+    cipher_suites.extend(others);
+    CryptoProvider { cipher_suites, ..provider }
+}
+
+/// Whether the processor has instructions for AES-GCM. Without a safe way to ask it, no.
+fn has_aes() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return is_x86_feature_detected!("aes") && is_x86_feature_detected!("pclmulqdq");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes")
+        && std::arch::is_aarch64_feature_detected!("pmull");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
 }
 
 /// An encrypted connection.

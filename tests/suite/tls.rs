@@ -2,6 +2,7 @@
 //! others, and client certificates.
 
 use std::fs;
+use std::io::Read;
 use std::net::TcpListener;
 use std::thread;
 
@@ -386,6 +387,39 @@ fn a_download_over_tls_is_the_same_in_records_of_any_size() {
     }
 }
 
+/// The order in which AES and ChaCha20 are offered for TLS 1.3, in the first bytes of a client.
+fn offered_suites(hello: &[u8]) -> Vec<u16> {
+    // The record's header, the message's header, the version, the random bytes.
+    let session = 5 + 4 + 2 + 32;
+    let suites = &hello[session + 1 + usize::from(hello[session])..];
+    let length = usize::from(u16::from_be_bytes([suites[0], suites[1]]));
+    let suites = suites[2..][..length].chunks(2).map(|it| u16::from_be_bytes([it[0], it[1]]));
+    suites.filter(|suite| (0x1301..=0x1303).contains(suite)).collect()
+}
+
+#[test]
+fn the_cipher_that_suits_the_processor_is_offered_first() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let thread = thread::spawn(move || {
+        let mut hello = [0; 4096];
+        let count = listener.accept().unwrap().0.read(&mut hello).unwrap();
+        offered_suites(&hello[..count])
+    });
+    extend().args(&["--base-url", &format!("https://{host}/v1")]).run().code(6);
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap();
+    let has = |name| cpu.split_whitespace().any(|word| word == name);
+    let has_aes = match std::env::consts::ARCH {
+        "x86" | "x86_64" => has("aes") && has("pclmulqdq"),
+        "aarch64" => has("aes") && has("pmull"),
+        _ => false,
+    };
+    let (aes_128, aes_256, chacha20) = (0x1301, 0x1302, 0x1303);
+    let expected =
+        if has_aes { [aes_128, aes_256, chacha20] } else { [chacha20, aes_256, aes_128] };
+    assert_eq!(thread.join().unwrap(), expected);
+}
+
 #[test]
 fn an_invalid_client_certificate_is_refused_before_the_request() {
     let authority = Authority::new();
@@ -446,7 +480,7 @@ fn failed_tls_handshakes_are_reported_with_their_cause() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let thread = thread::spawn(move || {
-            use std::io::{Read, Write};
+            use std::io::Write;
             let (mut stream, _) = listener.accept().unwrap();
             let mut hello = [0; 4096];
             let _ = stream.read(&mut hello);
