@@ -13,6 +13,8 @@ pub(crate) struct Terminals {
     pub(crate) stderr: bool,
     /// Whether standard output was closed when the program started.
     pub(crate) stdout_is_closed: bool,
+    /// Whether standard input may be read without being asked for: not in unit tests.
+    pub(crate) may_read_stdin: bool,
 }
 
 impl Terminals {
@@ -23,6 +25,7 @@ impl Terminals {
             stdout: io::stdout().is_terminal(),
             stderr: io::stderr().is_terminal(),
             stdout_is_closed: stdout_is_closed(),
+            may_read_stdin: true,
         }
     }
 }

@@ -241,6 +241,80 @@ fn a_body_may_be_yaml_and_numbers_keep_their_literals() {
     }
 }
 
+/// As in the official command line: `openai videos extend <<YAML`.
+#[test]
+fn standard_input_is_read_for_what_the_options_leave_out() {
+    for (args, stdin, sent) in [
+        (
+            &[][..],
+            "prompt: It snows\nseconds: \"4\"\nvideo: video_123\n",
+            r#"{"prompt":"It snows","seconds":"4","video":{"id":"video_123"}}"#,
+        ),
+        (
+            &["--prompt", "p", "--seconds", "8"],
+            r#"{"prompt": "not this", "video": "https://example.com/a.mp4"}"#,
+            r#"{"prompt":"p","video":{"url":"https://example.com/a.mp4"},"seconds":"8"}"#,
+        ),
+        (
+            &["--prompt", "p", "--seconds", "8", "--field", "video=v"],
+            "",
+            r#"{"prompt":"p","video":"v","seconds":"8"}"#,
+        ),
+    ] {
+        let server = Server::script(vec![Reply::json(200, JOB)]);
+        openai(&["videos", "extend"]).args(args).stdin(stdin).server(&server).run().success();
+        assert_eq!(server.finish()[0].text(), sent);
+    }
+}
+
+#[test]
+fn standard_input_without_what_is_missing_is_a_usage_error() {
+    let hint =
+        "hint: openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123\n".to_owned();
+    for (args, stdin, error) in [
+        (&[][..], "", "missing option --prompt"),
+        (&["--prompt", "p"], " \n", "missing option --seconds"),
+        (&["--prompt", "p"], "seconds: 4\n", "missing option --video"),
+        // It has another use there.
+        (&["--prompt", "p", "--api-key-file", "-"], "seconds: 4\n", "missing option --seconds"),
+        (&["--body", "-"], "seconds: 4\n", "missing option --prompt"),
+    ] {
+        openai(&["videos", "extend"]).args(args).stdin(stdin).run().is(
+            2,
+            "",
+            &format!("openai: {error}\n{hint}"),
+        );
+    }
+    openai(&["videos", "extend"]).stdin("- a\n").run().is(
+        2,
+        "",
+        "openai: standard input: cannot read the request body as YAML: expected an object with the \
+         fields of the request at line 1 column 1\n",
+    );
+    openai(&["videos", "extend"]).stdin("{prompt: p, seconds: 4, video: ''}\n").run().is(
+        2,
+        "",
+        "openai: the video id is empty\n",
+    );
+}
+
+/// Nobody closes the pipe. The run would end only after 10 seconds without a byte.
+#[test]
+fn a_call_that_is_wrong_in_another_way_does_not_wait_for_standard_input() {
+    for (args, error) in [
+        (&["--base-url", "ftp://x"][..], "ftp://x"),
+        (&["--seconds", "5"], "--seconds"),
+        (&["--output", "no/such/directory/x.mp4"], "no/such/directory"),
+    ] {
+        openai(&["videos", "extend"])
+            .args(args)
+            .stdin_held_open()
+            .run()
+            .code(2)
+            .stderr_contains(error);
+    }
+}
+
 #[test]
 fn a_body_that_cannot_be_read_is_refused_with_its_line() {
     for (body, why) in [

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -28,7 +29,10 @@ const WRITER_WITHIN: Duration = Duration::from_secs(10);
 ///
 /// A file that does not exist is a usage error; one that cannot be read is a file error.
 pub(crate) fn read(path: &OsStr, name: &str) -> Result<String, Error> {
-    let bytes = bytes(path, name)?;
+    decode(bytes(path, name)?, path, name)
+}
+
+fn decode(bytes: Vec<u8>, path: &OsStr, name: &str) -> Result<String, Error> {
     let text = String::from_utf8(bytes)
         .map_err(|_| invalid(name, format!("{} is not valid UTF-8", shown(path))))?;
     // Some editors write a byte order mark, which is not part of the text.
@@ -37,8 +41,19 @@ pub(crate) fn read(path: &OsStr, name: &str) -> Result<String, Error> {
 
 /// Like [`read`], for files that need not be text.
 pub(crate) fn bytes(path: &OsStr, name: &str) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let read = if path == "-" {
+        io::stdin().take(LIMIT + 1).read_to_end(&mut bytes)
+    } else {
+        open(Path::new(path), WRITER_WITHIN)
+            .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
+    };
+    check(read.map(|_| bytes), path, name)
+}
+
+fn check(read: io::Result<Vec<u8>>, path: &OsStr, name: &str) -> Result<Vec<u8>, Error> {
     let shown = shown(path);
-    let failed = |error: io::Error| match error.kind() {
+    let bytes = read.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             invalid(name, format!("cannot read {shown}: no such file"))
         }
@@ -46,15 +61,7 @@ pub(crate) fn bytes(path: &OsStr, name: &str) -> Result<Vec<u8>, Error> {
             invalid(name, format!("cannot read {shown}: it is a directory"))
         }
         _ => Error::file(format!("{name}: cannot read {shown}"), error),
-    };
-    let mut bytes = Vec::new();
-    if path == "-" {
-        io::stdin().take(LIMIT + 1).read_to_end(&mut bytes)
-    } else {
-        open(Path::new(path), WRITER_WITHIN)
-            .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
-    }
-    .map_err(failed)?;
+    })?;
     if bytes.len() as u64 > LIMIT {
         return Err(invalid(name, format!("{shown} is larger than {} MiB", LIMIT >> 20)));
     }
@@ -74,6 +81,54 @@ fn open(path: &Path, limit: Duration) -> io::Result<File> {
         let reason = format!("no program opened this pipe for writing within {limit:?}");
         Err(io::Error::new(io::ErrorKind::TimedOut, reason))
     })
+}
+
+/// The text on standard input as for `--body -`, if that is a pipe or a regular file: a terminal
+/// would wait for a user who knows nothing of it, and /dev/null has nothing. `None` if it is
+/// neither, is empty, or sends nothing for a time of `silence`.
+pub(crate) fn piped_body(silence: Duration) -> Result<Option<String>, Error> {
+    let Ok(file) = io::stdin().as_fd().try_clone_to_owned().map(File::from) else {
+        return Ok(None);
+    };
+    let kind = file.metadata().map(|metadata| metadata.file_type());
+    if !kind.is_ok_and(|kind| kind.is_fifo() || kind.is_file()) {
+        return Ok(None);
+    }
+    let (path, name) = (OsStr::new("-"), "standard input");
+    match read_within(file.take(LIMIT + 1), silence) {
+        Some(read) => {
+            let text = decode(check(read, path, name)?, path, name)?;
+            Ok(Some(text).filter(|text| !text.trim().is_empty()))
+        }
+        None => Ok(None),
+    }
+}
+
+/// All bytes of a source; `None` if it sends nothing for a time of `silence`. The thread that reads
+/// then ends with the process.
+fn read_within(
+    mut source: impl Read + Send + 'static,
+    silence: Duration,
+) -> Option<io::Result<Vec<u8>>> {
+    let (sender, chunks) = mpsc::channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        loop {
+            let read = source.read(&mut buffer).map(|count| buffer[..count].to_vec());
+            let is_last = !read.as_ref().is_ok_and(|chunk| !chunk.is_empty());
+            if sender.send(read).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    let mut bytes = Vec::new();
+    loop {
+        match chunks.recv_timeout(silence).ok()? {
+            Ok(chunk) if chunk.is_empty() => return Some(Ok(bytes)),
+            Ok(chunk) => bytes.extend(chunk),
+            Err(error) => return Some(Err(error)),
+        }
+    }
 }
 
 /// The name of a file, or of standard input, in errors.
@@ -168,6 +223,8 @@ fn is_handle(path: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Write, pipe};
+
     use super::*;
 
     #[test]
@@ -190,5 +247,21 @@ mod tests {
         opened.unwrap();
         written.join().unwrap().unwrap();
         assert_eq!(text, "key");
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_and_given_up_when_it_is_silent() {
+        let (reader, mut writer) = pipe().unwrap();
+        writer.write_all(b"a: 1\n").unwrap();
+        drop(writer);
+        let read = read_within(reader, Duration::from_secs(60));
+        assert_eq!(read.unwrap().unwrap(), b"a: 1\n");
+
+        for begun in [&b""[..], b"a"] {
+            let (reader, mut writer) = pipe().unwrap();
+            writer.write_all(begun).unwrap();
+            assert!(read_within(reader, Duration::from_millis(20)).is_none());
+            drop(writer);
+        }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod view;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use openai_videos::{
     Download, Error, ListQuery, Operation, Order, Settings, Variant, VideoRequest, Wait,
@@ -30,6 +31,10 @@ use crate::cli::plan::request::request;
 use crate::cli::plan::settings::settings;
 use crate::cli::plan::view::{Verbosity, View};
 use crate::cli::stdio::Terminals;
+
+/// How long standard input may send nothing when it is read for what the options leave out. A call
+/// from a scheduler may have a pipe there that nobody writes to.
+const STDIN_SILENCE: Duration = Duration::from_secs(10);
 
 /// The steps of a run, with all options, variables and defaults resolved.
 #[derive(Debug)]
@@ -73,8 +78,11 @@ impl Action {
 pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<Plan, Error> {
     let row = command(&args.words)?;
     check_flags(&args, row)?;
-    check_standard_input(&args, env)?;
-    let task = action(&args, row)?;
+    let is_stdin_free = !reads_standard_input(&args, env)?;
+    let task = match action(&args, row, None) {
+        Err(error) if !matches!(error, Error::Missing { .. }) => return Err(error),
+        task => task,
+    };
     let settings = settings(&args, env)?;
     let output = output(&args, row.command, terminals)?;
     check_standard_output(output.as_ref(), row, terminals)?;
@@ -89,23 +97,33 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     let wait = (args.wait || output.is_some()).then(|| wait(&args));
     let id = row.creates_job() && state.is_none();
     let view = View::of_results(&args, env, terminals, row.command)?;
+    let download = download(&args)?;
+    // Last: whatever else is wrong with the call is known before anything is waited for.
+    let task = match task {
+        Err(missing) if is_stdin_free && args.body.is_none() && terminals.may_read_stdin => {
+            let body = input::piped_body(STDIN_SILENCE)?;
+            body.map_or(Err(missing), |body| action(&args, row, Some(&body)))
+        }
+        task => task,
+    };
     Ok(Plan {
         settings,
-        task,
+        task: task.map_err(|error| request::name_missing_option(error, row))?,
         wait,
         output,
         skip_existing,
         state,
-        download: download(&args)?,
+        download,
         show: Verbosity::new(&args, env, terminals, id),
         view,
     })
 }
 
-fn action(args: &Args, row: &CommandRow) -> Result<Action, Error> {
+/// `piped_body`: what stands on standard input, if it was read for what is missing.
+fn action(args: &Args, row: &CommandRow, piped_body: Option<&str>) -> Result<Action, Error> {
     Ok(match row.command {
         Command::Send(operation) => {
-            let request = request(args, row, operation)?;
+            let request = request(args, row, operation, piped_body)?;
             match operation {
                 _ if args.dry_run => Action::Preview(request),
                 Operation::CreateCharacter => Action::CreateCharacter(request),
@@ -171,13 +189,17 @@ fn wait(args: &Args) -> Wait {
     rules
 }
 
-/// Standard input can be read only once.
-fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
+/// Whether an argument names standard input, which can be read only once.
+fn reads_standard_input(args: &Args, env: Env<'_>) -> Result<bool, Error> {
     let is = |value: &Option<OsString>| value.as_deref() == Some(OsStr::new("-"));
     let key_file = env_value(env, "OPENAI_API_KEY_FILE");
     let header_files = args.headers.iter().filter(|value| input::is_standard_input(value.as_ref()));
     let readers: Vec<&str> = [
         ("--prompt @-", args.prompt.as_deref().is_some_and(input::is_standard_input)),
+        (
+            "--input-reference @-",
+            args.input_reference.as_deref().is_some_and(input::is_standard_input),
+        ),
         ("--video @-", args.video.as_deref().is_some_and(input::is_standard_input)),
         ("--body -", is(&args.body)),
         ("--api-key-file -", is(&args.api_key_file)),
@@ -194,7 +216,7 @@ fn check_standard_input(args: &Args, env: Env<'_>) -> Result<(), Error> {
         [first, second, ..] => {
             Err(Error::invalid(format!("{first} and {second} cannot both read standard input")))
         }
-        _ => Ok(()),
+        _ => Ok(!readers.is_empty()),
     }
 }
 

@@ -15,15 +15,18 @@ use crate::cli::args::help::example;
 use crate::cli::args::value::{choice, choice_of, invalid, text, with_name};
 use crate::cli::plan::input::{self, FileOrText, id};
 
-/// The request of a command. Options win over `--field`, and that over `--body`.
+/// The request of a command; [`Error::Missing`] if it is incomplete. Options win over `--field`, and
+/// that over `--body`, in place of which `piped_body` stands.
 pub(crate) fn request(
     args: &Args,
     row: &CommandRow,
     operation: Operation,
+    piped_body: Option<&str>,
 ) -> Result<VideoRequest, Error> {
-    let mut fields = match &args.body {
-        Some(path) => body(&input::read(path, "--body")?)?,
-        None => Fields::default(),
+    let mut fields = match (&args.body, piped_body) {
+        (Some(path), _) => body(&input::read(path, "--body")?, "--body")?,
+        (None, Some(text)) => body(text, "standard input")?,
+        (None, None) => Fields::default(),
     };
     let mut reference = reference_in_body(&fields, operation);
     set_texts(args, &mut fields)?;
@@ -45,13 +48,12 @@ pub(crate) fn request(
     if let Some(given) = given_reference(args, row, operation)? {
         reference = Some(given);
     }
-    VideoRequest::from_fields(operation, fields, reference)
-        .map_err(|error| missing(error, row))?
+    VideoRequest::from_fields(operation, fields, reference)?
         .encoding(encoding(args.encoding.as_deref())?)
 }
 
 /// The fields of a body in JSON or YAML. JSON is tried first, because it keeps every literal.
-fn body(text: &str) -> Result<Fields, Error> {
+fn body(text: &str, name: &str) -> Result<Fields, Error> {
     let is_meant_as_json = || {
         let members = text.trim_start().strip_prefix('{').map(str::trim_start);
         members.is_some_and(|members| members.starts_with(['"', '}']))
@@ -60,7 +62,7 @@ fn body(text: &str) -> Result<Fields, Error> {
         .or_else(|json| {
             Fields::from_yaml(text).map_err(|yaml| if is_meant_as_json() { json } else { yaml })
         })
-        .map_err(|error| invalid("--body", error))
+        .map_err(|error| with_name(name, error))
 }
 
 /// Sets the fields whose options contain their text.
@@ -133,7 +135,7 @@ fn reference_in_body(fields: &Fields, operation: Operation) -> Option<Reference>
 }
 
 /// Names the option for a missing field: the library knows only the field.
-fn missing(error: Error, row: &CommandRow) -> Error {
+pub(crate) fn name_missing_option(error: Error, row: &CommandRow) -> Error {
     match error {
         Error::Missing { field } => {
             Error::invalid_with(format!("missing option --{field}"), example(row))
