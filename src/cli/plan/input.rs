@@ -231,11 +231,12 @@ mod tests {
     fn a_named_pipe_is_opened_once_it_has_a_writer() {
         let directory = std::env::temp_dir().join(format!("openai-pipe-{}", std::process::id()));
         fs::create_dir(&directory).unwrap();
-        let pipe = directory.join("pipe");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let error = open(&pipe, Duration::from_millis(20)).unwrap_err();
+        // A pipe each, as the thread that waits for the first would take the place of the reader.
+        let [silent, pipe] = ["silent", "pipe"].map(|name| directory.join(name));
+        let made = std::process::Command::new("mkfifo").args([&silent, &pipe]).status();
+        assert!(made.unwrap().success());
+        let error = open(&silent, Duration::from_millis(20)).unwrap_err();
         assert_eq!(error.to_string(), "no program opened this pipe for writing within 20ms");
-        // The thread that still opens it is a reader, too.
         let written = thread::spawn({
             let pipe = pipe.clone();
             move || fs::write(pipe, "key")
