@@ -11,6 +11,7 @@ mod docs;
 mod download;
 mod extend;
 mod format;
+mod guarantees;
 mod hostile;
 mod list;
 mod media_url;
