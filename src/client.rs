@@ -161,7 +161,7 @@ impl Client {
     ///
     /// [`Operation::CreateCharacter`]: crate::Operation::CreateCharacter
     pub fn submit_character(&self, request: &VideoRequest) -> Result<String, Error> {
-        submit::submit_other(&self.http, request)
+        submit::submit_character(&self.http, request)
     }
 
     /// A character as JSON: `GET /videos/characters/{character_id}` (`GetVideoCharacter`).

@@ -50,12 +50,14 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// A POST was sent and its outcome is not known: a job may exist and may be paid for.
+    /// A POST was sent and its outcome is not known: a job may exist and may be paid for, or a
+    /// character may exist.
     UnknownOutcome {
         /// The failure that took the place of a readable response.
         reason: String,
-        /// The URL that lists recent jobs: search it before the request is sent again.
-        list_url: String,
+        /// The URL that lists recent jobs: search it before the request is sent again. `None` for a
+        /// character, of which the API has no list.
+        list_url: Option<String>,
     },
     /// The server responded with an error status.
     Api(Box<ApiError>),

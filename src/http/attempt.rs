@@ -198,7 +198,7 @@ pub(crate) fn no_response(request: &Request<'_>, reason: String, settings: &Sett
 }
 
 fn unknown_outcome(reason: String, settings: &Settings) -> Error {
-    Error::UnknownOutcome { reason, list_url: list_url(settings) }
+    Error::UnknownOutcome { reason, list_url: Some(list_url(settings)) }
 }
 
 /// The URL that lists recent jobs, for a request whose outcome is unknown.

@@ -258,7 +258,7 @@ impl World {
 }
 
 fn unknown() -> Error {
-    Error::UnknownOutcome { reason: "lost".to_owned(), list_url: String::new() }
+    Error::UnknownOutcome { reason: "lost".to_owned(), list_url: None }
 }
 
 /// The error for a response with this status, by the classification of the program.

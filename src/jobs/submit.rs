@@ -31,15 +31,20 @@ pub(crate) fn submit_with(
     before_retry: &mut dyn FnMut(Duration) -> bool,
 ) -> Result<Job, Error> {
     post(http, request, key, before_retry, |response| {
-        let job = Job::parse(response.body.as_str())?;
-        Some(job.created_now().with_poll_after(response.head.poll_after()))
+        let job = Job::parse(response.body.as_str()).ok_or("contains no job id")?;
+        Ok(job.created_now().with_poll_after(response.head.poll_after()))
     })
 }
 
-/// Sends a request whose response is not a job but another JSON object, and returns its text.
-pub(crate) fn submit_other(http: &Http, request: &VideoRequest) -> Result<String, Error> {
-    post(http, request, &key_of(request), &mut |_| true, |response| {
-        Object::parse(&response.body).is_ok().then(|| response.body.clone())
+/// Creates a character, and returns the text of the response, a JSON object.
+pub(crate) fn submit_character(http: &Http, request: &VideoRequest) -> Result<String, Error> {
+    let created = post(http, request, &key_of(request), &mut |_| true, |response| {
+        let is_object = Object::parse(&response.body).is_ok();
+        is_object.then(|| response.body.clone()).ok_or("is not a JSON object")
+    });
+    created.map_err(|error| match error {
+        Error::UnknownOutcome { reason, .. } => Error::UnknownOutcome { reason, list_url: None },
+        error => error,
     })
 }
 
@@ -51,13 +56,13 @@ fn key_of(request: &VideoRequest) -> String {
 /// responds with 415. A stream that was read is not sent again.
 ///
 /// `before_retry` is called before each POST but the first with the delay before it, and returns
-/// whether to go on. `parse` reads a response, or returns `None` if it is not as documented.
+/// whether to go on. `parse` reads a response, or returns what is wrong with it.
 fn post<T>(
     http: &Http,
     request: &VideoRequest,
     key: &str,
     before_retry: &mut dyn FnMut(Duration) -> bool,
-    parse: fn(&TextResponse) -> Option<T>,
+    parse: fn(&TextResponse) -> Result<T, &'static str>,
 ) -> Result<T, Error> {
     let (first, second) = request.encodings();
     let body = body(request, first)?;
@@ -83,10 +88,10 @@ fn post<T>(
         }
         result => result?,
     };
-    parse(&response).ok_or_else(|| {
+    parse(&response).map_err(|reason| {
         let start = shorten(&http.settings().redact(response.body));
         let sent = Request::post(&request.path, Body::None, &[]);
-        http.no_response(&sent, format!("the response contains no job id: '{start}'"))
+        http.no_response(&sent, format!("the response {reason}: '{start}'"))
     })
 }
 

@@ -118,13 +118,23 @@ fn a_character_is_shown_as_the_server_sends_it() {
 
 #[test]
 fn a_character_whose_response_is_lost_is_code_7_and_not_sent_again() {
-    let server = Server::script(vec![Reply::status(500)]);
-    let run = openai(&["videos", "create-character", "--name", "Mia", "--video", "clip.mp4"])
-        .file("clip.mp4", CLIP)
-        .server(&server)
-        .run();
-    run.code(7).stdout("");
-    server.finish();
+    for (reply, reason) in [
+        (Reply::json(500, "{}"), "the server responded with HTTP 500: {}"),
+        (Reply::json(200, "[]"), "the response is not a JSON object: '[]'"),
+    ] {
+        let server = Server::script(vec![reply]);
+        let stderr = format!(
+            "openai: the request was sent, but its outcome is unknown: {reason}\n\
+             hint: before running this again, check at the server whether the character exists: the \
+             API has no list of characters\n"
+        );
+        openai(&["videos", "create-character", "--name", "Mia", "--video", "clip.mp4"])
+            .file("clip.mp4", CLIP)
+            .server(&server)
+            .run()
+            .is(7, "", &stderr);
+        server.finish();
+    }
 }
 
 #[test]
@@ -212,6 +222,10 @@ fn invalid_calls_are_refused_before_the_request() {
         &["edit", "--prompt", "x", "--video", "v", "--seconds", "4"],
         "--seconds cannot be used with 'edit'\n\
          hint: to send a field of the request, use --field seconds=TEXT",
+    );
+    refused(
+        &["create", "--prompt", "@-", "--input-reference", "@-"],
+        "--prompt @- and --input-reference @- cannot both read standard input",
     );
     refused(
         &["create", "--prompt", "x", "--model", "m", "--field", "model=n"],

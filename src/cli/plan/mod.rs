@@ -201,6 +201,10 @@ fn reads_standard_input(args: &Args, env: Env<'_>) -> Result<bool, Error> {
             args.input_reference.as_deref().is_some_and(input::is_standard_input),
         ),
         ("--video @-", args.video.as_deref().is_some_and(input::is_standard_input)),
+        (
+            "--input-reference @-",
+            args.input_reference.as_deref().is_some_and(input::is_standard_input),
+        ),
         ("--body -", is(&args.body)),
         ("--api-key-file -", is(&args.api_key_file)),
         (

@@ -29,6 +29,11 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>, id: Option<&str>)
             "use https://, or allow it with --allow-http or OPENAI_ALLOW_HTTP=1".to_owned()
         }
         Error::NoKey => format!("set OPENAI_API_KEY or OPENAI_API_KEY_FILE, and {SHUT_DOWN}"),
+        Error::UnknownOutcome { list_url: None, .. } => {
+            "before running this again, check at the server whether the character exists: the API has no \
+             list of characters"
+                .to_owned()
+        }
         Error::UnknownOutcome { .. } => format!(
             "before running this again, look for the job, which may exist and be paid for: {}",
             command(LIST, settings)
