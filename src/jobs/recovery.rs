@@ -414,6 +414,7 @@ mod tests {
     use super::*;
 
     use crate::api::fields::Fields;
+    use crate::api::reference::Reference;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -436,6 +437,19 @@ mod tests {
             &VideoRequest::from_fields(Operation::Extend, Fields::from_json(body).unwrap(), None)
                 .unwrap(),
         )
+    }
+
+    /// The decision about a request with this prompt and other fields, after a list with one job.
+    fn decided_for(operation: Operation, fields: &str, listed: &str) -> Decision {
+        let fields = Fields::from_json(&format!(r#"{{"prompt":"p"{fields}}}"#)).unwrap();
+        let source = (operation == Operation::Remix).then(|| Reference::Id("v".to_owned()));
+        let request = VideoRequest::from_fields(operation, fields, source).unwrap();
+        let (wanted, clocks) = (Wanted::of(&request), clocks());
+        let mut listing = Listing::new(&wanted, &clocks, date());
+        let job = job("j", 999, &format!(r#","prompt":"p"{listed}"#));
+        let list = format!(r#"{{"data":[{job}],"has_more":false}}"#);
+        listing.add(&Page::parse(&list).unwrap(), date());
+        decide(&listing, &clocks, false)
     }
 
     fn decide_with(pages: &[&str], clocks: &Clocks, time: PageHeaders) -> Decision {
@@ -790,6 +804,32 @@ mod tests {
         }
         for video in [r#""video":{"url":"https://x"}"#, r#""video":"https://x""#] {
             assert_eq!(members(video), with_id[..1]);
+        }
+    }
+
+    #[test]
+    fn a_listed_job_is_compared_with_what_the_operation_sends() {
+        let same = Decision::Recover("j".to_owned());
+        let other =
+            |name| Decision::InDoubt(format!("the job 'j' has this prompt, but another {name}"));
+        let source = "remixed_from_video_id";
+        let from = |id: &str| format!(r#","{source}":{id}"#);
+        let create = r#","model":"m","size":"1x1","seconds":"8""#;
+        let video = r#","video":{"id":"v"}"#;
+        for (operation, fields, listed, decision) in [
+            (Operation::Create, create, r#","model":"m","size":"1x1","seconds":8"#, same),
+            (Operation::Create, create, r#","seconds":"4""#, other("seconds")),
+            (Operation::Create, create, r#","model":"n""#, other("model")),
+            (Operation::Create, create, r#","size":"2x2""#, other("size")),
+            (Operation::Create, "", &from("null"), Decision::Recover("j".to_owned())),
+            (Operation::Create, "", &from(r#""v""#), other(source)),
+            (Operation::Edit, video, &from(r#""v""#), Decision::Recover("j".to_owned())),
+            (Operation::Edit, video, &from(r#""w""#), other(source)),
+            (Operation::Remix, "", r#","seconds":"8""#, Decision::Recover("j".to_owned())),
+            (Operation::Remix, "", &from(r#""v""#), Decision::Recover("j".to_owned())),
+            (Operation::Remix, "", &from(r#""w""#), other(source)),
+        ] {
+            assert_eq!(decided_for(operation, fields, listed), decision, "{operation:?} {listed}");
         }
     }
 }

@@ -35,6 +35,7 @@ use crate::api::event::Event;
 use crate::api::fields::Fields;
 use crate::api::job::Job;
 use crate::api::operation::Operation;
+use crate::api::reference::Reference;
 use crate::api::status::Status;
 use crate::api::video_request::VideoRequest;
 use crate::http::outcome::{Facts, Location, Outcome, classify};
@@ -474,21 +475,47 @@ fn deliver(effects: Simulated, result: Result<Job, Error>) -> Result<Delivery, E
 /// The index of the submission with another argument.
 const CHANGED: usize = 2;
 
+/// Kinds of requests: the operation, its fields beside prompt and model, the members of its job,
+/// whether the run waits, and whether the body is large.
+const KINDS: [(Operation, &str, &str, bool, bool); 6] = [
+    (Operation::Extend, EXTENSION, VERSION, true, false),
+    (Operation::Extend, EXTENSION, VERSION, false, false),
+    (Operation::Extend, EXTENSION, VERSION, true, true),
+    (
+        Operation::Create,
+        r#","seconds":"4""#,
+        r#","seconds":"4","remixed_from_video_id":null"#,
+        true,
+        false,
+    ),
+    (Operation::Edit, r#","video":{"id":"v"}"#, VERSION, true, false),
+    (Operation::Remix, "", VERSION, true, false),
+];
+const EXTENSION: &str = r#","seconds":"4","video":{"id":"v"}"#;
+const VERSION: &str = r#","seconds":"8","remixed_from_video_id":"v""#;
+
 /// The request in three versions: ours with either key, and that of a call with another argument.
-fn submissions(waits: bool, is_large: bool) -> [Submission; 3] {
-    [(PROMPT, "first"), (PROMPT, "second"), ("Changed", "first")].map(|(prompt, key)| {
-        let body = format!(
-            r#"{{"prompt":"{prompt}","seconds":"4","model":"model","video":{{"id":"v"}}}}"#
-        );
+struct Submissions {
+    versions: [Submission; 3],
+    /// The members of its job beside the model.
+    members: &'static str,
+}
+
+fn submissions(kind: &(Operation, &str, &'static str, bool, bool)) -> Submissions {
+    let &(operation, more, members, waits, is_large) = kind;
+    let versions = [(PROMPT, "first"), (PROMPT, "second"), ("Changed", "first")];
+    let versions = versions.map(|(prompt, key)| {
+        let body = format!(r#"{{"prompt":"{prompt}","model":"model"{more}}}"#);
         let fields = Fields::from_json(&body).unwrap();
-        let extension = VideoRequest::from_fields(Operation::Extend, fields, None).unwrap();
+        let remixed = (operation == Operation::Remix).then(|| Reference::Id("v".to_owned()));
+        let request = VideoRequest::from_fields(operation, fields, remixed).unwrap();
         let mut settings = Settings::new(BaseUrl::new("https://server.example/v1").unwrap());
         settings.api_key = Some(ApiKey::new(key).unwrap());
-        let description = Description::of(&settings, &extension).unwrap();
+        let description = Description::of(&settings, &request).unwrap();
         Submission {
             stored: description.stored(&settings),
             description,
-            wanted: Wanted::of(&extension),
+            wanted: Wanted::of(&request),
             account: Account::of(&settings),
             idempotency_key: None,
             is_large,
@@ -496,12 +523,12 @@ fn submissions(waits: bool, is_large: bool) -> [Submission; 3] {
             patience: Duration::from_secs(1800),
             list_url: String::new(),
         }
-    })
+    });
+    Submissions { versions, members }
 }
 
-fn all_submissions() -> [[Submission; 3]; 3] {
-    [(true, false), (false, false), (true, true)]
-        .map(|(waits, is_large)| submissions(waits, is_large))
+fn all_submissions() -> [Submissions; 6] {
+    KINDS.each_ref().map(submissions)
 }
 
 /// The end of a run; `None` if it was killed.
@@ -513,10 +540,12 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    fn new(seed: u64, prints: bool, submissions: &'a [[Submission; 3]; 3]) -> Self {
+    fn new(seed: u64, prints: bool, submissions: &'a [Submissions; 6]) -> Self {
         let mut world = World::new(seed, prints);
-        let submissions = &submissions[[0, 0, 0, 0, 0, 1, 1, 2][world.random.below(8)]];
+        let kind = [0, 0, 0, 0, 1, 1, 2, 3, 3, 4, 5][world.random.below(11)];
+        let Submissions { versions: submissions, members } = &submissions[kind];
         world.is_large = submissions[0].is_large;
+        world.server.members = members;
         let server = &world.server;
         world.print(|| format!("{server:?}, clock off by {} ms", world.clock_offset));
         Self { world: Rc::new(RefCell::new(world)), submissions }
@@ -671,7 +700,7 @@ fn message(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
-fn play(seed: u64, prints: bool, submissions: &[[Submission; 3]; 3]) -> Result<(), String> {
+fn play(seed: u64, prints: bool, submissions: &[Submissions; 6]) -> Result<(), String> {
     let history = History::new(seed, prints, submissions);
     let played = catch_unwind(AssertUnwindSafe(|| history.play()));
     played.unwrap_or_else(|panic| Err(format!("panic: {}", message(&*panic))))

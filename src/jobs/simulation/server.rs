@@ -67,6 +67,8 @@ pub(crate) struct Server {
     pub(crate) knows_keys: bool,
     /// Whether jobs show another model than the request has.
     renames_models: bool,
+    /// The members of a job of the request beside its model.
+    pub(crate) members: &'static str,
     /// Whether the user's two keys are of one account.
     has_one_account: bool,
     /// The key of the run in progress.
@@ -92,6 +94,7 @@ impl Server {
             knows_keys: one_of(4),
             renames_models: one_of(8),
             has_one_account: one_of(4),
+            members: "",
             account: 0,
             has_more: Style::random(random, 4),
             prompts: Style::random(random, 6),
@@ -165,7 +168,7 @@ impl Server {
             ends: now + 10 * SECOND + random.below(10 * MINUTE as usize) as u64,
             is_failure: random.below(8) == 0,
             prompt: PROMPT.to_owned(),
-            members: format!(r#","model":"{model}","remixed_from_video_id":"v""#),
+            members: format!(r#","model":"{model}"{}"#, self.members),
         });
         id
     }
