@@ -13,7 +13,7 @@ LIBC = $(if $(findstring musl,$(TARGET)),musl,gnu)
 FUZZ_TARGETS = $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
 FUZZ_SECONDS ?= 30
 STATIC = target/static/$(TARGET)/release/openai
-# The index of unwind tables is 42 KB that nothing reads: a panic aborts.
+# Without the index of unwind tables, 42 KB that nothing reads, as a panic aborts.
 STATIC_FLAGS = -C target-feature=+crt-static -C link-arg=-Wl,--no-eh-frame-hdr $(REMAP)
 # No path of the machine that builds is in the binary: not that of the crates' sources, of what their build scripts
 # wrote, of the standard library's source where rustup has it. RUSTFLAGS knows no quotes: a path with a space stays.
@@ -45,14 +45,14 @@ static: export RUST_LIBC_UNSTABLE_MUSL_V1_2_3 = 1
 endif
 
 # Three flags that not every linker and C library can do: each is tried on an empty program, linked as the real one is.
-# Functions with the same code become one, 17 KB less. Nothing here compares the addresses of functions.
+# Merges functions with the same code, 17 KB less. No code here compares the addresses of functions.
 FOLDED = -C link-arg=-Wl,--icf=all
-# The unwind tables themselves are 270 KB, and only a backtrace would read them. gcc's startup files look for their own.
+# Drops the unwind tables, 270 KB, which only a backtrace would read. gcc's startup files need theirs.
 NO_TABLES = -C link-arg=-Wl,-T,$(PROBE).ld
 NO_TABLES_SCRIPT = SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*.o) .eh_frame \
     .gcc_except_table* .ARM.exidx* .ARM.extab*) } } INSERT AFTER .text;
-# Packed relative relocations take 107 KB off a position-independent binary, which crashes at once where the C library
-# does not know them (glibc before 2.36, musl before 1.2.4): the probe has to run.
+# Packs relative relocations: 107 KB less in a position-independent binary. With a C library that does not support them
+# (glibc before 2.36, musl before 1.2.4) the binary crashes at its start, so the empty program is run as well.
 PACKED = -C link-arg=-Wl,-z,pack-relative-relocs
 PROBE = target/static/$(TARGET)/probe
 ifeq ($(STD),build)
@@ -119,7 +119,7 @@ lint:
 	@$(MAKE) --no-print-directory lint-fuzz
 	@$(MAKE) --no-print-directory deny
 
-# The fuzz targets compile in files of the program's own, with its crates. The fuzzer itself, C++, is not needed here.
+# The fuzz targets include source files of the program. The fuzzer itself, which is C++, is not needed to check them.
 lint-fuzz: tests/fuzz/Cargo.lock
 	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	CUSTOM_LIBFUZZER_PATH=none/libnone.a $(CARGO) clippy --manifest-path tests/fuzz/Cargo.toml \
@@ -128,7 +128,7 @@ lint-fuzz: tests/fuzz/Cargo.lock
 tests/fuzz/Cargo.lock: Cargo.lock
 	cp Cargo.lock $@
 
-# The database of advisories is a repository of its own. Where it cannot be had, an older copy does, and is dated.
+# The database of advisories is a repository of its own. If it cannot be fetched, an older copy is used, with its date.
 deny:
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
 	    echo 'not checked: licences, sources, duplicates and advisories of the crates: cargo-deny is missing' \
@@ -169,7 +169,7 @@ RELEASED := $(shell sed -n '/^## /{s/.*\([0-9]\{4\}-[0-9][0-9]-[0-9][0-9]\).*/\1
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell $(if $(RELEASED),date -u -d $(RELEASED) +%s,git log -1 --format=%ct)))
 PACKAGE = openai-videos-$(VERSION)-$(TARGET)
 BILL = target/dist/bill
-# For this machine, not for the target, which RUSTFLAGS may be for.
+# Built for this machine: RUSTFLAGS may be meant for the target.
 HELPER = env -u RUSTFLAGS $(CARGO) run --locked --quiet --example
 
 dist: static
@@ -284,7 +284,7 @@ fuzz: tests/fuzz/Cargo.lock
 	    echo "$$target: $$(grep ^Done $$found.log)"; \
 	done
 
-# Both come out of one small program, made from the tables that the parser and the help have.
+# One program writes both, from the tables that the parser and the help use.
 man:
 	@$(CARGO) run --locked --quiet --example documents $(TARGET_DIR)/documents | grep /man/
 	@if command -v mandoc >/dev/null; then \

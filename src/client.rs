@@ -126,7 +126,7 @@ impl Client {
     /// # Errors
     /// As [`Client::submit`], [`Client::wait`] and `deliver`, and:
     /// - [`Error::Invalid`]: the state is about another request, or this one uploads a stream.
-    /// - [`Error::Unresolved`]: whether there is a job cannot be told.
+    /// - [`Error::Unresolved`]: it is not known whether there is a job.
     /// - [`Error::JobNotFound`]: the server does not have the job that an earlier run created.
     /// - [`Error::File`]: the state cannot be written; if that fails before the request, nothing
     ///   was sent.

@@ -1,5 +1,5 @@
-//! A blocking client for making and extending videos through the OpenAI Videos API, for programs that must
-//! stay small.
+//! A blocking client for making and extending videos through the OpenAI Videos API, for programs
+//! that must stay small.
 //!
 //! ```no_run
 //! use openai_videos::{

@@ -1,12 +1,12 @@
 //! Random values: idempotency keys, multipart boundaries and jitter.
 //!
 //! They come from the TLS provider's generator, ring's, which makes the getrandom system call
-//! itself. It so works in a static binary in an empty root, without /dev/urandom.
+//! itself. So it works in a static binary in an empty root, without /dev/urandom.
 
 use rustls::crypto::ring;
 
-/// 128 random bits as 32 hexadecimal digits. Nobody can foresee it, so that no file can hold a
-/// boundary made of it.
+/// 128 random bits as 32 hexadecimal digits. It cannot be predicted, so that no file can
+/// contain a boundary made of it.
 pub(crate) fn token() -> String {
     format!("{:032x}", u128::from_ne_bytes(bytes()))
 }

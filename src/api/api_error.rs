@@ -29,7 +29,8 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// How long the server asks to wait, if that is longer than this client waits for a retry.
     pub retry_after: Option<Duration>,
-    /// Where the request may have been refused for its encoding (400, 415, 422): another one that it can be sent in.
+    /// Where the request may have been refused for its encoding (400, 415, 422): another one that
+    /// it can be sent in.
     pub other_encoding: Option<Encoding>,
     /// The response body as received, its first 64 KiB at most.
     pub body: String,
@@ -144,7 +145,8 @@ mod tests {
     fn the_apis_error_object_is_read_whole() {
         let error = ApiError::read(
             400,
-            r#"{"error": {"message": "bad seconds", "type": "invalid_request_error", "param": "seconds", "code": null}}"#,
+            r#"{"error": {"message": "bad seconds", "type": "invalid_request_error",
+                "param": "seconds", "code": null}}"#,
         );
         assert_eq!(
             error.to_string(),
@@ -162,7 +164,7 @@ mod tests {
                 r#"{"error": "invalid", "errors": ["seconds"]}"#,
             ),
             (r#"{"error": {"code": 7}, "message": "outer"}"#, "outer"),
-            (r#"{"detail": "Not Recovery"}"#, "Not Recovery"),
+            (r#"{"detail": "Not Found"}"#, "Not Found"),
             (r#"{"detail": [{"loc": ["body"]}]}"#, r#"[{"loc": ["body"]}]"#),
             ("<html>\n  <b>502</b>\n</html>", "<html> <b>502</b> </html>"),
             ("", ""),

@@ -90,8 +90,8 @@ pub enum Error {
         /// The URL, without its query.
         url: String,
         /// It is a plain http URL from a server that is reached over https, and
-        /// [`allow_http`](crate::Settings::allow_http) is off. Otherwise it is not a usable http or
-        /// https URL.
+        /// [`allow_http`](crate::Settings::allow_http) is off. Otherwise it is not a usable http
+        /// or https URL.
         is_unencrypted: bool,
     },
     /// The host of the media, which the job names by URL, does not give them out.
@@ -157,7 +157,8 @@ impl Error {
         Error::Invalid { message: message.into(), hint: Some(hint.into()) }
     }
 
-    /// An [`Error::File`]. `context`: the failed action and the path, such as `cannot read 'clip.mp4'`.
+    /// An [`Error::File`]. `context`: the failed action with its object, such as
+    /// `cannot read 'clip.mp4'`.
     pub fn file(context: impl Into<String>, source: std::io::Error) -> Self {
         Error::File { context: context.into(), source }
     }
@@ -220,8 +221,8 @@ impl fmt::Display for Error {
             Error::JobNotFound { error, path, is_other_account: true } => {
                 write!(
                     f,
-                    "the server does not have the job that '{}' holds for this key, organization or \
-                     project: {error}",
+                    "the server does not have the job that '{}' holds for this key, organization \
+                     or project: {error}",
                     path.display()
                 )
             }
@@ -238,7 +239,8 @@ impl fmt::Display for Error {
             Error::Unresolved { reason, .. } => {
                 write!(
                     f,
-                    "an earlier run was cut while it sent the request, and a job may exist: {reason}"
+                    "an earlier run was interrupted while it sent the request, and a job may \
+                     exist: {reason}"
                 )
             }
             Error::File { context, source } => write!(f, "{context}: {source}"),

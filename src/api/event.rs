@@ -71,8 +71,8 @@ pub enum Event<'a> {
     Retry {
         /// The delay before it.
         after: Duration,
-        /// Whether the server asked for this delay. Otherwise it is an exponential backoff from 0.5
-        /// s to 8 s, less up to 25 % of jitter.
+        /// Whether the server asked for this delay. Otherwise it is an exponential backoff from
+        /// 0.5 s to 8 s, less up to 25 % of jitter.
         asked: bool,
         /// 1 for the first retry.
         number: u32,
@@ -126,7 +126,8 @@ pub enum Event<'a> {
         /// Bytes in total, if the server gives the length.
         total: Option<u64>,
     },
-    /// The server does not accept the encoding of the request (415): it is sent again in another one.
+    /// The server does not accept the encoding of the request (415): it is sent again in another
+    /// one.
     EncodingSwitched {
         /// [`Encoding::Multipart`] after JSON, [`Encoding::DataUrl`] after a form.
         to: Encoding,

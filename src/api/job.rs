@@ -239,7 +239,8 @@ mod tests {
                 Some("done"),
             ),
             (
-                r#"{"request_id":"req-1","status":"ok","result":{"request_id":"r","status":"done"}}"#,
+                r#"{"request_id":"req-1","status":"ok",
+                    "result":{"request_id":"r","status":"done"}}"#,
                 "r",
                 Some("done"),
             ),
@@ -300,7 +301,8 @@ mod tests {
                 Some("queued"),
             ),
             (
-                r#"[{"id":"video_2","status":"done"},{"data":{"task_id":"video_1","status":"queued"}}]"#,
+                r#"[{"id":"video_2","status":"done"},
+                    {"data":{"task_id":"video_1","status":"queued"}}]"#,
                 Some("queued"),
             ),
             (r#"{"data":[{"id":"video_2","status":"done"},{"id":"video_3"}]}"#, None),
@@ -309,7 +311,8 @@ mod tests {
                 Some("queued"),
             ),
             (
-                r#"{"request_id":"req-1","status":"done","video":{"id":"video_1","status":"queued"}}"#,
+                r#"{"request_id":"req-1","status":"done",
+                    "video":{"id":"video_1","status":"queued"}}"#,
                 Some("done"),
             ),
         ] {
@@ -321,7 +324,8 @@ mod tests {
     #[test]
     fn error_and_progress_are_read_from_the_job_and_not_from_its_envelope() {
         let job = Job::parse(
-            r#"{"status":"success","error":"none","progress":100,"data":{"id":"a","status":"failed","progress":3,"error":{"message":"no"}}}"#,
+            r#"{"status":"success","error":"none","progress":100,
+                "data":{"id":"a","status":"failed","progress":3,"error":{"message":"no"}}}"#,
         )
         .unwrap();
         assert_eq!((job.progress(), job.reason().as_deref()), (Some("3"), Some("no")));

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_is_named() {
+    fn a_syntax_error_is_named_with_its_place() {
         for (text, reason) in [
             ("{id: video_123", "there is no ',' or '}' after \"id\""),
             ("{id video_123}", "there is no ':' after \"id video_123\""),

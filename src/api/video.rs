@@ -57,8 +57,8 @@ pub struct Video {
     pub seconds: Option<String>,
     /// The resolution as width and height in pixels, such as `720x1280` (`VideoSize`).
     pub size: Option<String>,
-    /// `queued`, `in_progress`, `completed` or `failed` (`VideoStatus`), or a server's own word for
-    /// one of them: [`Status::from_word`](crate::Status::from_word) tells what it means.
+    /// `queued`, `in_progress`, `completed` or `failed` (`VideoStatus`), or a server's own word
+    /// for one of them: [`Status::from_word`](crate::Status::from_word) tells what it means.
     pub status: Option<String>,
     /// All other members in their order, as the server wrote them.
     pub other: Vec<(String, Box<RawValue>)>,
@@ -143,9 +143,10 @@ mod tests {
     #[test]
     fn every_documented_field_is_read() {
         let video: Video = serde_json::from_str(
-            r#"{"id":"video_1","completed_at":1712697600,"created_at":1712697500,"error":{"code":"c","message":"m"},
-                "expires_at":1712701200,"model":"sora-2","object":"video","progress":100,"prompt":"p",
-                "remixed_from_video_id":"video_0","seconds":"8","size":"720x1280","status":"completed"}"#,
+            r#"{"id":"video_1","completed_at":1712697600,"created_at":1712697500,
+                "error":{"code":"c","message":"m"},"expires_at":1712701200,"model":"sora-2",
+                "object":"video","progress":100,"prompt":"p","remixed_from_video_id":"video_0",
+                "seconds":"8","size":"720x1280","status":"completed"}"#,
         )
         .unwrap();
         let text = |text: &str| Some(text.to_owned());

@@ -340,9 +340,11 @@ mod tests {
 
     #[test]
     fn json_values_are_compacted_without_changing_their_literals() {
-        let fields =
-            Fields::from_json("{\"prompt\":\"a  b\",\"seconds\":4,\n\"video\" : {\n  \"id\": \"v 1\" ,\"n\":[ 1.50,\t2e3 ]\r\n}}")
-                .unwrap();
+        let fields = Fields::from_json(
+            "{\"prompt\":\"a  b\",\"seconds\":4,\n\"video\" : {\n  \"id\": \"v 1\" ,\
+             \"n\":[ 1.50,\t2e3 ]\r\n}}",
+        )
+        .unwrap();
         let mut request = VideoRequest::from_fields(Operation::Extend, fields, None).unwrap();
         assert_eq!(
             request.to_json(),

@@ -12,8 +12,8 @@ use crate::json;
 /// Values nested deeper are refused. No request needs it; the bound limits the recursion.
 const MAX_DEPTH: usize = 64;
 
-/// Texts with more punctuation are refused: the parser keeps the tokens of a whole `{...}` in memory,
-/// about 100 bytes for each, to find out whether it is the name of a member.
+/// Texts with more punctuation are refused: the parser keeps the tokens of a whole `{...}` in
+/// memory, about 100 bytes for each, to find out whether it is the name of a member.
 const MAX_PUNCTUATION: usize = 100_000;
 
 /// The most JSON text that is made of a document, in bytes: aliases of aliases can make gigabytes
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_cannot_say_and_what_may_be_misread_is_refused_with_its_place() {
+    fn yaml_that_json_cannot_express_or_that_is_ambiguous_is_refused_with_its_place() {
         for (yaml, why) in [
             ("", "it is empty"),
             ("# nothing\n", "it is empty"),

@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use crate::text::shorten;
 use crate::url;
 
-/// Why an attempt brought no response.
+/// The reason why an attempt has no response.
 pub(crate) enum AttemptError {
     /// Another attempt would fail in the same way: a file cannot be read, or a redirect cannot be
     /// followed.
@@ -183,7 +183,7 @@ impl FailedAttempt {
 }
 
 impl From<Error> for FailedAttempt {
-    /// A failure of this machine's own, which another attempt does not mend.
+    /// A local failure, which another attempt would not change.
     fn from(error: Error) -> Self {
         Self { error, retry: Retry::Never, asked: None, poll_after: None }
     }

@@ -76,7 +76,7 @@ impl Http {
     /// origin than that of the base URL. Once a redirect has left that origin, they are not sent
     /// again, not even back to it.
     pub(crate) fn open(&self, request: &Request<'_>) -> Result<Response, AttemptError> {
-        let home = url::origin(self.settings.base_url.as_str());
+        let base_origin = url::origin(self.settings.base_url.as_str());
         let mut url = request.url(&self.settings);
         if !self.allows_scheme(self.settings.base_url.as_str(), &url) {
             return Err(AttemptError::Final(Error::invalid(format!(
@@ -84,11 +84,11 @@ impl Http {
                 url::without_secrets(&url)
             ))));
         }
-        let mut is_home = true;
+        let mut is_base_origin = true;
         let mut expect_continue = request.expects_continue();
         for _ in 0..=MAX_REDIRECTS {
-            is_home &= url::origin(&url) == home;
-            let response = self.exchange(request, &url, is_home, expect_continue)?;
+            is_base_origin &= url::origin(&url) == base_origin;
+            let response = self.exchange(request, &url, is_base_origin, expect_continue)?;
             match response.head.status {
                 // The server does not know `Expect`; it has read nothing of the body (RFC 9110,
                 // 10.1.1).
@@ -97,7 +97,9 @@ impl Http {
                     url = self.redirect_target(request, &url, &response.head)?;
                 }
                 // The API did not refuse anything: the link to the other host may have expired.
-                status @ 400.. if !is_home && matches!(request.target, RequestTarget::Path(_)) => {
+                status @ 400..
+                    if !is_base_origin && matches!(request.target, RequestTarget::Path(_)) =>
+                {
                     let host = url::authority(&url);
                     return Err(AttemptError::NoResponse(format!(
                         "'{host}', which the server redirects to, responded with HTTP {status}"
@@ -136,10 +138,10 @@ impl Http {
         &self,
         request: &Request<'_>,
         url: &str,
-        is_home: bool,
+        is_base_origin: bool,
         expect_continue: bool,
     ) -> Result<Response, AttemptError> {
-        let headers = if is_home {
+        let headers = if is_base_origin {
             request.headers(&self.settings, expect_continue)
         } else {
             request.cross_origin_headers()
@@ -166,13 +168,13 @@ impl Http {
         });
         self.tracker.start(request.method == Method::Post);
         let uri = message.uri().clone();
-        let response = self.send(request, message, url, self.agent(is_home))?;
+        let response = self.send(request, message, url, self.agent(is_base_origin))?;
         self.read_head(response, &uri, url)
     }
 
     /// The agent for connections to the origin of the base URL, or to others.
-    fn agent(&self, is_home: bool) -> &Agent {
-        if is_home || self.settings.client_certificate.is_none() {
+    fn agent(&self, is_base_origin: bool) -> &Agent {
+        if is_base_origin || self.settings.client_certificate.is_none() {
             return &self.agent;
         }
         self.anonymous_agent.get_or_init(|| {
@@ -252,7 +254,7 @@ impl Http {
     }
 
     /// Reads the body of a 2xx whole, as UTF-8 without a byte order mark, and of any other response
-    /// as much as can be had, up to 64 KiB.
+    /// as much as arrives, up to 64 KiB.
     pub(crate) fn read(
         &self,
         head: &ResponseHead,
@@ -353,10 +355,10 @@ mod tests {
 
     #[test]
     fn an_absolute_url_gets_credentials_only_at_the_origin_of_the_base_url() {
-        for is_home in [true, false] {
+        for is_base_origin in [true, false] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let origin = format!("http://{}", listener.local_addr().unwrap());
-            let base_url = if is_home { &origin } else { "http://127.0.0.1:9" };
+            let base_url = if is_base_origin { &origin } else { "http://127.0.0.1:9" };
             let server = refuse(listener);
             let url = format!("{origin}/media?sig=1");
             let status = open(settings(base_url), RequestTarget::Url(&url)).ok();
@@ -364,7 +366,7 @@ mod tests {
             let head = server.join().unwrap();
             assert!(head.starts_with("get /media?sig=1 http/1.1\r\n"), "{head}");
             for name in ["authorization:", "openai-project:", "x-gateway:"] {
-                assert_eq!(head.contains(name), is_home, "{name} in {head}");
+                assert_eq!(head.contains(name), is_base_origin, "{name} in {head}");
             }
         }
     }

@@ -25,7 +25,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Facts<'a> {
     pub(crate) method: Method,
     pub(crate) status: u16,
-    /// The error code of the body, as in [`ApiError::code`](crate::api::api_error::ApiError::code).
+    /// The error code of the body, as in
+    /// [`ApiError::code`](crate::api::api_error::ApiError::code).
     pub(crate) code: Option<&'a str>,
     /// `x-should-retry`, where it is true or false.
     pub(crate) should_retry: Option<bool>,
@@ -86,7 +87,7 @@ fn kind(facts: &Facts<'_>) -> ApiErrorKind {
 fn retry(facts: &Facts<'_>) -> Retry {
     match (facts.should_retry, facts.status) {
         (Some(false), _) => Retry::Never,
-        // No delay brings money back.
+        // The account has no credit left, which waiting does not change.
         _ if facts.code == Some("insufficient_quota") => Retry::Never,
         (Some(true), _) => Retry::Always,
         (None, 503) if is_reset(facts.body) => Retry::IfSafe,
@@ -98,8 +99,8 @@ fn retry(facts: &Facts<'_>) -> Retry {
 
 /// Whether the text of a 503 means that a gateway lost its connection to the application, which may
 /// have the request by then:
-/// `upstream connect error or disconnect/reset before headers. reset reason: connection termination`
-/// (Envoy).
+/// `upstream connect error or disconnect/reset before headers. reset reason: connection
+/// termination` (Envoy).
 fn is_reset(body: &str) -> bool {
     let body = body.to_ascii_lowercase();
     ["reset", "terminat", "disconnect"].iter().any(|word| body.contains(word))

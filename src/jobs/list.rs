@@ -104,7 +104,8 @@ pub(crate) struct Page<'a> {
     pub(crate) items: Vec<&'a RawValue>,
     /// `None` if the server does not say it by `true` or `false`.
     pub(crate) has_more: Option<bool>,
-    /// Whether it reports an error beside its jobs, names a job that it does not hold, or has a member twice.
+    /// Whether it reports an error beside its jobs, names a job that it does not hold, or has a
+    /// member twice.
     pub(crate) is_contradictory: bool,
     /// The number of jobs in the whole list, if the page has one.
     pub(crate) total: Option<u64>,
@@ -188,7 +189,8 @@ pub(crate) enum Turn {
 /// Goes from page to page.
 pub(crate) struct Pager {
     query: ListQuery,
-    /// The ids of the first page and of the one before, which an ignored `after` would bring again.
+    /// The ids of the first page and of the one before, which an ignored `after` would bring
+    /// again.
     first: Vec<Option<String>>,
     previous: Vec<Option<String>>,
 }
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_ends_where_no_more_is_said_to_follow() {
+    fn a_list_ends_where_has_more_is_not_true_or_a_page_is_empty() {
         for end in [
             r#"{"data":[{"id":"a"}]}"#,
             r#"{"data":[{"id":"a"}],"has_more":null}"#,
@@ -310,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_list_of_data_is_not_a_page() {
+    fn a_response_without_a_list_of_data_is_not_a_page() {
         for text in ["", "[]", "{}", r#"{"data":{}}"#, r#"{"data":null}"#, "<html>"] {
             assert!(Page::parse(text).is_none(), "{text}");
         }

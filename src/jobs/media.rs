@@ -33,8 +33,9 @@ const MAX_DEPTH: usize = 16;
 pub(crate) struct UnusableUrl(pub(crate) String);
 
 /// The absolute http or https URL of a completed job's video. `job` is the JSON text of the job
-/// with this id; relative references in it are resolved against `base_url` plus `/`. URLs in `excluded` do not
-/// count: those that the request sent, which servers echo, and that of `/content`.
+/// with this id; relative references in it are resolved against `base_url` plus `/`. URLs in
+/// `excluded` do not count: those that the request sent, which servers echo, and that of
+/// `/content`.
 ///
 /// # Errors
 /// [`UnusableUrl`] if the only URLs are of another scheme, such as `file:` or `gs:`.
@@ -144,7 +145,8 @@ mod tests {
         let url = "https://cdn.example/v.mp4?sig=1";
         for job in [
             // xAI
-            r#"{"status":"done","video":{"url":"URL","duration":8,"respect_moderation":true},"model":"m"}"#,
+            r#"{"status":"done","video":{"url":"URL","duration":8,"respect_moderation":true},
+                "model":"m"}"#,
             // A mock of xAI, OpenAI and OpenRouter
             r#"{"id":"v","status":"completed","url":"URL"}"#,
             r#"{"id":"v","video_url":"URL"}"#,
@@ -162,7 +164,8 @@ mod tests {
             r#"{"id":"v","videos":[{"url":"URL"}]}"#,
             r#"{"created":1,"data":[{"url":"URL"},{"url":"https://cdn.example/2.mp4"}]}"#,
             // Envelopes
-            r#"{"code":"success","data":{"task_id":"t","status":"SUCCESS","metadata":{"url":"URL"}}}"#,
+            r#"{"code":"success",
+                "data":{"task_id":"t","status":"SUCCESS","metadata":{"url":"URL"}}}"#,
             r#"{"object":"list","data":[{"id":"v","status":"done","video":{"url":"URL"}}]}"#,
             r#"{"result":{"response":{"video_url":"URL"}}}"#,
             r#"{"id":"v","url":null,"video_url":"","video":{"url":" URL "}}"#,
@@ -179,7 +182,8 @@ mod tests {
             "",
             r#"{"id":"v","video":{"id":"https://x"},"input":{"url":"https://x"}}"#,
             r#"{"id":"v","video":"https://x","output":"done","urls":{"get":"https://x"}}"#,
-            r#"{"id":"v","error":{"url":"https://x"},"data":[{"video_url":"a"},{"video_url":"b"}]}"#,
+            r#"{"id":"v","error":{"url":"https://x"},
+                "data":[{"video_url":"a"},{"video_url":"b"}]}"#,
         ] {
             assert_eq!(found(job, &[]), Ok(None), "{job}");
         }

@@ -89,8 +89,8 @@ impl Clocks {
 pub(crate) struct PageHeaders {
     /// The `Date` header.
     pub(crate) date: Option<SystemTime>,
-    /// The `Age` header in seconds, 0 without one; `None` if it cannot be read, or is missing where
-    /// another header says that a cache has responded.
+    /// The `Age` header in seconds, 0 without one; `None` if it cannot be read, or is missing
+    /// where another header says that a cache has responded.
     pub(crate) age: Option<u64>,
     /// Whether `Link` has a next page (RFC 8288).
     pub(crate) names_next: bool,
@@ -792,7 +792,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_job_is_compared_with_comes_from_the_request() {
+    fn a_job_is_compared_with_the_fields_of_the_request() {
         let members = |video: &str| {
             let body = format!(r#"{{"prompt":"p","seconds":8,"size":"1x1",{video}}}"#);
             let fields = Fields::from_json(&body).unwrap();

@@ -121,7 +121,7 @@ fn difference(a: SystemTime, b: SystemTime) -> Duration {
     a.duration_since(b).unwrap_or_else(|error| error.duration())
 }
 
-/// Why there is no list, where another request for it would tell no more.
+/// The reason why there is no list, where another request for it would fail in the same way.
 fn no_list(error: Error) -> Result<String, Error> {
     match error {
         Error::Api(error)

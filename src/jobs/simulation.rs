@@ -73,8 +73,8 @@ struct World {
     has_proc: bool,
     boot: u64,
     boot_time: u64,
-    /// Whether the clock was set, and the machine restarted, since the request began: the one hides
-    /// the other.
+    /// Whether the clock was set, and the machine restarted, since the request began: the one
+    /// hides the other.
     clock_was_set: bool,
     has_restarted: bool,
     /// The steps until the run is killed.

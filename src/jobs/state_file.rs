@@ -381,9 +381,9 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// The identity of a request: the server, the path, the fields, and the path, size and modification time of
-/// a file. Two requests with the same description are the same one, whatever the encoding of the
-/// body.
+/// The identity of a request: the server, the path, the fields, and the path, size and modification
+/// time of a file. Two requests with the same description are the same one, whatever the encoding
+/// of the body.
 pub(crate) struct Description(String);
 
 impl Description {
@@ -396,8 +396,8 @@ impl Description {
             Some(Upload::File(path)) => format!(",\"file\":{}", describe_file(path)?),
             Some(Upload::Stream(_)) => {
                 return Err(Error::invalid_with(
-                    "a stream cannot be uploaded with a state file: another run could not tell whether it \
-                     is the same",
+                    "a stream cannot be uploaded with a state file: another run could not \
+                     tell whether it is the same",
                     "upload a file",
                 ));
             }

@@ -31,7 +31,7 @@ pub enum Delivery {
     ClosedPipe,
 }
 
-/// Where the run has the job from.
+/// The source of the id of the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     Response,

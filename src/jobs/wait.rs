@@ -39,8 +39,8 @@ const REPLICA_LAG: Duration = Duration::from_secs(30);
 pub struct Wait {
     /// The maximum time to wait. Default: 30 min.
     pub timeout: Duration,
-    /// The poll interval, unless the server sets one; at least 0.1 s. Default: 1 s, growing by half
-    /// up to 15 s.
+    /// The poll interval, unless the server sets one; at least 0.1 s. Default: 1 s, growing by
+    /// half up to 15 s.
     pub poll_interval: Option<Duration>,
 }
 

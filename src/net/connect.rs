@@ -128,7 +128,7 @@ impl Opening<'_> {
         if let Some(address) = self.address {
             (self.connector.report)(&Event::Connected {
                 address,
-                proxy: proxy.map(Proxy::place).as_deref(),
+                proxy: proxy.map(Proxy::host_and_port).as_deref(),
                 tls: self.tls_version.filter(|_| self.details.needs_tls()),
                 took: self.timings,
             });

@@ -48,7 +48,7 @@ impl ConnectError {
 
     /// The error of a connection to a proxy.
     pub(crate) fn at_proxy(self, proxy: &Proxy) -> Self {
-        let reason = format!("the proxy {}: {}", proxy.place(), self.reason);
+        let reason = format!("the proxy {}: {}", proxy.host_and_port(), self.reason);
         Self { reason, ..self }.behind_proxy()
     }
 

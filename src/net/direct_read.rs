@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use crate::net::buffers::Buffers;
 
-    /// A connection that brings one piece after the other, or fails in place of one.
+    /// A connection that delivers one piece after the other, or fails in place of one.
     struct Pieces {
         buffers: Buffers,
         pieces: Vec<Result<&'static [u8], ErrorKind>>,

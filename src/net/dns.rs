@@ -75,7 +75,7 @@ fn resolve(
     if !found.is_empty() {
         return Ok(found);
     }
-    // That one family has no address does not explain why the other was not heard of.
+    // If one family has no address, that does not explain why the other lookup did not end.
     let failure = lookup.failure.filter(|error| !lookup.is_late || !has_no_address(error));
     Err(match failure {
         None => {
@@ -103,7 +103,7 @@ fn start_lookups(host: &str, wanted: Option<Family>) -> std::io::Result<Receiver
 struct Lookup {
     v6: Vec<SocketAddr>,
     v4: Vec<SocketAddr>,
-    /// The error that tells most.
+    /// The error that explains most.
     failure: Option<LookupError>,
     /// A lookup has not ended in time.
     is_late: bool,

@@ -280,7 +280,8 @@ mod tests {
         connect(&mut script, "[::1]:443", &closed).unwrap();
         assert_eq!(
             String::from_utf8(script.sent).unwrap(),
-            "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nProxy-Authorization: Basic dTpw\r\n\r\n"
+            "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\
+             Proxy-Authorization: Basic dTpw\r\n\r\n"
         );
     }
 
@@ -314,7 +315,8 @@ mod tests {
                 closed,
                 Ok(v6),
                 b"\x05\x02\x01\0\x05\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-                b"\x05\x02\0\x02\x01\x02us\x03pwd\x05\x01\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\x50",
+                b"\x05\x02\0\x02\x01\x02us\x03pwd\
+                  \x05\x01\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\x50",
             ),
         ] {
             let mut script = script(replies);

@@ -78,7 +78,7 @@ struct Socket {
 }
 
 impl Socket {
-    /// Writes all bytes. The timeout is the longest time without a byte moving.
+    /// Writes all bytes. The timeout is the maximum time without a byte sent.
     fn write(&mut self, bytes: &[u8], timeout: NextTimeout) -> Result<(), ureq::Error> {
         let timeout = timeout.for_write();
         if self.broken {
@@ -103,8 +103,8 @@ impl Socket {
             match (&self.stream).write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => {
-                    // A partial write means that the kernel took a part at once and then waited in
-                    // vain for room.
+                    // A partial write means that the kernel took a part at once, and then had
+                    // no room for more until the timeout.
                     rest = &rest[count..];
                     left = rest_of(limit, start);
                 }

@@ -46,7 +46,7 @@ enum Phase {
     /// The request is being sent, or the end of the final response head has not arrived.
     Sent,
     /// The server sent a response and closed the connection before it had read the whole request.
-    /// What is left of the request is dropped.
+    /// The rest of the request is dropped.
     EarlyResponse,
     /// The final response head has arrived. The body must arrive before `deadline`.
     Body { deadline: Instant },
@@ -58,9 +58,9 @@ enum Phase {
 /// The state of the current attempt, shared with the transport that carries it. There is one
 /// attempt at a time.
 pub(crate) struct Tracker {
-    /// Longest time without a byte moving in a body.
+    /// The maximum time without a byte of a body sent or received.
     stall_timeout: Duration,
-    /// Longest time for a response body that is not a transfer.
+    /// The maximum time for a response body that is not a transfer.
     timeout: Duration,
     phase: Mutex<Phase>,
     deadline: Mutex<Option<Instant>>,
@@ -190,9 +190,9 @@ pub(crate) struct TrackedTransport {
     /// The form that an HTTP proxy wants requests in.
     absolute: Option<AbsoluteForm>,
     tracker: Arc<Tracker>,
-    /// The input may hold a response that ureq has not tried to read yet: an early one, or one that
-    /// arrived while ureq waited for `100 Continue`. ureq leaves it in the buffer and then waits
-    /// for more input.
+    /// The input may hold a response that ureq has not tried to read yet: an early one, or one
+    /// that arrived while ureq waited for `100 Continue`. ureq leaves it in the buffer and
+    /// then waits for more input.
     has_untried_input: bool,
 }
 

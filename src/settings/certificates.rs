@@ -33,7 +33,7 @@ impl Roots {
         Self { name: name.into(), bundle: Arc::new(Mutex::new(Bundle::Pem(pem))) }
     }
 
-    /// Parses the bundle unless that is done.
+    /// The parsed bundle, which is parsed by the first call.
     ///
     /// # Errors
     /// [`Error::Invalid`] if it is broken PEM or holds no usable certificate.

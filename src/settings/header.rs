@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_told_by_the_name_the_length_or_the_mark() {
+    fn secrets_are_recognised_by_name_length_or_mark() {
         for (line, secrets) in [
             ("Authorization: Bearer abc-123-def", &["Bearer abc-123-def", "abc-123-def"][..]),
             (

@@ -100,7 +100,8 @@ pub struct Settings {
     pub headers: Vec<Header>,
     /// Allows a key over plain http to a host that is not loopback. Default: false.
     pub allow_http: bool,
-    /// Who may sign the server's certificate. Default: Mozilla's list, as of the time of the build.
+    /// Who may sign the server's certificate. Default: Mozilla's list, as of the time of the
+    /// build.
     pub roots: Option<Roots>,
     /// The certificate for a server that asks the client for one. Default: none.
     pub client_certificate: Option<ClientCertificate>,

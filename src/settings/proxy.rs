@@ -100,7 +100,7 @@ impl Proxy {
     }
 
     /// `host:port`
-    pub(crate) fn place(&self) -> String {
+    pub(crate) fn host_and_port(&self) -> String {
         join_host_port(&self.host, self.port)
     }
 
@@ -115,7 +115,7 @@ impl Proxy {
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hidden = if self.credentials.is_some() { "[credentials] at " } else { "" };
-        write!(f, "Proxy({:?}, {hidden}{})", self.kind, self.place())
+        write!(f, "Proxy({:?}, {hidden}{})", self.kind, self.host_and_port())
     }
 }
 

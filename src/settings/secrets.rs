@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_result_only_whole_strings_that_are_no_ids_are_redacted() {
+    fn in_a_result_only_whole_strings_other_than_ids_are_redacted() {
         let secrets =
             Secrets::new(["00000000", "k\"1/234567", "short"].map(str::to_owned).into_iter());
         for (json, shown) in [

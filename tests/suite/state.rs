@@ -321,7 +321,7 @@ fn an_interrupted_request_is_not_repeated_with_another_key_organization_or_proje
         run().args(change).run().is(
             7,
             "",
-            "openai: an earlier run was cut while it sent the request, and a job may exist: that run \
+            "openai: an earlier run was interrupted while it sent the request, and a job may exist: that run \
              had another key, organization or project\n\
              hint: run this with the key, organization, project and headers of that run\n",
         );
@@ -414,7 +414,7 @@ fn an_undecided_recovery_ends_with_code_7_until_the_state_file_is_removed() {
         7,
         "",
         &format!(
-            "openai: an earlier run was cut while it sent the request, and a job may exist: \
+            "openai: an earlier run was interrupted while it sent the request, and a job may exist: \
              the server does not list the prompts of its jobs\n\
              hint: look for the job, and remove 'job' only if there is none, to send the request again: \
              openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"

@@ -237,8 +237,8 @@ fn resident(strace: u32) -> Option<u64> {
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// Creates the large file: sparse, as only the number of bytes matters, and read once, so that it is
-/// in the page cache for whoever reads it.
+/// Creates the large file: sparse, as only the number of bytes matters, and read once, so that it
+/// is in the page cache for whoever reads it.
 fn make_large(path: &Path) -> io::Result<()> {
     File::create(path)?.set_len(sink::LARGE)?;
     let mut file = File::open(path)?;

@@ -1,5 +1,5 @@
-//! A real TLS server in front of the stand-in: nginx, with a certificate made for this run. It sends
-//! the large file itself, and passes every other request on as it arrives.
+//! A real TLS server in front of the stand-in: nginx, with a certificate made for this run. It
+//! sends the large file itself, and passes every other request on as it arrives.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -191,7 +191,8 @@ pub(crate) const PROXIES: &str = "\
 pub(crate) const EXAMPLES: [&str; 15] = [
     "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123",
     "openai videos extend --prompt @prompt.txt --seconds 4 --video @clip.mp4 --output longer.mp4",
-    "openai videos extend --prompt 'It snows' --field duration:=6 --video https://example.com/a.mp4",
+    "openai videos extend --prompt 'It snows' --field duration:=6 \
+     --video https://example.com/a.mp4",
     "openai videos create --prompt 'A cat on a piano' --seconds 8 --size 1280x720",
     "openai videos create --prompt 'It rains' --input-reference @still.png --output rain.mp4",
     "openai videos edit --prompt 'Make it night' --video video_123",
@@ -281,7 +282,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Request,
         on: &[CREATE],
         help: "An image to begin with: a URL, @FILE, a file's id, or {file_id: ID}",
-        more: "As --video, but a URL is sent as {\"image_url\": URL} and an id as {\"file_id\": ID}.",
+        more: "As --video, but a URL is sent as {\"image_url\": URL} and an id as \
+               {\"file_id\": ID}.",
         set: Set::Os(|args, value| args.input_reference = Some(value)),
         ..NONE
     },
@@ -425,8 +427,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         on: FETCHING,
         common: true,
         help: "Wait, then store the media; '-' is standard output",
-        more: "FILE is complete or unchanged. Whether it can be written is checked before anything is \
-               sent. {id} in its name, beside other text, is replaced by the job's id: {id}.mp4.",
+        more: "FILE is complete or unchanged. Whether it can be written is checked before \
+               anything is sent. {id} in its name, beside other text, is replaced by the job's \
+               id: {id}.mp4.",
         set: Set::Os(|args, value| args.output = Some(value)),
         ..NONE
     },
@@ -460,8 +463,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Result,
         on: FETCHING,
         help: "Send nothing if the output FILE exists and is not empty",
-        more: "For batches that are run again. It needs --output FILE without {id}, and no key if it \
-               skips. A job in the state file is resumed all the same.",
+        more: "For batches that are run again. It needs --output FILE without {id}, and no key \
+               if it skips. A job in the state file is resumed all the same.",
         set: Set::Switch(|args, on| args.skip_existing = on),
         ..NONE
     },

@@ -177,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn both_helps_are_told_apart() {
+    fn the_short_and_the_long_help_are_different_options() {
         assert_eq!(read(&["-h"]).unwrap().help, Some(Help::Short));
         assert_eq!(read(&["--help"]).unwrap().help, Some(Help::Whole));
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn a_usage_error_names_the_option_and_its_value() {
         for (argv, message) in [
             (&["--promt", "x"][..], "unknown option '--promt'"),
             (&["-x"][..], "unknown option '-x'"),

@@ -223,13 +223,13 @@ fn is_file(path: &OsStr) -> bool {
 fn is_same_file(a: &Path, b: &Path) -> bool {
     match (fs::metadata(a), fs::metadata(b)) {
         (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        (Err(_), Err(_)) => place(a).is_some_and(|place_of_a| place(b) == Some(place_of_a)),
+        (Err(_), Err(_)) => name_in_directory(a).is_some_and(|a| name_in_directory(b) == Some(a)),
         _ => false,
     }
 }
 
 /// The directory without symbolic links, and the name in it.
-fn place(path: &Path) -> Option<(PathBuf, &OsStr)> {
+fn name_in_directory(path: &Path) -> Option<(PathBuf, &OsStr)> {
     let directory = path.parent().filter(|parent| *parent != Path::new(""));
     let directory = directory.unwrap_or(Path::new(".")).canonicalize().ok()?;
     Some((directory, path.file_name()?))

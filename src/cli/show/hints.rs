@@ -42,7 +42,8 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>, id: Option<&str>)
             "run this with the key, organization, project and headers of that run".to_owned()
         }
         Error::JobNotFound { is_other_account: true, .. } => {
-            "run this with the key, organization, project and headers of the run that created the job"
+            "run this with the key, organization, project and headers of the run that created \
+             the job"
                 .to_owned()
         }
         Error::Unresolved { path, .. } => format!(
@@ -51,8 +52,8 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>, id: Option<&str>)
             command(LIST, settings)
         ),
         Error::JobNotFound { path, .. } => format!(
-            "check that the key belongs to the account that created the job, and remove {} to create \
-             another one",
+            "check that the key belongs to the account that created the job, and remove {} to \
+             create another one",
             quoted(&path.to_string_lossy())
         ),
         Error::WaitTimeout { job, .. } => format!(
@@ -126,8 +127,8 @@ fn connect_hint(
         }
         Some(ConnectErrorKind::Issuer) => return Some(issuer_hint(settings)),
         Some(ConnectErrorKind::CaCertificate) => {
-            "give the server a certificate made with basicConstraints=CA:FALSE, or one signed by this \
-             one"
+            "give the server a certificate made with basicConstraints=CA:FALSE, or one signed by \
+             this one"
         }
         Some(ConnectErrorKind::NoTls) => {
             "write http:// in --base-url if the server speaks plain HTTP"

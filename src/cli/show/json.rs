@@ -106,7 +106,8 @@ mod tests {
             (r#"[{}]"#, "[\n  {}\n]"),
             (
                 r#"{"a":{"b":[],"c":[ ]},"d":["x]\",",[1.50,null]],"e":[{"f":true}]}"#,
-                "{\n  \"a\": {\n    \"b\": [],\n    \"c\": []\n  },\n  \"d\": [\"x]\\\",\", [1.50, null]],\n  \
+                "{\n  \"a\": {\n    \"b\": [],\n    \"c\": []\n  },\n  \
+                 \"d\": [\"x]\\\",\", [1.50, null]],\n  \
                  \"e\": [\n    {\n      \"f\": true\n    }\n  ]\n}",
             ),
         ] {
@@ -160,7 +161,7 @@ mod tests {
                 r#"{{{KEY}"k\\"{PLAIN}: {STRING}"v\","{PLAIN}, {KEY}"n"{PLAIN}: {NUMBER}-1.5e3{PLAIN}, {KEY}"t"{PLAIN}: [{WORD}true{PLAIN}, {WORD}null{PLAIN}], {KEY}"e"{PLAIN}: {{}}}}"#
             )
         );
-        // Of text that is not JSON nothing is lost either.
+        // Text that is not JSON is kept as well.
         for odd in ["\"", "\"\\", "t", "-", "}\"a", " é\u{1f3ac} \n", "]]", ",,[", "a\"b"] {
             let plain = [KEY, STRING, NUMBER, WORD, PLAIN]
                 .iter()

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_say_how_far_it_is_and_fit() {
+    fn the_progress_line_fits_39_columns() {
         let second = Duration::from_secs(1);
         assert_eq!(
             transfer("download", 450, Some(1000), second),

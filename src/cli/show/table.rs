@@ -91,7 +91,7 @@ mod tests {
     fn a_job_of_a_list_is_one_line() {
         for (job, line) in [
             (
-                r#"{"id":"video_1","status":"queued","progress":0,"created_at":1758941485,"x":[1]}"#,
+                r#"{"id":"video_1","status":"queued","created_at":1758941485,"x":[1]}"#,
                 "queued       27 Sep 2025  video_1\n",
             ),
             (
@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn rows_are_aligned_and_nested_names_joined() {
-        let json = r#"{"id":"video_1","created_at":1758941485,"error":null,"usage":{"cost":0.50,"parts":["a", { } ]},
+        let json = r#"{"id":"video_1","created_at":1758941485,"error":null,
+            "usage":{"cost":0.50,"parts":["a", { } ]},
             "prompt":"two\nlines","expires_at":"soon","長さ":8}"#;
         assert_eq!(
             written(json),

@@ -198,13 +198,15 @@ mod tests {
 
     #[test]
     fn a_job_is_written_in_block_style_in_its_own_order() {
-        let json = r#"{"id":"video_1","progress":0,"cost":1.50,"error":null,"size":"720x1280","prompt":"It's: \"x\"",
+        let json = r#"{"id":"video_1","progress":0,"cost":1.50,"error":null,
+            "size":"720x1280","prompt":"It's: \"x\"",
             "usage":{"a":[1,{"b":"c d","e":[]},[2,3]],"empty":{ }},"done":false}"#;
         assert_eq!(
             written(json),
             concat!(
                 "id: video_1\nprogress: 0\ncost: 1.50\nerror: null\nsize: \"720x1280\"\n",
-                "prompt: \"It's: \\\"x\\\"\"\nusage:\n  a:\n    - 1\n    - b: c d\n      e: []\n    - - 2\n",
+                "prompt: \"It's: \\\"x\\\"\"\nusage:\n  a:\n    - 1\n    - b: c d\n",
+                "      e: []\n    - - 2\n",
                 "      - 3\n  empty: {}\ndone: false\n"
             )
         );
@@ -328,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_nested_deep_is_read_back_too() {
+    fn deeply_nested_values_are_read_back_as_they_were() {
         let key = "k".repeat(1500);
         for value in [
             r#""\u007f\u0080\u2028\ud83c\udfac\udb40\udc41""#.to_owned(),

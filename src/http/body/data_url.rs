@@ -1,5 +1,5 @@
-//! JSON bodies with the video as a `data:` URL (RFC 2397), which is encoded while it is sent: in constant memory, with an
-//! exact length for a regular file.
+//! JSON bodies with the video as a `data:` URL (RFC 2397), which is encoded while it is sent: in
+//! constant memory, with an exact length for a regular file.
 //!
 //! ```text
 //! {"prompt":"It snows","video":{"url":"data:video/mp4;base64,AAAAIGZ0eXBpc29t..."}}
@@ -16,13 +16,14 @@ use crate::api::operation::ReferenceRule;
 use crate::api::reference::Upload;
 use crate::http::body::source::Source;
 
-/// How many bytes of the video are encoded at once, at most: a multiple of 3, so that no padding stands between the
-/// pieces. They become 64 KiB, as much as ureq sends at once.
+/// How many bytes of the video are encoded at once, at most: a multiple of 3, so that no padding
+/// stands between the pieces. They become 64 KiB, as much as ureq sends at once.
 const PIECE: usize = 48 * 1024;
-/// What follows the base64.
+/// The text after the base64.
 const TAIL: &str = "\"}}";
 
-/// A JSON object whose last member is the video. It can be opened for several attempts, unless the video is a stream.
+/// A JSON object whose last member is the video. It can be opened for several attempts, unless the
+/// video is a stream.
 pub(crate) struct DataUrl<'a> {
     /// Everything before the base64.
     head: String,

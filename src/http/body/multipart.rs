@@ -1,5 +1,5 @@
-//! `multipart/form-data` bodies (RFC 7578) that are streamed in constant memory: text parts first, the file last, with an
-//! exact length for a regular file.
+//! `multipart/form-data` bodies (RFC 7578) that are streamed in constant memory: text parts first,
+//! the file last, with an exact length for a regular file.
 
 use std::io::{Cursor, Read};
 use std::time::Duration;
@@ -19,8 +19,8 @@ pub(crate) struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    /// Formats the text parts and checks the file, which comes with its field. `boundary` must not occur in the content; 128
-    /// random bits are enough.
+    /// Formats the text parts and checks the file, which comes with its field. `boundary` must not
+    /// occur in the content; 128 random bits are enough.
     ///
     /// # Errors
     /// As [`Source::of`].
@@ -42,7 +42,8 @@ impl<'a> Form<'a> {
         };
         if let Some((field, source)) = &file {
             head += &format!(
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{}\"\r\n\
+                "--{boundary}\r\n\
+                 Content-Disposition: form-data; name=\"{field}\"; filename=\"{}\"\r\n\
                  Content-Type: {}\r\n\r\n",
                 escape(&source.file_name()),
                 source.content_type()

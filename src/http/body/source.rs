@@ -1,5 +1,6 @@
-//! The video of an upload: a file, of which each attempt checks that it still has its first size, or a stream. The body
-//! of a file that changes during the upload must not look complete to the server.
+//! The video of an upload: a file, of which each attempt checks that it still has its first size,
+//! or a stream. The body of a file that changes during the upload must not look complete to the
+//! server.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,7 +11,8 @@ use crate::api::error::Error;
 use crate::api::reference::{Stream, Upload};
 use crate::http::body::stream::StreamReader;
 
-/// Where the bytes of the video come from, checked. A regular file is opened afresh for each attempt.
+/// Where the bytes of the video come from, checked. A regular file is opened afresh for each
+/// attempt.
 pub(crate) enum Source<'a> {
     File {
         path: &'a Path,
@@ -25,8 +27,8 @@ impl<'a> Source<'a> {
     /// Checks the upload.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a file that is missing, empty or a directory, [`Error::File`] for one whose
-    /// metadata cannot be read.
+    /// [`Error::Invalid`] for a file that is missing, empty or a directory, [`Error::File`] for one
+    /// whose metadata cannot be read.
     pub(crate) fn of(upload: &'a Upload) -> Result<Self, Error> {
         let path = match upload {
             Upload::Stream(stream) => return Ok(Source::Stream(stream)),
@@ -58,8 +60,8 @@ impl<'a> Source<'a> {
     /// Opens it at its first byte. `stall` is the stall timeout of a stream.
     ///
     /// # Errors
-    /// [`Error::FileChanged`] if the file has another size now, [`Error::File`] if it cannot be opened,
-    /// [`Error::Invalid`] for a stream that is empty or was already read.
+    /// [`Error::FileChanged`] if the file has another size now, [`Error::File`] if it cannot be
+    /// opened, [`Error::Invalid`] for a stream that is empty or was already read.
     pub(crate) fn open(&self, stall: Duration) -> Result<SourceReader<'_>, Error> {
         Ok(match self {
             Source::File { path, size } => {
@@ -78,8 +80,8 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// The name that the part has. Streams get one too, with the extension of the one type that the API documents: some
-    /// servers refuse a part without a name or with an unknown extension.
+    /// The name that the part has. Streams get one too, with the extension of the one type that the
+    /// API documents: some servers refuse a part without a name or with an unknown extension.
     pub(crate) fn file_name(&self) -> String {
         match self {
             Source::File { path, .. } => {
@@ -135,8 +137,8 @@ fn check_size(file: &File, path: &Path, expected: u64) -> Result<(), Error> {
     }
 }
 
-/// Reads a source, and checks the size of a file again at its end. Its errors are an [`io::Error`] that holds an
-/// [`Error`].
+/// Reads a source, and checks the size of a file again at its end. Its errors are an [`io::Error`]
+/// that holds an [`Error`].
 pub(crate) enum SourceReader<'a> {
     File { file: File, path: &'a Path, size: u64, left: u64 },
     Stream(StreamReader),

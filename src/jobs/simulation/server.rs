@@ -63,7 +63,7 @@ pub(crate) struct Server {
     /// The longest time after which the list shows a job, in milliseconds.
     lag: u64,
     pub(crate) has_cache: bool,
-    /// Whether a second POST with the same idempotency key brings the first one's job.
+    /// Whether a second POST with the same idempotency key returns the first one's job.
     pub(crate) knows_keys: bool,
     /// Whether jobs show another model than the request has.
     renames_models: bool,
