@@ -81,6 +81,7 @@ pub use text::shorten;
 mod properties {
     mod content_range;
     mod job;
+    mod redaction;
     mod retry_after;
     mod shorthand;
     pub(crate) mod suite;

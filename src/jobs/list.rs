@@ -65,7 +65,7 @@ pub(crate) fn list(
         let path = pager.path();
         let text = http.text(&Request::get(&path))?.body;
         let Some(page) = Page::parse(&text) else {
-            let start = shorten(&http.settings().redact(text));
+            let start = http.settings().redact(shorten(&text));
             return Err(
                 http.no_response(&Request::get(&path), format!("not a list of jobs: '{start}'"))
             );

@@ -89,7 +89,7 @@ fn post<T>(
         result => result?,
     };
     parse(&response).map_err(|reason| {
-        let start = shorten(&http.settings().redact(response.body));
+        let start = http.settings().redact(shorten(&response.body));
         let sent = Request::post(&request.path, Body::None, &[]);
         http.no_response(&sent, format!("the response {reason}: '{start}'"))
     })
@@ -124,17 +124,22 @@ fn body(request: &VideoRequest, encoding: Encoding) -> Result<Body<'_>, Error> {
 pub(crate) fn preview(http: &Http, request: &VideoRequest) -> Result<Preview, Error> {
     let key = request.idempotency_key.as_deref().unwrap_or("[random]");
     let body = body(request, request.encodings().0)?;
+    let redact = |text: String| http.settings().redact(text);
     let content = match &body {
         Body::None => PreviewBody::Json(String::new()),
-        Body::Json(json) => PreviewBody::Json(json.clone()),
-        Body::DataUrl(body) => PreviewBody::Json(body.preview()),
-        Body::Form(form) => PreviewBody::Form { parts: request.to_parts(), file: form.file_part() },
+        Body::Json(json) => PreviewBody::Json(redact(json.clone())),
+        Body::DataUrl(body) => PreviewBody::Json(redact(body.preview())),
+        Body::Form(form) => {
+            let parts = request.to_parts().into_iter();
+            let parts = parts.map(|(name, text)| (name, redact(text))).collect();
+            PreviewBody::Form { parts, file: form.file_part() }
+        }
     };
     let headers = [("Idempotency-Key", key)];
     let sent = Request::post(&request.path, body, &headers);
     Ok(Preview {
         method: sent.method.name(),
-        url: http.url(&request.path),
+        url: redact(http.url(&request.path)),
         headers: shown(&sent.headers(http.settings(), sent.expects_continue())),
         body: content,
     })

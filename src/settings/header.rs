@@ -124,15 +124,20 @@ impl Header {
         !self.value.is_empty() && !self.is_harmless() && is_marked
     }
 
-    /// The secrets in it: the whole value and the longer of its parts, such as the token after
-    /// `Bearer` or the value of a cookie.
+    /// The secrets in it: the whole value, the credentials after a scheme such as `Bearer`, and the
+    /// longer of its parts, such as the value of a cookie.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let is_secret =
             self.is_key() || (self.value.len() >= SUSPICIOUS_LEN && !self.is_harmless());
         let parts = self.value.split([' ', '\t', ';', ',', '=', '"']);
         let is_word = |part: &str| part.len() < 12 && part.bytes().all(|c| c.is_ascii_alphabetic());
-        let parts = parts.filter(move |part| part.len() >= MIN_PART && !is_word(part));
-        [self.value.as_str()].into_iter().chain(parts).filter(move |_| is_secret)
+        let has_scheme = self.name.to_ascii_lowercase().ends_with("authorization");
+        let credentials = self.value.split_once(' ').filter(|_| has_scheme).map(|it| it.1.trim());
+        let parts = parts.filter(move |part| {
+            part.len() >= MIN_PART && !is_word(part) && Some(*part) != credentials
+        });
+        let whole = [self.value.as_str()].into_iter().chain(credentials);
+        whole.chain(parts).filter(move |_| is_secret)
     }
 }
 
@@ -172,6 +177,8 @@ mod tests {
                 "Cookie: session=SESSION12345; theme=dark",
                 &["session=SESSION12345; theme=dark", "SESSION12345"],
             ),
+            ("Authorization: Bearer abcdefgh", &["Bearer abcdefgh", "abcdefgh"]),
+            ("Authorization: Bearer a,b=c", &["Bearer a,b=c", "a,b=c"]),
             ("X-Api-Key: k", &["k"]),
             ("Proxy-Authorization: Basic dXNlcjpwYXNz", &["Basic dXNlcjpwYXNz", "dXNlcjpwYXNz"]),
             ("X-Trace: 0123456789abcdef", &["0123456789abcdef", "0123456789abcdef"]),

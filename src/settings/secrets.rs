@@ -18,6 +18,8 @@ const MARK: &str = "[key]";
 /// Secrets shorter than this many bytes are replaced only where they are a whole value: they occur
 /// in other text by chance.
 const MIN_LEN: usize = 8;
+/// A piece of an escape, such as `\\ud83c\\udfac` or `%F0%9F%8E%AC`, is shorter, in bytes.
+const LONGEST_ESCAPE: usize = 20;
 
 /// The secrets of some settings, longest first.
 pub(crate) struct Secrets(Vec<String>);
@@ -30,8 +32,8 @@ impl Secrets {
     }
 
     /// Replaces every occurrence of each secret of 8 bytes or more: plain, as a part of a JSON
-    /// string, percent-encoded or in base64. A shorter one is replaced where it is the whole text
-    /// or a whole JSON string.
+    /// string, percent-encoded or in base64, also where the text is cut within it. A shorter one is
+    /// replaced where it is the whole text, a whole JSON string or the value of a line.
     pub(crate) fn redact(&self, text: String) -> String {
         let long = self.0.partition_point(|secret| secret.len() >= MIN_LEN);
         let (long, short) = self.0.split_at(long);
@@ -40,6 +42,10 @@ impl Secrets {
         }
         let forms: Vec<Form> = long.iter().flat_map(|secret| Form::all(secret)).collect();
         let text = if forms.is_empty() { text } else { replace(&text, &forms) };
+        if !short.is_empty() && json::is_json(&text) {
+            return replace_strings(&text, &|string, _| short.contains(string)).into_owned();
+        }
+        let text = replace_values(&text, short);
         short
             .iter()
             .fold(text, |text, secret| text.replace(&json::quote(secret), &json::quote(MARK)))
@@ -48,46 +54,63 @@ impl Secrets {
     /// Replaces the JSON strings that equal a secret of 8 bytes or more. Ids are kept: without its
     /// id a job that is paid for would be lost.
     pub(crate) fn redact_result<'a>(&self, json: &'a str) -> Cow<'a, str> {
-        let is_secret = |text: &str| text.len() >= MIN_LEN && self.0.iter().any(|one| one == text);
-        let (mut redacted, mut copied, mut position) = (String::new(), 0, 0);
-        let mut is_id = false;
-        while let Some(offset) = json[position..].find('"') {
-            let start = position + offset;
-            position = start + json::string_len(&json[start..]);
-            let text = json::unquoted(&json[start..position]);
-            let is_name = json[position..].trim_start().starts_with(':');
-            if is_secret(&text) && (is_name || !is_id) {
-                redacted.extend([&json[copied..start], &json::quote(MARK)]);
-                copied = position;
-            }
-            if is_name {
-                is_id = text == "id" || text.ends_with("_id");
-            }
-        }
-        if copied == 0 {
-            return Cow::Borrowed(json);
-        }
-        redacted += &json[copied..];
-        Cow::Owned(redacted)
+        replace_strings(json, &|string, is_id| {
+            string.len() >= MIN_LEN && !is_id && self.0.contains(string)
+        })
     }
+}
+
+/// Replaces the strings of a JSON text that are secret. `is_secret` is called with the text of each
+/// string, and whether it is an id.
+fn replace_strings<'a>(json: &'a str, is_secret: &dyn Fn(&String, bool) -> bool) -> Cow<'a, str> {
+    let (mut redacted, mut copied, mut position) = (String::new(), 0, 0);
+    let mut is_id = false;
+    while let Some(offset) = json[position..].find('"') {
+        let start = position + offset;
+        position = start + json::string_len(&json[start..]);
+        let text = json::unquoted(&json[start..position]);
+        let is_name = json[position..].trim_start().starts_with(':');
+        if is_secret(&text, is_id && !is_name) {
+            redacted.extend([&json[copied..start], &json::quote(MARK)]);
+            copied = position;
+        }
+        if is_name {
+            is_id = text == "id" || text.ends_with("_id");
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(json);
+    }
+    redacted += &json[copied..];
+    Cow::Owned(redacted)
+}
+
+/// Replaces the values of lines such as `name: value`, as headers and the fields of a form are
+/// shown.
+fn replace_values(text: &str, secrets: &[String]) -> String {
+    let replaced = |line: &str| {
+        let (name, value) = line.split_once(": ")?;
+        secrets.iter().any(|secret| secret == value).then(|| format!("{name}: {MARK}"))
+    };
+    let lines = text.split('\n').map(|line| replaced(line).unwrap_or_else(|| line.to_owned()));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn replace(text: &str, forms: &[Form]) -> String {
     let mut redacted = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        match forms.iter().find_map(|form| form.len_at(rest)) {
-            Some(len) => {
-                redacted += MARK;
-                rest = &rest[len..];
-            }
-            None => {
-                redacted.push(next);
-                rest = &rest[next.len_utf8()..];
-            }
-        }
+    // Most of a text is passed over at once, up to where a form or an escape may begin.
+    let starts: Vec<char> = forms.iter().filter_map(|form| form.text.chars().next()).collect();
+    let may_start = |c: char| c == '\\' || c == '%' || starts.contains(&c);
+    while let Some(at) = rest.find(may_start) {
+        redacted += &rest[..at];
+        rest = &rest[at..];
+        let len = forms.iter().find_map(|form| form.len_at(rest));
+        let next = rest.chars().next().map_or(0, char::len_utf8);
+        redacted += if len.is_some() { MARK } else { &rest[..next] };
+        rest = &rest[len.unwrap_or(next)..];
     }
-    redacted
+    redacted + rest
 }
 
 /// A secret as it may stand in a text, before JSON or a URL encodes its characters.
@@ -99,14 +122,15 @@ struct Form {
 
 impl Form {
     fn all(secret: &str) -> Vec<Self> {
-        let plain = |text: &str| Form { text: text.to_owned(), is_base64: false };
-        let mut forms = vec![plain(secret)];
-        // JSON inside a JSON string, as gateways quote the errors of others, is escaped twice.
-        let quoted = json::quote(secret);
-        let escaped = &quoted[1..quoted.len() - 1];
-        if escaped != secret {
-            forms.push(plain(escaped));
-        }
+        let on_one_line = secret.split_whitespace().collect::<Vec<_>>().join(" ");
+        // A hint quotes words for a shell.
+        let in_shell = on_one_line.replace('\'', "'\\''");
+        let mut texts = vec![with_single_backslashes(&on_one_line), on_one_line, in_shell];
+        texts.push(secret.to_owned());
+        texts.retain(|text| !text.is_empty());
+        texts.dedup();
+        let mut forms: Vec<Self> =
+            texts.into_iter().map(|text| Self { text, is_base64: false }).collect();
         for text in (0..3).map(|offset| base64_at(offset, secret)) {
             let url_safe = text.replace('+', "-").replace('/', "_");
             forms.push(Form { text: url_safe, is_base64: true });
@@ -115,17 +139,48 @@ impl Form {
         forms
     }
 
-    /// The length of this form at the start of a text, if it stands there in some encoding.
+    /// The length of this form at the start of a text, if it stands there in some encoding, or as
+    /// much of it as the text has before it is cut.
     fn len_at(&self, text: &str) -> Option<usize> {
-        let len = text
-            .starts_with(&self.text)
-            .then_some(self.text.len())
-            .or_else(|| json_len(text, &self.text))
-            .or_else(|| percent_len(text, &self.text))?;
+        let len = [plain_step, json_step, percent_step]
+            .into_iter()
+            .find_map(|step| self.len_by(text, step))?;
         let follows = |c: &u8| c.is_ascii_alphanumeric() || b"+/-_=".contains(c);
         let more = text.bytes().skip(len).take_while(follows).count();
         Some(if self.is_base64 { len + more } else { len })
     }
+
+    /// The same in one encoding, of which `step` strips one character.
+    fn len_by(&self, text: &str, step: Step) -> Option<usize> {
+        let mut rest = text;
+        for (at, c) in self.text.char_indices() {
+            match step(rest, c) {
+                // A message on one line has one for several.
+                Some(next) if c == ' ' => {
+                    rest = next;
+                    while let Some(next) = step(rest, c) {
+                        rest = next;
+                    }
+                }
+                Some(next) => rest = next,
+                None if at + 1 >= MIN_LEN => {
+                    return cut_len(rest).map(|cut| text.len() - rest.len() + cut);
+                }
+                None => return None,
+            }
+        }
+        Some(text.len() - rest.len())
+    }
+}
+
+/// The length of what stands before the end of a text that was cut, if that is nothing or a piece
+/// of an escape.
+fn cut_len(rest: &str) -> Option<usize> {
+    let piece = rest.split("...").next().unwrap_or_default();
+    let is_in_escape = |byte: u8| byte.is_ascii_hexdigit() || b"\\u%".contains(&byte);
+    let is_escape = piece.starts_with(['\\', 'u', '%']) && piece.bytes().all(is_in_escape);
+    let is_escape = is_escape && piece.len() < LONGEST_ESCAPE;
+    (piece.is_empty() || is_escape).then_some(piece.len())
 }
 
 /// The characters of a text in base64 that depend on the secret alone, if `offset` bytes (modulo 3)
@@ -136,30 +191,32 @@ fn base64_at(offset: usize, secret: &str) -> String {
     encoded[(offset * 8).div_ceil(6)..bytes.len() * 8 / 6].to_owned()
 }
 
-/// The length of `secret` at the start of the inside of a JSON string, where any character may be
-/// escaped.
-fn json_len(text: &str, secret: &str) -> Option<usize> {
-    let mut rest = text;
-    for c in secret.chars() {
-        rest = match rest.strip_prefix('\\') {
-            Some(escape) => strip_escape(escape, c)?,
-            None => rest.strip_prefix(c)?,
-        };
-    }
-    Some(text.len() - rest.len())
+/// Strips one character of a secret from the start of a text, in some encoding.
+type Step = fn(&str, char) -> Option<&str>;
+
+fn plain_step(text: &str, c: char) -> Option<&str> {
+    text.strip_prefix(c)
 }
 
-/// Strips the characters after the backslash where JSON escapes `c`: `"`, `t`, `u00e9` or
-/// `ud83c\udfac`, say.
-fn strip_escape(escape: &str, c: char) -> Option<&str> {
-    let Some(mut rest) = escape.strip_prefix('u') else {
-        return escape.strip_prefix(if c == '\t' { 't' } else { c });
-    };
-    for (index, unit) in c.encode_utf16(&mut [0; 2]).iter().enumerate() {
-        if index > 0 {
-            rest = rest.strip_prefix("\\u")?;
-        }
-        let (digits, after) = rest.split_at_checked(4)?;
+/// Inside a JSON string, where any character may be escaped. JSON inside a JSON string, as gateways
+/// quote the errors of others, is escaped twice: the number of backslashes does not matter.
+fn json_step(text: &str, c: char) -> Option<&str> {
+    let rest = text.trim_start_matches('\\');
+    let has_escape = rest.len() < text.len();
+    match c {
+        '\\' => strip_unit(rest, c).or(has_escape.then_some(rest)),
+        ' ' => strip_unit(text, c).or_else(|| text.strip_prefix(c)),
+        '\t' if has_escape && rest.starts_with('t') => Some(&rest[1..]),
+        _ => strip_unit(rest, c).or_else(|| rest.strip_prefix(c)),
+    }
+}
+
+/// Strips `u00e9` or `ud83c\udfac`, what follows the backslash where JSON escapes a character.
+fn strip_unit(text: &str, c: char) -> Option<&str> {
+    let mut rest = text;
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        let digits = rest.trim_start_matches('\\').strip_prefix('u')?;
+        let (digits, after) = digits.split_at_checked(4)?;
         if u16::from_str_radix(digits, 16) != Ok(*unit) {
             return None;
         }
@@ -168,21 +225,34 @@ fn strip_escape(escape: &str, c: char) -> Option<&str> {
     Some(rest)
 }
 
-/// The length of `secret` at the start of a part of a URL, where any byte may be percent-encoded.
-fn percent_len(text: &str, secret: &str) -> Option<usize> {
-    let mut rest = text.as_bytes();
-    for byte in secret.bytes() {
-        rest = match rest {
-            [b'%', high, low, rest @ ..] => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                (digit(*high)? * 16 + digit(*low)? == u32::from(byte)).then_some(rest)?
-            }
-            [b'+', rest @ ..] if byte == b' ' => rest,
-            [first, rest @ ..] if *first == byte => rest,
-            _ => return None,
-        };
+/// The text with one backslash for several in a row, as [`json_step`] reads them.
+fn with_single_backslashes(text: &str) -> String {
+    let mut single = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\\' || !single.ends_with(c) {
+            single.push(c);
+        }
     }
-    Some(text.len() - rest.len())
+    single
+}
+
+/// In a part of a URL, where any byte may be percent-encoded.
+fn percent_step(text: &str, c: char) -> Option<&str> {
+    if c == ' ' && text.starts_with('+') {
+        return Some(&text[1..]);
+    }
+    if !text.starts_with('%') {
+        return text.strip_prefix(c);
+    }
+    let mut rest = text;
+    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+        let (digits, after) = rest.strip_prefix('%')?.split_at_checked(2)?;
+        if u8::from_str_radix(digits, 16) != Ok(byte) {
+            return None;
+        }
+        rest = after;
+    }
+    Some(rest)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! and on random cases, the same in every run.
 
 #[path = "../support/random.rs"]
-mod random;
+pub(crate) mod random;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

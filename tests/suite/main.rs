@@ -19,6 +19,7 @@ mod messages;
 mod network;
 mod output;
 mod proxy;
+mod redaction;
 mod retry;
 mod servers;
 mod standin;

@@ -10,6 +10,7 @@ pub mod queue;
 pub mod random;
 pub mod reply;
 pub mod samples;
+pub mod secrets;
 pub mod server;
 pub mod temp;
 pub mod tls;

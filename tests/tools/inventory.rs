@@ -113,7 +113,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn linked(target: &str) -> Result<Vec<Linked>> {
+fn linked(target: &str) -> Result<[Linked; 2]> {
     let rustc = printed(Command::new(env::var_os("RUSTC").unwrap_or("rustc".into())).arg("-vV"))?;
     let release = rustc.lines().find_map(|line| line.strip_prefix("release: "));
     let library = Linked {
@@ -123,31 +123,24 @@ fn linked(target: &str) -> Result<Vec<Linked>> {
         notice: "The Rust standard library. Copyright (c) The Rust Project Contributors.\n\
                  What it is made of itself is in COPYRIGHT-library.html of that release of Rust.",
     };
-    let mut linked = vec![library];
-    if target.contains("musl") {
-        linked.push(Linked {
+    let c = if target.contains("musl") {
+        Linked {
             name: "musl",
             version: None,
             licence: "MIT",
             notice: "The C library. Copyright (c) 2005-2020 Rich Felker, et al.",
-        });
-        linked.push(Linked {
-            name: "libunwind",
-            version: None,
-            licence: "Apache-2.0 WITH LLVM-exception",
-            notice: "The unwinder of the LLVM Project, which the standard library refers to.",
-        });
+        }
     } else {
-        linked.push(Linked {
+        Linked {
             name: "glibc",
             version: None,
             licence: "LGPL-2.1-or-later",
             notice: "The GNU C Library. Copyright (c) Free Software Foundation, Inc.\n\
                      Whoever hands this binary on has to enclose that licence, and what it takes to link it\n\
                      with another version of the library. The binaries for musl are free of this.",
-        });
-    }
-    Ok(linked)
+        }
+    };
+    Ok([library, c])
 }
 
 fn licences(target: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> {

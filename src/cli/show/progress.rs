@@ -114,7 +114,10 @@ impl Progress {
             let word = shorten(job.status_word().unwrap_or_default());
             self.notice(state, format!("unknown status '{word}', treated as pending"));
         }
-        self.draw(state, true, |_| status(job, elapsed));
+        self.draw(state, true, |_| {
+            let word = job.status_word().unwrap_or("waiting").to_owned();
+            status(&self.printer.redacted(word), job, elapsed)
+        });
     }
 
     fn notice(&self, state: &mut State, text: String) {
@@ -205,9 +208,8 @@ fn transfer(kind: &str, done: u64, total: Option<u64>, took: Duration) -> String
 }
 
 /// `in_progress 45 %, 1:23`
-fn status(job: &Job, elapsed: Duration) -> String {
-    let word = shorten(job.status_word().unwrap_or("waiting"));
-    let word: String = word.chars().take(18).collect();
+fn status(word: &str, job: &Job, elapsed: Duration) -> String {
+    let word: String = shorten(word).chars().take(18).collect();
     let progress = job
         .progress()
         .filter(|text| text.len() <= 5 && text.parse::<f64>().is_ok_and(f64::is_finite));
@@ -264,15 +266,11 @@ mod tests {
         assert_eq!(longest, "download 100 % of 999.9 GB, 998.9 MB/s");
         assert!(longest.len() <= WIDTH);
 
-        let job = |text: &str| Job::parse(text).unwrap();
         let minute = Duration::from_secs(83);
-        assert_eq!(
-            status(&job(r#"{"id":1,"status":"in_progress","progress":45}"#), minute),
-            "in_progress 45 %, 1:23"
-        );
-        assert_eq!(status(&job(r#"{"id":1,"progress":"many"}"#), minute), "waiting, 1:23");
-        let evil = job(r#"{"id":1,"status":"in\n\nprog\tress\u0007"}"#);
-        let line = fitted(&status(&evil, minute));
+        let status = |word: &str, job: &str| status(word, &Job::parse(job).unwrap(), minute);
+        assert_eq!(status("in_progress", r#"{"id":1,"progress":45}"#), "in_progress 45 %, 1:23");
+        assert_eq!(status("waiting", r#"{"id":1,"progress":"many"}"#), "waiting, 1:23");
+        let line = fitted(&status("in\n\nprog\tress\u{7}", r#"{"id":1}"#));
         assert_eq!(line, "in prog ress\\u0007, 1:23");
         assert_eq!(fitted(&"長".repeat(WIDTH)), "長".repeat(WIDTH / 2));
     }
