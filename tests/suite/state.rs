@@ -323,7 +323,8 @@ fn an_interrupted_request_is_not_repeated_with_another_key_organization_or_proje
             "",
             "openai: an earlier run was interrupted while it sent the request, and a job may exist: that run \
              had another key, organization or project\n\
-             hint: run this with the key, organization, project and headers of that run\n",
+             hint: run this with the key, organization, project and headers of that run, or remove \
+             'job' only if that run created no job\n",
         );
         assert_eq!(state(&directory), before);
         server.finish();

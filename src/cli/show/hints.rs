@@ -38,9 +38,11 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>, id: Option<&str>)
             "before running this again, look for the job, which may exist and be paid for: {}",
             command(LIST, settings)
         ),
-        Error::Unresolved { is_other_account: true, .. } => {
-            "run this with the key, organization, project and headers of that run".to_owned()
-        }
+        Error::Unresolved { is_other_account: true, path, .. } => format!(
+            "run this with the key, organization, project and headers of that run, or remove {} only \
+             if that run created no job",
+            quoted(&path.to_string_lossy())
+        ),
         Error::JobNotFound { is_other_account: true, .. } => {
             "run this with the key, organization, project and headers of the run that created \
              the job"
