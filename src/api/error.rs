@@ -55,8 +55,8 @@ pub enum Error {
     UnknownOutcome {
         /// The failure that took the place of a readable response.
         reason: String,
-        /// The URL that lists recent jobs: search it before the request is sent again. `None` for a
-        /// character, of which the API has no list.
+        /// The URL that lists recent jobs: search it before the request is sent again. `None` for
+        /// a character, of which the API has no list.
         list_url: Option<String>,
     },
     /// The server responded with an error status.

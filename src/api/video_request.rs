@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use crate::api::encoding::Encoding;
 use crate::api::error::Error;
 use crate::api::fields::{Fields, Value, form_text};
-use crate::api::operation::{Operation, ReferenceRule};
+use crate::api::operation::{Operation, ReferenceRule, Rules};
 use crate::api::reference::{Reference, Upload};
 use crate::json::{self, Object};
 use crate::text::shorten;
@@ -102,34 +102,9 @@ impl VideoRequest {
         reference: Option<Reference>,
     ) -> Result<Self, Error> {
         let rules = operation.rules();
-        let (mut upload, mut remixed_id) = (None, None);
-        match (operation, reference) {
-            (Operation::Remix, Some(Reference::Id(id))) if !id.trim().is_empty() => {
-                remixed_id = Some(id);
-            }
-            (Operation::Remix, Some(_)) => {
-                return Err(Error::invalid("a remix needs the id of a video"));
-            }
-            (Operation::Remix, None) => return Err(Error::Missing { field: "video" }),
-            (_, Some(Reference::Upload(file))) => {
-                fields.remove(rules.reference.field);
-                upload = Some(file);
-            }
-            (Operation::CreateCharacter, Some(_)) => {
-                return Err(Error::invalid("a character needs a video to upload"));
-            }
-            (_, Some(reference)) => {
-                fields.set(rules.reference.field, object(&rules.reference, reference)?);
-            }
-            (_, None) => {}
-        }
-        for (name, stand_ins) in rules.required {
-            let present = |name: &&str| fields.get(name).is_some();
-            let uploaded = *name == rules.reference.field && upload.is_some();
-            if !uploaded && !present(name) && !stand_ins.iter().any(present) {
-                return Err(Error::Missing { field: name });
-            }
-        }
+        let (upload, remixed_id) = take_reference(operation, &mut fields, reference)?;
+        let uploaded = upload.as_ref().map(|_| rules.reference.field);
+        check_required(rules, &fields, uploaded)?;
         check_length(&fields, "prompt", MAX_PROMPT)?;
         if operation == Operation::CreateCharacter {
             check_length(&fields, "name", MAX_NAME)?;
@@ -272,6 +247,45 @@ fn object(rule: &ReferenceRule, reference: Reference) -> Result<Value, Error> {
     let object = format!("{{\"{member}\":{}}}", json::quote(&text));
     let raw = RawValue::from_string(object).map_err(|error| Error::invalid(error.to_string()))?;
     Ok(Value::Json(raw))
+}
+
+/// Sets the field of the reference. Returns the file to upload, or the id for the path of a remix.
+fn take_reference(
+    operation: Operation,
+    fields: &mut Fields,
+    reference: Option<Reference>,
+) -> Result<(Option<Upload>, Option<String>), Error> {
+    let rule = &operation.rules().reference;
+    match (operation, reference) {
+        (Operation::Remix, Some(Reference::Id(id))) if !id.trim().is_empty() => {
+            Ok((None, Some(id)))
+        }
+        (Operation::Remix, Some(_)) => Err(Error::invalid("a remix needs the id of a video")),
+        (Operation::Remix, None) => Err(Error::Missing { field: "video" }),
+        (_, Some(Reference::Upload(file))) => {
+            fields.remove(rule.field);
+            Ok((Some(file), None))
+        }
+        (Operation::CreateCharacter, Some(_)) => {
+            Err(Error::invalid("a character needs a video to upload"))
+        }
+        (_, Some(reference)) => {
+            fields.set(rule.field, object(rule, reference)?);
+            Ok((None, None))
+        }
+        (_, None) => Ok((None, None)),
+    }
+}
+
+/// Checks that no required field is missing. `uploaded`: the field of the file, if there is one.
+fn check_required(rules: &Rules, fields: &Fields, uploaded: Option<&str>) -> Result<(), Error> {
+    for (name, stand_ins) in rules.required {
+        let present = |name: &&str| fields.get(name).is_some();
+        if uploaded != Some(*name) && !present(name) && !stand_ins.iter().any(present) {
+            return Err(Error::Missing { field: name });
+        }
+    }
+    Ok(())
 }
 
 /// Checks that a field, if it is there, is a string of 1 to `most` characters.

@@ -133,18 +133,8 @@ fn create(
     state: &mut impl State,
     submission: &Submission,
 ) -> Result<(Job, Origin), Error> {
-    let clock = effects.clock();
     let Some(record) = state.record().cloned() else {
-        let key = submission.idempotency_key.clone().unwrap_or_else(random::token);
-        let record = Record {
-            request: submission.stored.clone(),
-            account: Some(submission.account.digest(&key)),
-            idempotency_key: key,
-            since: clock.wall,
-            retried: None,
-            boot: clock.boot,
-            id: None,
-        };
+        let record = first_record(submission, effects.clock());
         return post(effects, state, record, false);
     };
     if !submission.description.is(&record.request) {
@@ -170,6 +160,19 @@ fn create(
             // window, which is seen.
             post(effects, state, Record { retried: Some(wall), boot, ..record }, true)
         }
+    }
+}
+
+fn first_record(submission: &Submission, clock: Clock) -> Record {
+    let key = submission.idempotency_key.clone().unwrap_or_else(random::token);
+    Record {
+        request: submission.stored.clone(),
+        account: Some(submission.account.digest(&key)),
+        idempotency_key: key,
+        since: clock.wall,
+        retried: None,
+        boot: clock.boot,
+        id: None,
     }
 }
 

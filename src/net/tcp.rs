@@ -70,8 +70,8 @@ impl Transport for TcpTransport {
 /// A socket, and the timeouts that it was given last.
 struct Socket {
     stream: TcpStream,
-    /// A write failed. Further output is dropped without another error, as TLS does not read before
-    /// it has written.
+    /// A write failed. Further output is dropped without another error, as TLS does not read
+    /// before it has written.
     broken: bool,
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,

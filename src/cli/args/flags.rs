@@ -304,7 +304,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         on: SENDING,
         help: "Read the request's fields from an object in FILE, JSON or YAML",
         more: "'-' reads standard input, which is also read where an option is missing, if it is a \
-               pipe or a regular file. Options win over its fields. '@' has no special meaning in it.",
+               pipe or a regular file. Options win over its fields. '@' has no special meaning \
+               in it.",
         set: Set::Os(|args, value| args.body = Some(value)),
         ..NONE
     },

@@ -15,8 +15,8 @@ use crate::cli::args::help::example;
 use crate::cli::args::value::{choice, choice_of, invalid, text, with_name};
 use crate::cli::plan::input::{self, FileOrText, id};
 
-/// The request of a command; [`Error::Missing`] if it is incomplete. Options win over `--field`, and
-/// that over `--body`, in place of which `piped_body` stands.
+/// The request of a command; [`Error::Missing`] if it is incomplete. Options win over `--field`,
+/// and that over `--body`, in place of which `piped_body` stands.
 pub(crate) fn request(
     args: &Args,
     row: &CommandRow,

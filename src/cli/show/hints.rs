@@ -30,8 +30,8 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>, id: Option<&str>)
         }
         Error::NoKey => format!("set OPENAI_API_KEY or OPENAI_API_KEY_FILE, and {SHUT_DOWN}"),
         Error::UnknownOutcome { list_url: None, .. } => {
-            "before running this again, check at the server whether the character exists: the API has no \
-             list of characters"
+            "before running this again, check at the server whether the character exists: the API \
+             has no list of characters"
                 .to_owned()
         }
         Error::UnknownOutcome { .. } => format!(

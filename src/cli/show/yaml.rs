@@ -1,5 +1,5 @@
-//! JSON -> YAML 1.2 in block style, members in their order and number literals as they came, but for
-//! exponents.
+//! JSON -> YAML 1.2 in block style, members in their order and number literals as they came, but
+//! for exponents.
 //!
 //! A string is written without quotation marks only where every reader, also of YAML 1.1, reads it
 //! as a string; all others get quotation marks and escapes. Deeply nested or long values are
