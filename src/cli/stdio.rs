@@ -1,7 +1,7 @@
 //! Standard output and error: the handles, and whether they are terminals.
 
-use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
@@ -45,9 +45,17 @@ fn stdout_is_closed() -> bool {
         return false;
     }
     // The flags of open(2) in octal; the last digit is 1 for writing, 2 for reading and writing.
-    let text = fs::read_to_string("/proc/self/fdinfo/1").unwrap_or_default();
+    let text = proc_file("/proc/self/fdinfo/1");
     let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
     flags.is_some_and(|flags| flags.ends_with('2'))
+}
+
+/// The start of a file of /proc, read at once: such files have no size, and the standard library
+/// reads them in pieces that begin with 32 bytes. Empty if it cannot be read.
+pub(crate) fn proc_file(path: &str) -> String {
+    let mut text = [0; 4096];
+    let count = File::open(path).and_then(|mut file| file.read(&mut text)).unwrap_or(0);
+    String::from_utf8_lossy(&text[..count]).into_owned()
 }
 
 /// Standard output as a file: the standard library's own handle takes a descriptor that cannot be

@@ -45,8 +45,11 @@ pub(crate) fn bytes(path: &OsStr, name: &str) -> Result<Vec<u8>, Error> {
     let read = if path == "-" {
         io::stdin().take(LIMIT + 1).read_to_end(&mut bytes)
     } else {
-        open(Path::new(path), WRITER_WITHIN)
-            .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
+        open(Path::new(path), WRITER_WITHIN).and_then(|file| {
+            // All of it at once, not in pieces that begin with 32 bytes.
+            bytes.reserve(file.metadata().map_or(0, |it| it.len().min(LIMIT) as usize) + 1);
+            file.take(LIMIT + 1).read_to_end(&mut bytes)
+        })
     };
     check(read.map(|_| bytes), path, name)
 }
