@@ -29,13 +29,14 @@ pub(crate) struct Session {
     /// The timeout of the current call, and when that began.
     timeout: NextTimeout,
     since: Instant,
-    incoming: PageBuffer,
-    /// The range of the incoming records that are not processed yet.
+    /// The outgoing records, then the incoming ones: together they are large enough for pages from
+    /// the kernel.
+    memory: PageBuffer,
+    /// How much of the outgoing part holds records that are not sent yet.
+    unsent: usize,
+    /// The range of the incoming part that is not processed yet.
     start: usize,
     end: usize,
-    outgoing: PageBuffer,
-    /// How much of the outgoing memory holds records that are not sent yet.
-    unsent: usize,
     /// Plaintext that a read had no room for.
     rest: Vec<u8>,
     /// The server sent close_notify.
@@ -76,11 +77,10 @@ impl Session {
             connection,
             timeout,
             since: Instant::now(),
-            incoming: PageBuffer::new(INCOMING),
+            memory: PageBuffer::new(OUTGOING + INCOMING),
+            unsent: 0,
             start: 0,
             end: 0,
-            outgoing: PageBuffer::new(OUTGOING),
-            unsent: 0,
             rest: Vec::new(),
             is_closed: false,
             failure: None,
@@ -172,8 +172,8 @@ impl Session {
         if let Some(error) = &self.failure {
             return Err(io::Error::new(ErrorKind::InvalidData, error.clone()));
         }
-        let records = &mut self.incoming.bytes_mut()[self.start..self.end];
-        let free = &mut self.outgoing.bytes_mut()[self.unsent..];
+        let (outgoing, incoming) = self.memory.bytes_mut().split_at_mut(OUTGOING);
+        let (free, records) = (&mut outgoing[self.unsent..], &mut incoming[self.start..self.end]);
         let UnbufferedStatus { discard, state, .. } = self.tls.process_tls_records(records);
         let step = match state {
             Ok(ConnectionState::ReadTraffic(mut traffic)) => {
@@ -218,8 +218,8 @@ impl Session {
 
     /// Tells the server about the failure, if it has not caused it.
     fn send_alert(&mut self) {
-        let records = &mut self.incoming.bytes_mut()[self.start..self.end];
-        let free = &mut self.outgoing.bytes_mut()[self.unsent..];
+        let (outgoing, incoming) = self.memory.bytes_mut().split_at_mut(OUTGOING);
+        let (free, records) = (&mut outgoing[self.unsent..], &mut incoming[self.start..self.end]);
         let status = self.tls.process_tls_records(records);
         if let Ok(ConnectionState::EncodeTlsData(mut alert)) = status.state {
             self.unsent += alert.encode(free).unwrap_or(0);
@@ -230,7 +230,7 @@ impl Session {
     /// Waits for records.
     fn receive(&mut self) -> io::Result<()> {
         let timeout = self.time_left();
-        let incoming = self.incoming.bytes_mut();
+        let incoming = &mut self.memory.bytes_mut()[OUTGOING..];
         incoming.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         let room = &mut incoming[self.end..];
@@ -246,7 +246,7 @@ impl Session {
     /// Sends the outgoing records.
     fn flush(&mut self) -> io::Result<()> {
         let timeout = self.time_left();
-        let records = &self.outgoing.bytes()[..mem::take(&mut self.unsent)];
+        let records = &self.memory.bytes()[..mem::take(&mut self.unsent)];
         self.connection.write(records, timeout).map_err(ureq::Error::into_io)
     }
 
