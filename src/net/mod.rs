@@ -20,7 +20,7 @@
 //!   `BodyHandler::do_read` in ureq's `run.rs`. `direct_read::cut_error`.
 //! - A body is copied once more, and is scanned row by row for a trace log: `BodyReader::read` in
 //!   ureq-proto's `body.rs`, `log_data` in `util.rs`. ureq's `BodyReader` cannot give its
-//!   connection back. `direct_read`, `ClosedTransport` and `DirectTransport`.
+//!   connection back. `direct_read`.
 //! - The transfer coding of an HTTP/1.0 response and every coding but `chunked` are ignored:
 //!   `BodyReader::header_defined` in ureq-proto's `body.rs`.
 //!   `TrackedTransport::check_transfer_coding`.

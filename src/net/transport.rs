@@ -1,14 +1,11 @@
-//! The traits that connections implement: ureq's and one of this program's own.
+//! The trait that connections implement beside ureq's, and a resolver that is not one.
 
 use std::fmt;
-use std::io;
 
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{self, NextTimeout, Transport};
-
-use crate::net::buffers::Buffers;
+use ureq::unversioned::transport::{NextTimeout, Transport};
 
 /// A connection that can be read and written past its buffers.
 pub(crate) trait DirectTransport: Transport {
@@ -28,44 +25,6 @@ pub(crate) trait DirectTransport: Transport {
         room[..count].copy_from_slice(&buffers.input()[..count]);
         buffers.input_consume(count);
         Ok(count)
-    }
-}
-
-/// Takes the place of a connection that was handed over: nothing can be read or written.
-#[derive(Default)]
-pub(crate) struct ClosedTransport(Buffers);
-
-impl Transport for ClosedTransport {
-    fn buffers(&mut self) -> &mut dyn transport::Buffers {
-        &mut self.0
-    }
-
-    fn transmit_output(&mut self, _: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.write(&[], timeout)
-    }
-
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        Ok(false)
-    }
-
-    fn is_open(&mut self) -> bool {
-        false
-    }
-}
-
-impl DirectTransport for ClosedTransport {
-    fn read(&mut self, _: &mut [u8], _: NextTimeout) -> Result<usize, ureq::Error> {
-        Ok(0)
-    }
-
-    fn write(&mut self, _: &[u8], _: NextTimeout) -> Result<(), ureq::Error> {
-        Err(io::Error::from(io::ErrorKind::NotConnected).into())
-    }
-}
-
-impl fmt::Debug for ClosedTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClosedTransport")
     }
 }
 
