@@ -66,8 +66,8 @@ struct Limits {
     large: f64,
 }
 
-const MUSL: Limits = Limits { size: 1.9, request: 1.6, tls_request: 1.8, large: 2.0 };
-const GLIBC: Limits = Limits { size: 2.9, request: 2.55, tls_request: 2.85, large: 3.0 };
+const MUSL: Limits = Limits { size: 1.9, request: 1.7, tls_request: 1.95, large: 2.15 };
+const GLIBC: Limits = Limits { size: 2.9, request: 2.8, tls_request: 3.05, large: 3.35 };
 
 /// The table of the budgets.
 fn lines(limits: &Limits) -> Vec<Line> {
