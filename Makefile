@@ -20,8 +20,22 @@ STATIC_FLAGS = -C target-feature=+crt-static -C link-arg=-Wl,--no-eh-frame-hdr $
 remap = $(if $(word 2,$(1)),,--remap-path-prefix=$(1)=$(2))
 REMAP = $(call remap,$(CURDIR),.) $(call remap,$(CARGO_HOME)/registry/src,crates) \
     $(call remap,$(SYSROOT)/lib/rustlib/src/rust,rust)
+# zig's C compiler links for musl where the environment names no linker. For this machine rustc does it alone, where it
+# has the standard library.
+READY := $(wildcard $(SYSROOT)/lib/rustlib/$(TARGET)/lib)
+LINKER_NAME := CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_LINKER
+LINKER = $($(LINKER_NAME))
+ALONE := $(and $(READY),$(filter $(MUSL),$(TARGET)),$(if $(filter build,$(STD)),,yes))
+ZIG := $(if $(findstring musl,$(TARGET)),$(if $(LINKER)$(ALONE),,$(CURDIR)/tests/zig-cc.sh))
+ifdef ZIG
+static: export TARGET := $(TARGET)
+static: export CC_$(subst -,_,$(TARGET)) = $(ZIG)
+static: export $(LINKER_NAME) = $(ZIG)
+STATIC_FLAGS += -C relocation-model=static -C link-self-contained=no
+endif
 # STD=build builds the standard library from its source, as small as the rest and without symbols for backtraces, which
 # a stripped binary has none of: 240 KB less. It takes what is not stable in cargo, and RUSTC_BOOTSTRAP allows that.
+STD ?= $(if $(and $(READY),$(if $(ZIG),,yes)),,build)
 ifeq ($(STD),build)
 BUILD_STD = -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size
 BUILD_STD_FLAGS = -C force-unwind-tables=no
@@ -41,10 +55,9 @@ NO_TABLES_SCRIPT = SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*
 # (glibc before 2.36, musl before 1.2.4) the binary crashes at its start, so the empty program is run as well.
 PACKED = -C link-arg=-Wl,-z,pack-relative-relocs
 PROBE = target/static/$(TARGET)/probe
-LINKER = $(CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_LINKER)
 ifeq ($(STD),build)
 # There may be no standard library yet to link an empty Rust program with: the linker's driver links one in C.
-PROBED = echo 'int main(void) { return 0; }' | $(or $(LINKER),cc) -static -o $(PROBE) -x c - \
+PROBED = echo 'int main(void) { return 0; }' | $(or $(LINKER),cc) -static -s -o $(PROBE) -x c - \
     $$(printf '%s\n' $$flags $$1 | sed -n 's/^link-arg=//p')
 else
 PROBED = echo 'fn main() {}' | $(RUSTC) --target $(TARGET) $(if $(LINKER),-C linker=$(LINKER)) -o $(PROBE) - \
@@ -58,8 +71,8 @@ test-static budgets faults empty-root name-server conformance: static
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-fuzz deny static dist dist-check test-static budgets faults empty-root name-server \
-    conformance fuzz simulate man completions clean
+.PHONY: help demo test lint lint-fuzz deny static dist dist-check packages dist-all dist-all-check test-static budgets \
+    faults empty-root name-server conformance fuzz simulate man completions clean
 
 help:
 	@echo 'make demo          build, extend a small video against stand-ins for OpenAI and xAI, end with two files'
@@ -68,6 +81,9 @@ help:
 	@echo 'make static        build one static binary, print its path (TARGET=triple, STD=build)'
 	@echo 'make dist          pack what is handed out for one target, print its path (TARGET=triple)'
 	@echo 'make dist-check    build it again elsewhere, and compare the bytes'
+	@echo 'make packages      make a .deb, .rpm, .apk and .ipk of it, print their paths (TARGET=triple)'
+	@echo 'make dist-all      all of this for every target, an image and the sums (MINISIGN_KEY=path: signed)'
+	@echo 'make dist-all-check  check the packages and the image: install, remove, run'
 	@echo 'make test-static   run the integration tests with the static binary (this and below: BINARY=path)'
 	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
 	@echo 'make faults        cut runs with a state file at every system call, and repeat them (FAULTS=fsync: only these)'
@@ -172,13 +188,62 @@ dist: static
 	@cd target/dist && tar --create --file $(PACKAGE).tar --format=ustar --sort=name --mtime=@$(EPOCH) \
 	    --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX $(PACKAGE)
 	@cd target/dist && gzip -9 --no-name $(PACKAGE).tar && sha256sum $(PACKAGE).tar.gz >$(PACKAGE).tar.gz.sha256
+	@cp target/dist/$(PACKAGE)/openai.cdx.json target/dist/$(PACKAGE).cdx.json
 	@echo target/dist/$(PACKAGE).tar.gz
 
 dist-check: dist
-	@bash tests/dist.sh target/dist/$(PACKAGE).tar.gz $(TARGET)
+	@bash tests/dist/check_archive.sh target/dist/$(PACKAGE).tar.gz $(TARGET)
+
+# From the same files, packages. MAINTAINER is who hands them out.
+MAINTAINER ?= the openai-videos authors <openai-videos@packages.invalid>
+packages: dist
+	@SOURCE_DATE_EPOCH=$(EPOCH) MAINTAINER='$(MAINTAINER)' \
+	    bash tests/dist/packages.sh target/dist/$(PACKAGE) $(VERSION) $(TARGET)
+
+# Everything that is handed out, for all targets. MINISIGN_KEY=path signs the sums.
+TARGETS ?= $(addsuffix -unknown-linux-musl,x86_64 i686 aarch64 riscv64gc) \
+    $(addsuffix -unknown-linux-musleabihf,armv7 arm)
+ARCHIVE = openai-videos-$(VERSION)
+dist-all:
+	@rm -rf target/dist
+	@for target in $(TARGETS); do $(MAKE) --no-print-directory packages TARGET=$$target || exit; done
+	@bash tests/dist/image.sh target/dist/$(ARCHIVE)-oci.tar $(VERSION) $(EPOCH) \
+	    $(TARGETS:%=target/dist/$(ARCHIVE)-%)
+	@cd target/dist && rm -f *.sha256 && \
+	    find . -maxdepth 1 -type f -name 'openai-*' -printf '%f\n' | sort | xargs sha256sum >SHA256SUMS
+	@$(if $(MINISIGN_KEY),minisign -S -s $(MINISIGN_KEY) -m target/dist/SHA256SUMS)
+	@echo target/dist/SHA256SUMS
+
+dist-all-check: dist-all
+	@cd target/dist && sha256sum --check --quiet SHA256SUMS
+	$(CARGO) build --locked --example standin
+	@SOURCE_DATE_EPOCH=$(EPOCH) MAINTAINER='$(MAINTAINER)' bash tests/dist/check_packages.sh target/dist $(VERSION)
+	@bash tests/dist/check_image.sh target/dist/$(ARCHIVE)-oci.tar $(VERSION) $(TARGET_DIR)/debug/examples/standin
+
+# A binary that does not run here runs under qemu-user. Two tests cannot work there: qemu sets the signals that the
+# parent ignores, and a run that takes 10 ms to start is too late for a poll within 10 ms. TESTS=filters: only those.
+QEMU_aarch64 = qemu-aarch64-static
+QEMU_arm = qemu-arm-static -cpu arm1176
+QEMU_armv7 = qemu-arm-static -cpu cortex-a9
+QEMU_i686 = qemu-i386-static
+QEMU_riscv64gc = qemu-riscv64-static
+QEMU = $(QEMU_$(firstword $(subst -, ,$(TARGET))))
+UNDER_QEMU = target/static/$(TARGET)/qemu/openai
 
 test-static:
-	OPENAI_UNDER_TEST="$$(realpath $(BINARY))" $(CARGO) test --locked --no-fail-fast --test suite
+	@if $(BINARY) --version >/dev/null 2>&1; then \
+	    set -- $(BINARY); \
+	else \
+	    qemu=$$(command -v $(firstword $(QEMU))) || { echo '$(firstword $(QEMU)) is missing' >&2; exit 1; }; \
+	    mkdir -p $(dir $(UNDER_QEMU)); \
+	    printf '#!/bin/sh\nexec %s %s "$$@"\n' "$$qemu $(wordlist 2,9,$(QEMU))" "$$(realpath $(BINARY))" >$(UNDER_QEMU); \
+	    chmod +x $(UNDER_QEMU); \
+	    $(UNDER_QEMU) --version || exit; \
+	    set -- $(UNDER_QEMU) --skip a_signal_ignored_by_the_parent_stays_ignored \
+	        --skip an_expired_wait_ends_with_code_8_and_prints_the_job; \
+	fi; \
+	binary=$$(realpath $$1); shift; \
+	OPENAI_UNDER_TEST="$$binary" $(CARGO) test --locked --no-fail-fast --test suite -- $(TESTS) "$$@"
 
 budgets:
 	$(CARGO) run --locked --quiet --example budgets -- --libc $(LIBC) $(BINARY)

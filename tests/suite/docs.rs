@@ -124,18 +124,63 @@ fn the_scheduled_commands_in_the_readme_work() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     lines.iter().for_each(|line| run_in_shell(line));
 
-    // The arguments of the container, a YAML list over two lines.
-    let (_, rest) = README.split_once("args: [").unwrap();
-    let (args, _) = rest.split_once(']').unwrap();
-    let args: Vec<&str> = args.split(',').map(|arg| arg.trim().trim_matches('"')).collect();
-    run_in_shell(
-        &format!("openai {}", args.join(" ")).replace("/etc/extend/", "").replace("/data/", ""),
-    );
+    // The arguments of each container, a YAML list over two or three lines.
+    let lists: Vec<&str> = README.split("args: [").skip(1).collect();
+    assert_eq!(lists.len(), 2, "{lists:?}");
+    for list in lists {
+        let (args, _) = list.split_once(']').unwrap();
+        let args: Vec<&str> = args.split(',').map(|arg| arg.trim().trim_matches('"')).collect();
+        let line = format!("openai {}", args.join(" "));
+        let line = line.replace("/etc/extend/", "").replace("/data/", "");
+        run_in_shell(&line.replace("$(JOB_COMPLETION_INDEX)", "prompt"));
+    }
 
     let (_, rest) = README.split_once("    parallel ").unwrap();
     let (_, rest) = rest.split_once('\'').unwrap();
     let (command, _) = rest.split_once('\'').unwrap();
     run_in_shell(&command.replace("{.}", "prompt").replace("{}", "prompt.txt"));
+}
+
+/// The code blocks of the README in one language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("\n```{language}\n");
+    let blocks = README.split(&fence).skip(1);
+    blocks.map(|rest| rest.split_once("\n```\n").unwrap().0).collect()
+}
+
+#[test]
+fn the_kubernetes_manifests_in_the_readme_match_the_schema() {
+    let manifests = blocks("yaml");
+    assert_eq!(manifests.len(), 2);
+    let home = TempDir::new();
+    for (name, manifest) in ["cron_job.yaml", "job.yaml"].into_iter().zip(manifests) {
+        let path = home.path().join(name);
+        fs::write(&path, manifest).unwrap();
+        if has("kubernetes-validate") {
+            let check = Command::new("kubernetes-validate").arg("--strict").arg(path).output();
+            let check = check.unwrap();
+            assert!(check.status.success(), "{check:?}");
+        }
+    }
+}
+
+#[test]
+fn the_systemd_units_in_the_readme_are_valid() {
+    let home = TempDir::new();
+    let mut check = Command::new("systemd-analyze");
+    check.args(["verify", "--man=no"]);
+    for unit in blocks("ini") {
+        let (path, unit) = unit.split_once('\n').unwrap();
+        let path = home.path().join(path.strip_prefix("# /etc/systemd/system/").unwrap());
+        // It wants the program to be there.
+        fs::write(&path, unit.replace("/usr/local/bin/openai", "/bin/true")).unwrap();
+        check.arg(path);
+    }
+    if has("systemd-analyze") {
+        // It succeeds in spite of lines that it does not understand.
+        let check = check.output().unwrap();
+        assert!(check.status.success() && check.stderr.is_empty(), "{check:?}");
+    }
 }
 
 #[test]
@@ -167,8 +212,8 @@ fn the_options_in_the_readme_exist() {
     let help = help();
     let known: BTreeSet<&str> = options(&help).collect();
     let (now, _) = README.split_once("## Not yet").unwrap_or((README, ""));
-    let is_own =
-        |line: &&str| !["cargo ", "rustup ", "parallel "].iter().any(|tool| line.contains(tool));
+    let others = ["cargo ", "rustup ", "parallel ", "skopeo ", "apk ", "COPY "];
+    let is_own = |line: &&str| !others.iter().any(|tool| line.contains(tool));
     let own = now.lines().filter(is_own);
     for option in own.flat_map(options) {
         assert!(known.contains(option), "{option}");
@@ -337,6 +382,7 @@ fn the_release_contains_the_licences_of_all_crates() {
         "Copyright 2015-2020 the fiat-crypto authors (see the AUTHORS file)",
         "Copyright (c) 2014, Intel Corporation.",
         "The C library. Copyright (c) 2005-2020 Rich Felker, et al.",
+        "libunwind: Apache-2.0 WITH LLVM-exception",
     ] {
         assert!(text.lines().any(|known| known == line), "{line}");
     }

@@ -354,6 +354,28 @@ fn a_job_that_a_new_key_lists_is_recovered_and_a_missing_one_is_not_said_to_be_g
 }
 
 #[test]
+fn a_request_of_0_1_0_whose_body_named_the_video_by_a_string_is_resumed() {
+    for (video, code) in [("v", 0), ("https://user.example/a.mp4?sig=1", 0), ("another", 2)] {
+        let directory = TempDir::new();
+        let server = Server::script(if code == 0 { vec![job("completed")] } else { vec![] });
+        // Today it is sent as {"id": ...} or {"url": ...}.
+        let body = format!("{{\"prompt\": \"x\", \"seconds\": \"4\", \"video\": \"{video}\"}}");
+        fs::write(directory.path().join("body"), &body).unwrap();
+        let stored = body.replace("another", "v");
+        let record = format!(
+            "{{\"openai-videos-state\":1,\"phase\":\"submitted\",\"since\":1800000000,\
+             \"idempotency_key\":\"k\",\"id\":\"video_1\",\"request\":{{\"base_url\":\"{}\",\
+             \"fields\":{stored}}}}}\n",
+            server.base_url()
+        );
+        fs::write(directory.path().join("job"), record).unwrap();
+        let run = openai(&["videos", "extend", "--body", "body", "--wait", "--state", "job", "-q"]);
+        run.server(&server).current_dir(directory.path()).run().code(code);
+        server.finish();
+    }
+}
+
+#[test]
 fn a_request_of_0_1_0_without_an_account_is_repeated_with_any_key() {
     let directory = TempDir::new();
     let server = Server::script(vec![empty_list(), job("completed")]);

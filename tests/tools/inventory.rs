@@ -113,7 +113,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn linked(target: &str) -> Result<[Linked; 2]> {
+fn linked(target: &str) -> Result<Vec<Linked>> {
     let rustc = printed(Command::new(env::var_os("RUSTC").unwrap_or("rustc".into())).arg("-vV"))?;
     let release = rustc.lines().find_map(|line| line.strip_prefix("release: "));
     let library = Linked {
@@ -123,24 +123,31 @@ fn linked(target: &str) -> Result<[Linked; 2]> {
         notice: "The Rust standard library. Copyright (c) The Rust Project Contributors.\n\
                  What it is made of itself is in COPYRIGHT-library.html of that release of Rust.",
     };
-    let c = if target.contains("musl") {
-        Linked {
+    let mut linked = vec![library];
+    if target.contains("musl") {
+        linked.push(Linked {
             name: "musl",
             version: None,
             licence: "MIT",
             notice: "The C library. Copyright (c) 2005-2020 Rich Felker, et al.",
-        }
+        });
+        linked.push(Linked {
+            name: "libunwind",
+            version: None,
+            licence: "Apache-2.0 WITH LLVM-exception",
+            notice: "The unwinder of the LLVM Project, which the standard library refers to.",
+        });
     } else {
-        Linked {
+        linked.push(Linked {
             name: "glibc",
             version: None,
             licence: "LGPL-2.1-or-later",
             notice: "The GNU C Library. Copyright (c) Free Software Foundation, Inc.\n\
                      Whoever hands this binary on has to enclose that licence, and what it takes to link it\n\
                      with another version of the library. The binaries for musl are free of this.",
-        }
-    };
-    Ok([library, c])
+        });
+    }
+    Ok(linked)
 }
 
 fn licences(target: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> {

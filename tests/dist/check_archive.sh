@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks a release archive against the README, and that another build has the same bytes: one
 # of the packed crate, in another directory, with another CARGO_HOME, umask, time zone and language.
-# Usage: dist.sh TARBALL TARGET
+# Usage: check_archive.sh TARBALL TARGET
 set -euo pipefail
 
 tarball=$PWD/$1
@@ -25,6 +25,10 @@ if [[ ${target%%-*} == $(uname -m) ]]; then
     version=$("$openai" --version)
     [[ $name == "${version/ /-}-$target" ]] || { echo "$name has $version" >&2; exit 1; }
 fi
+version=${name#openai-videos-}
+binstall=$(sed -n '/^pkg-url\|^bin-dir/p' Cargo.toml |
+    sed "s/{ version }/${version%-"$target"}/g; s/{ target }/$target/g; s/{ bin }/openai/")
+[[ $binstall == *"/$name.tar.gz\""*"\"$name/openai\""* ]] || { echo "cargo binstall looks for $binstall" >&2; exit 1; }
 sysroot=$("${RUSTC:-rustc}" --print sysroot)
 if strings -n 4 "$openai" | grep -F -e "$PWD" -e "$home" -e "$HOME/" -e "$sysroot/lib/rustlib"; then
     echo 'these paths of this machine are in the binary' >&2
