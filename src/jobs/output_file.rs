@@ -190,12 +190,6 @@ const MAX_RUNS: u32 = 10;
 /// The ending of the names of temporary files.
 const SUFFIX: &str = "openai-videos-part";
 
-/// Whether a file of this name may be taken for what a killed download left behind.
-pub(crate) fn is_temporary_name(name: &OsStr) -> bool {
-    let name = name.as_bytes();
-    name.starts_with(b".") && name.ends_with(SUFFIX.as_bytes())
-}
-
 /// Creates `.NAME.openai-videos-part` beside the target, empty and locked, or
 /// `.NAME.1.openai-videos-part` and so on while other runs hold the names before it. On a file
 /// system without locks a leftover cannot be told from a file in use: there the name is random.

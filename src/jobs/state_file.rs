@@ -22,7 +22,6 @@ use crate::api::operation::Operation;
 use crate::api::reference::Upload;
 use crate::api::video_request::VideoRequest;
 use crate::digest::sha256;
-use crate::jobs::output_file::is_temporary_name;
 use crate::json::{self, Object};
 use crate::settings::Settings;
 use crate::text::shorten;
@@ -106,12 +105,6 @@ impl StateFile {
         let unusable = |error: io::Error| {
             Error::file(format!("cannot use the state file '{}'", path.display()), error)
         };
-        if path.file_name().is_some_and(is_temporary_name) {
-            return Err(Error::invalid(format!(
-                "the state file '{}' has the name of a temporary file of a download",
-                path.display()
-            )));
-        }
         let mut file = open_file(path)?;
         match file.try_lock() {
             Ok(()) => {}

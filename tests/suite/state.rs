@@ -772,14 +772,6 @@ fn a_file_that_is_not_a_state_file_is_refused_and_unchanged() {
     for (path, message) in [
         ("none/job", "the directory of the state file 'none/job' does not exist"),
         ("/", "the state file '/' is a directory"),
-        (
-            ".out.mp4.openai-videos-part",
-            "the state file '.out.mp4.openai-videos-part' has the name of a temporary file of a download",
-        ),
-        (
-            "./.o.1.openai-videos-part",
-            "the state file './.o.1.openai-videos-part' has the name of a temporary file of a download",
-        ),
         ("", "--state: the value is empty"),
     ] {
         let directory = TempDir::new();
