@@ -196,10 +196,6 @@ fn reads_standard_input(args: &Args, env: Env<'_>) -> Result<bool, Error> {
     let header_files = args.headers.iter().filter(|value| input::is_standard_input(value.as_ref()));
     let readers: Vec<&str> = [
         ("--prompt @-", args.prompt.as_deref().is_some_and(input::is_standard_input)),
-        (
-            "--input-reference @-",
-            args.input_reference.as_deref().is_some_and(input::is_standard_input),
-        ),
         ("--video @-", args.video.as_deref().is_some_and(input::is_standard_input)),
         (
             "--input-reference @-",
@@ -315,6 +311,12 @@ mod tests {
         for field in ["a=", "a=b=c", "a:=null", "a:={\"b\": 1}"] {
             assert!(plan(&with(&["--field", field]), &[]).is_ok(), "{field}");
         }
+    }
+
+    #[test]
+    fn an_image_can_come_from_standard_input() {
+        let argv = ["videos", "create", "--prompt", "p", "--input-reference", "@-"];
+        plan(&argv, &[]).unwrap();
     }
 
     #[test]
