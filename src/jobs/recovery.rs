@@ -42,6 +42,8 @@ const CACHE_HEADERS: [&str; 7] = [
     "warning",
 ];
 const CACHED: [&str; 3] = ["hit", "stale", "updating"];
+/// The member of a job that names the video it was made from.
+const SOURCE: &str = "remixed_from_video_id";
 /// A clock that shows less was not set when the request was made, in Unix seconds.
 const CLOCK_WAS_SET: u64 = 1_700_000_000;
 
@@ -150,6 +152,9 @@ impl Window {
 pub(crate) struct Wanted {
     /// With its white space folded.
     prompt: String,
+    /// Whether a job that is said to have no source cannot be ours. Those of extensions and edits
+    /// are not remixes for every server.
+    is_remix: bool,
     /// Members of a job, and their values in a job of this request.
     members: Vec<(&'static str, String)>,
 }
@@ -169,10 +174,11 @@ impl Wanted {
             ("model", fields.scalar("model")),
             ("size", fields.scalar("size")),
             ("seconds", fields.scalar("seconds").filter(|_| is_new)),
-            ("remixed_from_video_id", source.or(is_new.then(String::new))),
+            (SOURCE, source.or(is_new.then(String::new))),
         ];
         Self {
             prompt: fold(&request.prompt()),
+            is_remix: request.operation == Operation::Remix,
             members: members.into_iter().filter_map(|(name, text)| Some((name, text?))).collect(),
         }
     }
@@ -293,8 +299,9 @@ fn created(members: &Object<'_>) -> Option<u64> {
 impl Candidate {
     fn read(item: &str, members: &Object<'_>, created: Option<u64>, wanted: &Wanted) -> Self {
         let prompt = members.get("prompt").and_then(json::scalar).map(|prompt| fold(&prompt));
-        let contradicts = |(name, ours): &&(&'static str, String)| {
-            members.scalar(name).is_some_and(|theirs| theirs != *ours)
+        let contradicts = |(name, ours): &&(&'static str, String)| match members.scalar(name) {
+            Some(theirs) => theirs != *ours,
+            None => *name == SOURCE && wanted.is_remix && members.get(name).is_some(),
         };
         Self {
             id: members.scalar("id").or_else(|| Some(Job::parse(item)?.id().to_owned())),
@@ -828,6 +835,8 @@ mod tests {
             (Operation::Remix, "", r#","seconds":"8""#, Decision::Recover("j".to_owned())),
             (Operation::Remix, "", &from(r#""v""#), Decision::Recover("j".to_owned())),
             (Operation::Remix, "", &from(r#""w""#), other(source)),
+            // The job of a create, which may be listed before ours.
+            (Operation::Remix, "", &from("null"), other(source)),
         ] {
             assert_eq!(decided_for(operation, fields, listed), decision, "{operation:?} {listed}");
         }
