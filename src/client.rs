@@ -22,6 +22,7 @@ use crate::jobs::state_file::StateFile;
 use crate::jobs::submit_once::Delivery;
 use crate::jobs::wait::{self, Wait};
 use crate::jobs::{submit, submit_once};
+use crate::json::Object;
 use crate::settings::Settings;
 use crate::url::segment;
 
@@ -171,7 +172,14 @@ impl Client {
     /// response, after the retries.
     pub fn get_character(&self, id: &str) -> Result<String, Error> {
         let path = format!("/videos/characters/{}", segment(id));
-        Ok(self.http.text(&Request::get(&path))?.body)
+        let request = Request::get(&path);
+        let text = self.http.text(&request)?.body;
+        match Object::parse(&text) {
+            Ok(_) => Ok(text),
+            Err(_) => {
+                Err(self.http.no_response(&request, "the response is not a JSON object".to_owned()))
+            }
+        }
     }
 
     /// Gives each job of the server's list to `each` as its JSON, until `each` breaks off:

@@ -14,7 +14,6 @@ use crate::http::body::multipart::Form;
 use crate::http::headers::shown;
 use crate::http::request::{Body, Request};
 use crate::http::{Http, TextResponse};
-use crate::json::Object;
 use crate::random;
 use crate::text::shorten;
 
@@ -36,11 +35,12 @@ pub(crate) fn submit_with(
     })
 }
 
-/// Creates a character, and returns the text of the response, a JSON object.
+/// Creates a character, and returns the text of the response, JSON with its id.
 pub(crate) fn submit_character(http: &Http, request: &VideoRequest) -> Result<String, Error> {
     let created = post(http, request, &key_of(request), &mut |_| true, |response| {
-        let is_object = Object::parse(&response.body).is_ok();
-        is_object.then(|| response.body.clone()).ok_or("is not a JSON object")
+        // Its id stands where that of a job does.
+        let has_id = Job::parse(response.body.as_str()).is_some();
+        has_id.then(|| response.body.clone()).ok_or("contains no id")
     });
     created.map_err(|error| match error {
         Error::UnknownOutcome { reason, .. } => Error::UnknownOutcome { reason, list_url: None },

@@ -116,11 +116,31 @@ fn a_character_is_shown_as_the_server_sends_it() {
     }
 }
 
+/// As of a captive portal, or of a proxy that signs users in.
+#[test]
+fn a_character_that_is_no_json_object_is_code_6() {
+    for page in ["<html>", "[]", ""] {
+        let reply = || Reply::status(200).header("Content-Type", "text/html").body(page);
+        let server = Server::script(vec![reply()]);
+        openai(&["videos", "get-character", "char_1"]).server(&server).run().is(
+            6,
+            "",
+            "openai: no readable response to GET /videos/characters/char_1: the response is not a \
+             JSON object\n",
+        );
+        server.finish();
+    }
+}
+
 #[test]
 fn a_character_whose_response_is_lost_is_code_7_and_not_sent_again() {
     for (reply, reason) in [
         (Reply::json(500, "{}"), "the server responded with HTTP 500: {}"),
-        (Reply::json(200, "[]"), "the response is not a JSON object: '[]'"),
+        (Reply::json(200, "[]"), "the response contains no id: '[]'"),
+        (
+            Reply::json(200, r#"{"error":"no"}"#),
+            "the response contains no id: '{\"error\":\"no\"}'",
+        ),
     ] {
         let server = Server::script(vec![reply]);
         let stderr = format!(
