@@ -158,6 +158,11 @@ impl VideoRequest {
         Ok(self)
     }
 
+    /// The id of the video to remix.
+    pub fn remixed_id(&self) -> Option<&str> {
+        self.remixed_id.as_deref()
+    }
+
     /// The prompt.
     pub(crate) fn prompt(&self) -> String {
         self.fields.get("prompt").map(Value::to_text).unwrap_or_default()

@@ -54,6 +54,8 @@ fn a_404_about_the_id_of_a_command_points_to_the_list() {
     let run = |command: &str, reply: Reply| {
         let server = Server::script(vec![reply]);
         let args = ["videos", command, "video_9", "-q"];
+        let prompt = if command == "remix" { &["--prompt", "p"][..] } else { &[] };
+        let args = [&args[..], prompt].concat();
         let outcome = openai(&args).server(&server).run().code(3).stdout("").stderr_text();
         let hint = outcome.lines().nth(1).unwrap().replace(&server.base_url(), "URL");
         server.finish();
@@ -63,7 +65,10 @@ fn a_404_about_the_id_of_a_command_points_to_the_list() {
                      openai videos list --limit 5 --max-items 5 --base-url 'URL'";
     let url_hint = "hint: check that --base-url includes a path such as /v1, and that the server \
                     has this endpoint";
-    for command in ["retrieve", "delete"] {
+    for command in ["retrieve", "delete", "remix", "get-character"] {
+        // The API has no list of characters.
+        let list_hint =
+            if command == "get-character" { "hint: check the id 'video_9'" } else { list_hint };
         for error in [r#"{"error":{"message":"no such job"}}"#, r#"{"detail":"Video not found"}"#] {
             assert_eq!(run(command, Reply::json(404, error)), list_hint, "{command}: {error}");
         }

@@ -65,13 +65,27 @@ pub(crate) enum Action {
     GetCharacter(String),
 }
 
-impl Action {
-    /// The id that the command line gives the job.
-    pub(crate) fn job_id(&self) -> Option<&str> {
-        match self {
-            Action::Retrieve(id) | Action::Download(id) | Action::Delete(id) => Some(id),
-            _ => None,
-        }
+/// Something on the server, with its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    Job(String),
+    Character(String),
+}
+
+impl Plan {
+    /// What the command line names by its id, if a 404 can only be about that.
+    pub(crate) fn named(&self) -> Option<Named> {
+        Some(match &self.task {
+            Action::Retrieve(id) | Action::Download(id) | Action::Delete(id) => {
+                Named::Job(id.clone())
+            }
+            // With a wait it may be about the new job.
+            Action::Submit(request) if self.wait.is_none() => {
+                Named::Job(request.remixed_id()?.to_owned())
+            }
+            Action::GetCharacter(id) => Named::Character(id.clone()),
+            _ => return None,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use openai_videos::{
     ApiError, ConnectError, ConnectErrorKind, Encoding, Error, Job, Settings, Status, shorten,
 };
 
+use crate::cli::plan::Named;
 use crate::cli::show::escape::line;
 
 /// Shows the newest jobs.
@@ -21,8 +22,12 @@ const SYSTEM_BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// The remedy for an error as one imperative sentence. `settings`: those of the run, once they are
-/// known. `id`: that of the job that the command names.
-pub(crate) fn hint(error: &Error, settings: Option<&Settings>, id: Option<&str>) -> Option<String> {
+/// known. `named`: what the command names.
+pub(crate) fn hint(
+    error: &Error,
+    settings: Option<&Settings>,
+    named: Option<&Named>,
+) -> Option<String> {
     Some(match error {
         Error::Invalid { hint, .. } => return hint.clone(),
         Error::Unencrypted { .. } => {
@@ -71,12 +76,16 @@ pub(crate) fn hint(error: &Error, settings: Option<&Settings>, id: Option<&str>)
         }
         Error::Redirect { .. } => "set --base-url to the redirect target".to_owned(),
         Error::Connect { host, source } => return connect_hint(host, &**source, settings),
-        Error::Api(error) => return api_hint(error, settings, id),
+        Error::Api(error) => return api_hint(error, settings, named),
         _ => return None,
     })
 }
 
-fn api_hint(error: &ApiError, settings: Option<&Settings>, id: Option<&str>) -> Option<String> {
+fn api_hint(
+    error: &ApiError,
+    settings: Option<&Settings>,
+    named: Option<&Named>,
+) -> Option<String> {
     if let Some(encoding) = error.other_encoding {
         let (name, kind) = match encoding {
             Encoding::Json => ("json", "JSON"),
@@ -86,9 +95,15 @@ fn api_hint(error: &ApiError, settings: Option<&Settings>, id: Option<&str>) -> 
         return Some(format!("try --encoding {name} if the server reads only {kind}"));
     }
     let is_default = settings.is_some_and(|settings| settings.base_url.is_default());
-    if let Some(id) = id.filter(|_| is_about_job(error) && !is_default) {
-        let list = command(LIST, settings);
-        return Some(format!("check the id {}, or look for the job with: {list}", quoted(id)));
+    if let Some(named) = named.filter(|_| is_about_resource(error) && !is_default) {
+        return Some(match named {
+            Named::Job(id) => {
+                let list = command(LIST, settings);
+                format!("check the id {}, or look for the job with: {list}", quoted(id))
+            }
+            // The API has no list of characters.
+            Named::Character(id) => format!("check the id {}", quoted(id)),
+        });
     }
     Some(match (error.kind, error.retry_after) {
         (NotAuthorized, _) => {
@@ -109,9 +124,9 @@ fn api_hint(error: &ApiError, settings: Option<&Settings>, id: Option<&str>) -> 
     })
 }
 
-/// Whether a 404 says that the server does not have the job, rather than the route: web frameworks
+/// Whether a 404 says that the server does not have the job or character, rather than the route: web frameworks
 /// respond to an unknown route with a page, or with no other message than `Not Found`.
-fn is_about_job(error: &ApiError) -> bool {
+fn is_about_resource(error: &ApiError) -> bool {
     let has_message = error.message != shorten(&error.body);
     error.kind == NotFound && has_message && !error.message.eq_ignore_ascii_case("not found")
 }

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use openai_videos::json::{is_json, quote};
 use openai_videos::{Error, FilePart, Job, Preview, PreviewBody, Settings};
 
-use crate::cli::plan::Plan;
 use crate::cli::plan::view::View;
+use crate::cli::plan::{Named, Plan};
 use crate::cli::show::escape::{line, visible};
 use crate::cli::show::json::paint;
 use crate::cli::stdio::{Terminals, stderr, stdout};
@@ -33,8 +33,8 @@ pub(crate) struct Printer {
     /// Their secrets are redacted, and hints name their base URL. `None` until the arguments are
     /// resolved.
     settings: Option<Arc<Settings>>,
-    /// The id of the job that the command names, for hints.
-    job_id: Option<String>,
+    /// What the command names by its id, for hints.
+    named: Option<Named>,
 }
 
 impl Printer {
@@ -45,7 +45,7 @@ impl Printer {
             results: View::default(),
             errors: View::default(),
             settings: None,
-            job_id: None,
+            named: None,
         }
     }
 
@@ -64,7 +64,7 @@ impl Printer {
     pub(crate) fn show_results_of(&mut self, plan: &Plan) {
         self.results = plan.view.clone();
         self.settings = Some(Arc::new(plan.settings.clone()));
-        self.job_id = plan.task.job_id().map(str::to_owned);
+        self.named = plan.named();
     }
 
     /// Text for standard output.
@@ -198,7 +198,7 @@ impl Printer {
     }
 
     fn hint(&self, error: &Error) -> Option<String> {
-        hints::hint(error, self.settings.as_deref(), self.job_id.as_deref())
+        hints::hint(error, self.settings.as_deref(), self.named.as_ref())
     }
 
     /// The API's error as received, if that is JSON with something in it; every other error in the
