@@ -92,7 +92,7 @@ help:
 	@echo 'make conformance   run the static binary against a mock server made by others'
 	@echo 'make fuzz          look for input that breaks what tests/properties says, FUZZ_SECONDS=30 for each target'
 	@echo 'make simulate      play random histories of a job with a state file (HISTORIES=1000000, SEED=n: that one)'
-	@echo 'make man           write the man page, print its path'
+	@echo 'make man           write the man pages, print their paths'
 	@echo 'make completions   write the completions for bash, zsh and fish, print their paths'
 	@echo 'make clean         remove what was built'
 
@@ -285,10 +285,11 @@ fuzz: tests/fuzz/Cargo.lock
 	done
 
 # One program writes both, from the tables that the parser and the help use.
+# mandoc looks for the pages that these refer to where the system has its own.
 man:
 	@$(CARGO) run --locked --quiet --example documents $(TARGET_DIR)/documents | grep /man/
 	@if command -v mandoc >/dev/null; then \
-	    mandoc -T lint $(TARGET_DIR)/documents/man/*.1; \
+	    mandoc -T lint $(TARGET_DIR)/documents/man/*.1 | grep -v 'not found: Xr openai-' || true; \
 	else \
 	    echo 'not checked: mandoc is missing (package mandoc)'; \
 	fi

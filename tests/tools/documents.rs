@@ -1,4 +1,4 @@
-//! `documents DIRECTORY`: writes the man page and the completions for bash, zsh and fish from the
+//! `documents DIRECTORY`: writes the man pages and the completions for bash, zsh and fish from the
 //! program's tables of flags, commands and exit codes. They are not in the program, which is
 //! smaller without them.
 
@@ -22,12 +22,11 @@ mod cli {
     }
 }
 
-use cli::args::command::{COMMANDS, Command};
-use cli::args::flags::{EXAMPLES, FLAGS, Flag, Group, PROXIES};
-use cli::exit;
+use cli::args::command::{COMMANDS, Command, CommandRow};
+use cli::args::flags::{FLAGS, Flag, Group};
 
-/// The date in the man page. Change it with the page.
-const DATE: &str = "November 24, 2026";
+#[path = "documents/man.rs"]
+mod man;
 
 fn main() -> ExitCode {
     let written = match env::args_os().nth(1).map(PathBuf::from) {
@@ -45,12 +44,13 @@ fn main() -> ExitCode {
 
 /// Writes the files, each in the place where man or the shell expects it.
 fn write(directory: &Path) -> io::Result<()> {
-    for (path, text) in [
-        ("man/openai-videos-extend.1", man()),
+    let completions = [
         ("completions/bash/openai", bash()),
         ("completions/zsh/_openai", zsh()),
         ("completions/fish/openai.fish", fish()),
-    ] {
+    ];
+    let completions = completions.map(|(path, text)| (path.to_owned(), text));
+    for (path, text) in man::pages().into_iter().chain(completions) {
         let path = directory.join(path);
         fs::create_dir_all(path.parent().unwrap_or(directory))?;
         fs::write(&path, text)?;
@@ -95,95 +95,17 @@ fn takes(flag: &Flag) -> Takes {
     }
 }
 
-// ---- mdoc(7) ----
-
-fn man() -> String {
-    let mut page = format!(
-        ".Dd {DATE}\n.Dt OPENAI-VIDEOS-EXTEND 1\n.Os\n.Sh NAME\n.Nm openai-videos-extend\n\
-         .Nd extend a video through the OpenAI Videos API\n.Sh SYNOPSIS\n"
-    );
-    for row in COMMANDS {
-        let _ = write!(page, ".Nm openai\n.Cm videos {}\n", row.name);
-        for argument in row.arguments {
-            let _ = writeln!(page, ".Ar {argument}");
-        }
-        for option in row.required.split("--").filter(|option| !option.is_empty()) {
-            let (name, value) = option.trim().split_once(' ').unwrap_or((option, ""));
-            let _ = writeln!(page, ".Fl Fl {name} Ar {value}");
-        }
-        page += ".Op Ar options\n";
+/// The values of `--seconds` that a command takes, which differ.
+fn seconds(row: &CommandRow) -> &'static [&'static str] {
+    match row.command {
+        Command::Send(operation) => operation.seconds(),
+        _ => &[],
     }
-    page += ".Sh DESCRIPTION\n";
-    for row in COMMANDS {
-        let _ =
-            write!(page, ".Ss openai videos {}\n{}", row.name, prose(&format!("{}.", row.about)));
-    }
-    page += ".Sh OPTIONS\nOptions stand before or after the command, as\n.Fl Fl flag Ar value\nor\n\
-             .Fl Fl flag Ns = Ns Ar value .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n\
-             A switch also takes\n.Li =true\nor\n.Li =false .\n";
-    for (group, title) in Group::SHOWN {
-        let _ = write!(page, ".Ss {title}\n.Bl -tag -width Ds\n");
-        for flag in shown().filter(|flag| flag.group == group) {
-            page += &item(flag);
-        }
-        page += ".El\n";
-    }
-    page += ".Sh ENVIRONMENT\nA flag wins over its variable.\n.Bl -tag -width Ds\n";
-    for flag in shown().filter(|flag| !flag.env.is_empty()) {
-        let _ = write!(page, ".It Ev {}\nAs\n.Fl Fl {} .\n", flag.env, flag.long);
-    }
-    for name in ["FORCE_COLOR", "NO_COLOR"] {
-        let not = if name == "NO_COLOR" { "no " } else { "" };
-        let _ = write!(page, ".It Ev {name}\nJSON gets {not}colours, on a terminal or not.\n");
-    }
-    page += &format!(".El\n.Pp\n{}", prose(PROXIES));
-    page += ".Sh EXIT STATUS\n.Bl -tag -width Ds\n";
-    for (code, meaning, advice) in exit::TABLE {
-        let colon = if advice.is_empty() { "" } else { ": " };
-        let _ = write!(page, ".It {code}\n{}", prose(&format!("{meaning}{colon}{advice}.")));
-    }
-    page += ".El\n.Sh EXAMPLES\n.Bd -literal\n";
-    for example in EXAMPLES {
-        page += &format!("{}\n", plain(example));
-    }
-    page + ".Ed\n.Sh SEE ALSO\n.Lk https://github.com/tidwall/gjson/blob/master/SYNTAX.md GJSON\n"
 }
 
-fn item(flag: &Flag) -> String {
-    let mut text = String::from(".It ");
-    if let Some(short) = flag.short {
-        let _ = write!(text, "Fl {short} , ");
-    }
-    let _ = write!(text, "Fl Fl {}", flag.long);
-    if !flag.value.is_empty() {
-        let _ = write!(text, " Ar \"{}\"", plain(flag.value));
-    }
-    let _ = write!(text, "\n{}", prose(&format!("{}. {}", flag.help, flag.more)));
-    if !flag.default.is_empty() {
-        text += &prose(&format!("The default is {}.", flag.default));
-    }
-    text
-}
-
-/// Wraps text, with a new line for each sentence as mdoc requires.
-fn prose(text: &str) -> String {
-    const WIDTH: usize = 72;
-    let mut lines = String::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && (line.ends_with('.') || line.len() + word.len() >= WIDTH) {
-            lines += &format!("{}\n", plain(&std::mem::take(&mut line)));
-        }
-        line += if line.is_empty() { "" } else { " " };
-        line += word;
-    }
-    lines + &plain(&line) + "\n"
-}
-
-/// Escapes text for roff.
-fn plain(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('"', "\\(dq");
-    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+/// The commands that take `--seconds`.
+fn timed() -> impl Iterator<Item = &'static CommandRow> {
+    COMMANDS.iter().filter(|row| !seconds(row).is_empty())
 }
 
 // ---- bash ----
@@ -197,6 +119,14 @@ fn bash() -> String {
         words.collect::<Vec<_>>().join(" ")
     };
     let mut after = String::new();
+    for row in timed() {
+        let words = seconds(row).join(" ");
+        let _ = writeln!(
+            after,
+            "        {}\\ --seconds) _openai_words '{words}'; return 0 ;;",
+            row.name
+        );
+    }
     for flag in shown() {
         let reply = match takes(flag) {
             Takes::Nothing => continue,
@@ -205,8 +135,8 @@ fn bash() -> String {
             Takes::AtFile => "[[ $cur == @* ]] && _openai_files @".to_owned(),
             Takes::Text => ":".to_owned(),
         };
-        let short = flag.short.map_or(String::new(), |short| format!("-{short} | "));
-        let _ = writeln!(after, "        {short}--{}) {reply}; return 0 ;;", flag.long);
+        let short = flag.short.map_or(String::new(), |short| format!(" | *\\ -{short}"));
+        let _ = writeln!(after, "        *\\ --{}{short}) {reply}; return 0 ;;", flag.long);
     }
     let mut by_command = String::new();
     for row in COMMANDS {
@@ -241,14 +171,14 @@ _openai() {{
     elif [[ $prev == = ]]; then
         prev=${{COMP_WORDS[COMP_CWORD - 2]}}
     fi
-    case $prev in
-{after}    esac
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         case $word in
             videos) videos=1 ;;
             {pattern}) [[ -z $videos || -n $command ]] || command=$word ;;
         esac
     done
+    case "$command $prev" in
+{after}    esac
     if [[ $cur == -* ]]; then
         case $command in
 {by_command}            *) _openai_words '{all}' ;;
@@ -273,14 +203,18 @@ fn zsh() -> String {
         let spec = quoted(&format!("{}:{}", row.name, row.about));
         let _ = writeln!(commands, "        {spec}");
     }
-    let specs = |flags: &mut dyn Iterator<Item = &'static Flag>, indent: &str| {
-        flags.map(|flag| format!("{indent}{}\n", spec(flag))).collect::<String>()
-    };
-    let everywhere = specs(&mut of(None), "        ");
+    let everywhere: String =
+        of(None).map(|flag| format!("        {}\n", spec(flag, takes(flag)))).collect();
     let mut by_command = String::new();
     for row in COMMANDS {
-        let mut own = of(Some(row.command)).filter(|flag| !flag.on.is_empty());
-        let own = specs(&mut own, "            ");
+        let own = of(Some(row.command)).filter(|flag| !flag.on.is_empty());
+        let own: String = own
+            .map(|flag| match flag.long {
+                "seconds" => spec(flag, Takes::OneOf(seconds(row))),
+                _ => spec(flag, takes(flag)),
+            })
+            .map(|spec| format!("            {spec}\n"))
+            .collect();
         let _ = write!(by_command, "        {}) specs+=(\n{own}        ) ;;\n", row.name);
     }
     format!(
@@ -304,9 +238,9 @@ _openai "$@"
 }
 
 /// One argument of `_arguments`.
-fn spec(flag: &Flag) -> String {
+fn spec(flag: &Flag, takes: Takes) -> String {
     let help = flag.help.replace('[', "\\[").replace(']', "\\]").replace(':', "\\:");
-    let action = match takes(flag) {
+    let action = match takes {
         Takes::Nothing => String::new(),
         Takes::OneOf(values) => format!(":{}:({})", flag.value, values.join(" ")),
         Takes::File => ":file:_files".to_owned(),
@@ -334,7 +268,6 @@ fn quoted(text: &str) -> String {
 // ---- fish ----
 
 fn fish() -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
     let names = names().join(" ");
     let mut text = format!(
         "# fish completion for openai videos; put it into ~/.config/fish/completions\n\n\
@@ -347,33 +280,49 @@ fn fish() -> String {
             text,
             "complete -c openai -n \"$none\" -a {} -d {}",
             row.name,
-            quoted(row.about)
+            fish_quoted(row.about)
         );
     }
     for flag in shown() {
-        text += "complete -c openai";
-        if !flag.on.is_empty() {
-            let on = COMMANDS.iter().filter(|row| flag.on.contains(&row.command));
-            let on: Vec<&str> = on.map(|row| row.name).collect();
-            let _ = write!(text, " -n '__fish_seen_subcommand_from {}'", on.join(" "));
-        }
-        if let Some(short) = flag.short {
-            let _ = write!(text, " -s {short}");
-        }
-        let _ = write!(text, " -l {}", flag.long);
-        match takes(flag) {
-            Takes::Nothing => {}
-            Takes::OneOf(values) => {
-                let _ = write!(text, " -x -a '{}'", values.join(" "));
+        let on = COMMANDS.iter().filter(|row| flag.on.contains(&row.command));
+        let on: Vec<&str> = on.map(|row| row.name).collect();
+        if flag.long == "seconds" {
+            for row in timed() {
+                text += &option(flag, &[row.name], Takes::OneOf(seconds(row)));
             }
-            Takes::File => text += " -r -F",
-            Takes::AtFile => {
-                let files = "(string replace -r \"^@?\" @ -- (__fish_complete_path (string replace -r \"^@\" \"\" -- (commandline -ct))))";
-                let _ = write!(text, " -x -a '{files}'");
-            }
-            Takes::Text => text += " -x",
+        } else {
+            text += &option(flag, &on, takes(flag));
         }
-        let _ = writeln!(text, " -d {}", quoted(flag.help));
     }
     text
+}
+
+/// The line for one option; without a command it is for all.
+fn option(flag: &Flag, on: &[&str], takes: Takes) -> String {
+    let mut text = "complete -c openai".to_owned();
+    if !on.is_empty() {
+        let _ = write!(text, " -n '__fish_seen_subcommand_from {}'", on.join(" "));
+    }
+    if let Some(short) = flag.short {
+        let _ = write!(text, " -s {short}");
+    }
+    let _ = write!(text, " -l {}", flag.long);
+    match takes {
+        Takes::Nothing => {}
+        Takes::OneOf(values) => {
+            let _ = write!(text, " -x -a '{}'", values.join(" "));
+        }
+        Takes::File => text += " -r -F",
+        Takes::AtFile => {
+            let files = "(string replace -r \"^@?\" @ -- (__fish_complete_path (string replace -r \"^@\" \"\" -- (commandline -ct))))";
+            let _ = write!(text, " -x -a '{files}'");
+        }
+        Takes::Text => text += " -x",
+    }
+    text + &format!(" -d {}\n", fish_quoted(flag.help))
+}
+
+/// Quotes text for fish.
+fn fish_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

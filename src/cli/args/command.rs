@@ -1,4 +1,4 @@
-//! The one table of commands. The parser, the helps, the man page and the completions are made from
+//! The one table of commands. The parser, the helps, the man pages and the completions are made from
 //! it.
 
 use openai_videos::Operation;

@@ -1,4 +1,4 @@
-//! The one table of flags. The parser, both helps, the man page and the completions are made from
+//! The one table of flags. The parser, both helps, the man pages and the completions are made from
 //! it.
 
 use std::ffi::OsString;
@@ -187,7 +187,7 @@ pub(crate) const PROXIES: &str = "\
     in upper case. Supported are http, https, socks5 and socks5h. Loopback is always reached \
     directly.";
 
-/// Examples for the help and the man page. A test runs them.
+/// Examples for the help and the man pages. A test runs them.
 pub(crate) const EXAMPLES: [&str; 15] = [
     "openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123",
     "openai videos extend --prompt @prompt.txt --seconds 4 --video @clip.mp4 --output longer.mp4",
