@@ -75,7 +75,7 @@ endif
     faults empty-root name-server conformance fuzz simulate man completions clean
 
 help:
-	@echo 'make demo          build, extend a small video against stand-ins for OpenAI and xAI, end with two files'
+	@echo 'make demo          build, create, extend, list and download videos at stand-ins for OpenAI and xAI: three files'
 	@echo 'make test          run every test'
 	@echo 'make lint          check format, lints, and the crates against deny.toml'
 	@echo 'make static        build one static binary, print its path (TARGET=triple, STD=build)'
@@ -96,19 +96,17 @@ help:
 	@echo 'make completions   write the completions for bash, zsh and fish, print their paths'
 	@echo 'make clean         remove what was built'
 
-# First OpenAI's version of the API with an upload, then xAI's with a URL: the last line of its log is the download from
+# First OpenAI's version of the API, with an upload, then xAI's with a URL: the last line of its log is the download from
 # another origin.
 demo:
 	$(CARGO) build --locked --release --bin openai --example standin
-	$(TARGET_DIR)/release/examples/standin --log -- \
-	    $(TARGET_DIR)/release/openai videos extend \
-	    --prompt "The camera pulls back" --seconds 4 --video @tests/media/clip.mp4 \
-	    --output $(TARGET_DIR)/extended.mp4
+	PATH="$(abspath $(TARGET_DIR))/release:$$PATH" \
+	    $(TARGET_DIR)/release/examples/standin --log -- bash tests/demo.sh $(TARGET_DIR)
 	$(TARGET_DIR)/release/examples/standin --like xai --log -- \
 	    $(TARGET_DIR)/release/openai videos extend --field model=grok-imagine-video --field duration:=6 \
 	    --prompt "The camera pulls back" --video https://example.com/clip.mp4 \
 	    --output $(TARGET_DIR)/extended-xai.mp4
-	@ls -l $(TARGET_DIR)/extended.mp4 $(TARGET_DIR)/extended-xai.mp4
+	@ls -l $(TARGET_DIR)/created.mp4 $(TARGET_DIR)/extended.mp4 $(TARGET_DIR)/extended-xai.mp4
 
 test:
 	$(CARGO) test --locked --no-fail-fast
