@@ -65,7 +65,20 @@ impl Client {
     }
 
     /// Creates a video as `prompt` says, with the server's defaults: `POST /videos`
-    /// (`CreateVideo`). [`VideoRequest::from_fields`] has every other field.
+    /// (`CreateVideo`). [`VideoRequest::from_fields`] and [`Client::submit`] send other fields.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), openai_videos::Error> {
+    /// # let client = openai_videos::Client::new(openai_videos::Settings::new(
+    /// #     openai_videos::BaseUrl::new("https://gateway.example.com/v1")?,
+    /// # ))?;
+    /// use openai_videos::{Download, Target, Wait};
+    /// let job = client.create("A cat on a piano")?;
+    /// let job = client.wait(job, &Wait::default())?;
+    /// client.download(&job, &Download::default(), Target::File("cat.mp4".as_ref()))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`VideoRequest::create`] and [`Client::submit`].
@@ -150,7 +163,8 @@ impl Client {
     /// an `id`.
     ///
     /// # Errors
-    /// As [`VideoRequest::create_character`] and [`Client::submit`].
+    /// As [`VideoRequest::create_character`] and [`Client::submit`]; after an
+    /// [`Error::UnknownOutcome`] a character may exist, and the API has no list of them.
     pub fn create_character(&self, name: &str, video: Upload) -> Result<String, Error> {
         self.submit_character(&VideoRequest::create_character(name, video)?)
     }

@@ -23,7 +23,7 @@ pub enum Error {
     },
     /// The request lacks a field that it needs. Nothing was sent.
     Missing {
-        /// The field's name in the API: `prompt`, `seconds` or `video`.
+        /// The field's name in the API: `prompt`, `seconds`, `video` or `name`.
         field: &'static str,
     },
     /// A key would cross a network over plain http, and

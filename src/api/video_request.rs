@@ -32,6 +32,13 @@ pub struct VideoRequest {
 
 impl VideoRequest {
     /// Creates a video as `prompt` says (1 to 32,000 characters), with the server's defaults.
+    /// [`VideoRequest::from_fields`] takes a model, a size, a length and an image, too.
+    ///
+    /// ```
+    /// use openai_videos::VideoRequest;
+    /// let request = VideoRequest::create("A cat on a piano")?;
+    /// # Ok::<(), openai_videos::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Invalid`] for a value outside these bounds; here and below.
@@ -92,6 +99,15 @@ impl VideoRequest {
     /// has. `reference` is the video, or for [`Operation::Create`] the image; it replaces a field
     /// of that name. For [`Operation::Remix`] it is the id in the path. `seconds` may have any
     /// value; a field `duration` can stand for it, and `video_id` or `video_url` for the video.
+    ///
+    /// ```
+    /// use openai_videos::{Fields, Operation, Reference, Value, VideoRequest};
+    /// let mut fields = Fields::from_json(r#"{"prompt": "It rains", "seconds": "8"}"#)?;
+    /// fields.set("model", Value::Text("grok-imagine-video".into()));
+    /// let image = Reference::file("still.png");
+    /// let request = VideoRequest::from_fields(Operation::Create, fields, Some(image))?;
+    /// # Ok::<(), openai_videos::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Missing`] for a missing field; [`Error::Invalid`] for a prompt or a name outside
