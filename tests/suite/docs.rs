@@ -261,7 +261,7 @@ Commands of openai videos:
   get-character     Show a character
 
 openai: missing command after 'videos'
-hint: openai videos extend --prompt TEXT --seconds N --video REF; see openai -h
+hint: write openai videos COMMAND; openai -h lists the commands
 ";
     openai(&["videos"]).run().is(2, "", stderr);
     let run = openai(&["videos", "--format-error", "json"]).run();
@@ -335,6 +335,16 @@ fn a_misspelled_option_value_or_command_gets_a_suggestion() {
     let stderr =
         format!("openai: --model cannot be used with 'extend'\nhint: {field} model=TEXT\n");
     openai(&EXTEND).args(&["--model", "x"]).run().is(2, "", &stderr);
+    let stderr = "openai: unknown option '--fps'\nhint: see openai videos list --help\n";
+    openai(&["videos", "list", "--fps", "x"]).run().is(2, "", stderr);
+    // An option of other commands is not suggested.
+    let stderr = "openai: unknown option '--promt'\nhint: see openai videos list --help\n";
+    openai(&["videos", "list", "--promt", "x"]).run().is(2, "", stderr);
+    let stderr =
+        "openai: missing argument for option '--prompt'\nhint: see openai videos create --help\n";
+    openai(&["videos", "create", "--prompt"]).run().is(2, "", stderr);
+    let stderr = "openai: unknown command 'create'\nhint: did you mean 'videos create'?\n";
+    openai(&["create", "--prompt", "x"]).run().is(2, "", stderr);
     let stderr = "openai: unknown command 'videos retreive'\nhint: did you mean 'retrieve'?\n";
     openai(&["videos", "retreive", "v"]).run().is(2, "", stderr);
 }

@@ -281,9 +281,10 @@ pub(crate) const FLAGS: &[Flag] = &[
         value: "REF",
         group: Group::Request,
         on: &[CREATE],
-        help: "An image to begin with: a URL, @FILE, a file's id, or {file_id: ID}",
-        more: "As --video, but a URL is sent as {\"image_url\": URL} and an id as \
-               {\"file_id\": ID}.",
+        common: true,
+        help: "An image to begin with: a URL, @FILE or a file's id",
+        more: "As --video, but a URL is sent as {\"image_url\": URL} and an id as {\"file_id\": \
+               ID}. An object is written as {file_id: ID}.",
         set: Set::Os(|args, value| args.input_reference = Some(value)),
         ..NONE
     },

@@ -35,6 +35,10 @@ pub(crate) fn asked(args: &Args) -> Result<Option<String>, Error> {
     let command = match &words[..] {
         [] => None,
         [word] if word == "videos" => None,
+        // `openai help create`
+        [name] if args.words[0] == "help" => {
+            Some(command(&["videos".into(), name.clone()])?.command)
+        }
         words => Some(command(words)?.command),
     };
     Ok(Some(match help {
@@ -62,10 +66,12 @@ fn short(of: Option<Command>) -> String {
             "openai videos COMMAND -h has its options, --help everything.",
         ),
         Some(_) => {
-            let usage: String =
-                commands(of).map(|row| format!("{}{}", row.name, row.usage())).collect();
+            let usage = |row: &CommandRow| {
+                format!("{}{} [OPTION ...]\n{}.\n\n", row.name, row.usage(), row.about)
+            };
+            let usage: String = commands(of).map(usage).collect();
             let more = "--help has all options, the exit codes and examples.";
-            (format!("Usage: openai videos {usage}\n\n"), more)
+            (format!("Usage: openai videos {usage}"), more)
         }
     };
     let is_shown = |flag: &&Flag| is_in_short_help(flag, of);
@@ -227,7 +233,8 @@ mod tests {
     #[test]
     fn the_short_help_of_a_command_reads_like_this() {
         let text = "\
-Usage: openai videos delete ID
+Usage: openai videos delete ID [OPTION ...]
+Delete a job and its media.
 
     --base-url URL       The server's URL, with the path prefix of the API
     --api-key-file FILE  Read the API key from a file
@@ -253,6 +260,7 @@ Usage: openai videos delete ID
             (&["help", "videos"], None),
             (&["help", "videos", "extend"], Some(EXTEND)),
             (&["videos", "help", "delete"], Some(Command::Delete)),
+            (&["help", "delete"], Some(Command::Delete)),
         ] {
             assert_eq!(asked(words).unwrap(), Some(whole(of)), "{words:?}");
         }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use lexopt::Arg;
 use openai_videos::Error;
 
-use crate::cli::args::command::{COMMANDS, CommandRow};
+use crate::cli::args::command::{COMMANDS, Command, CommandRow};
 use crate::cli::args::flags::{Args, FLAGS, Flag, Group, Help, Set};
 use crate::cli::args::suggest::{did_you_mean, nearest};
 use crate::cli::args::value::{duration, invalid, number, text};
@@ -26,6 +26,8 @@ pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> (Args, Result<(), E
 
 /// Reads the next word or option. `false` at the end.
 fn next(parser: &mut lexopt::Parser, args: &mut Args) -> Result<bool, Error> {
+    let row = row_of(&args.words);
+    let usage = |error: lexopt::Error| Error::invalid_with(error.to_string(), see_help(row));
     let (flag, shown) = match parser.next().map_err(usage)? {
         None => return Ok(false),
         Some(Arg::Value(word)) => {
@@ -41,7 +43,7 @@ fn next(parser: &mut lexopt::Parser, args: &mut Args) -> Result<bool, Error> {
         }
         Some(Arg::Long(long)) => (FLAGS.iter().find(|flag| flag.long == long), format!("--{long}")),
     };
-    let flag = flag.ok_or_else(|| unknown_flag(&shown))?;
+    let flag = flag.ok_or_else(|| unknown_flag(&shown, row))?;
     args.given.push(flag);
     let value = match flag.set {
         Set::Switch(_) if shown.starts_with("--") => parser.optional_value(),
@@ -79,34 +81,48 @@ fn switch(text: &str, name: &str) -> Result<bool, Error> {
         .map_err(|_| invalid(name, format!("invalid value '{text}'; possible values: true, false")))
 }
 
-fn usage(error: lexopt::Error) -> Error {
-    Error::invalid_with(error.to_string(), "see openai videos extend --help")
+/// The command that the words so far name, if they do.
+fn row_of(words: &[OsString]) -> Option<&'static CommandRow> {
+    let name = words.get(1).filter(|_| words[0] == "videos")?;
+    COMMANDS.iter().find(|row| name == row.name)
 }
 
-fn unknown_flag(shown: &str) -> Error {
-    let shown_ones = FLAGS.iter().filter(|flag| flag.group != Group::Unused);
-    let mut known = shown_ones.map(|flag| flag.long);
-    let list = "see openai videos extend --help";
+fn see_help(row: Option<&CommandRow>) -> String {
+    match row {
+        Some(row) => format!("see openai videos {} --help", row.name),
+        None => "see openai --help".to_owned(),
+    }
+}
+
+fn unknown_flag(shown: &str, row: Option<&CommandRow>) -> Error {
+    let command = row.map(|row| row.command);
+    let is_shown = |flag: &&Flag| flag.group != Group::Unused && flag.is_for(command);
+    let mut known = FLAGS.iter().filter(is_shown).map(|flag| flag.long);
     let near = nearest(shown.trim_start_matches('-'), &mut known);
-    let hint = match (near, shown.strip_prefix("--")) {
-        (Some(near), _) => format!("did you mean --{near}?"),
-        (None, Some(name)) => {
-            format!("{list}; to send a field of the request, use --field {name}=TEXT")
+    let hint = match (near, shown.strip_prefix("--"), command) {
+        (Some(near), ..) => format!("did you mean --{near}?"),
+        (None, Some(name), Some(Command::Send(_))) => {
+            let field = format!("to send a field of the request, use --field {name}=TEXT");
+            format!("{}; {field}", see_help(row))
         }
-        (None, None) => list.to_owned(),
+        (None, ..) => see_help(row),
     };
     Error::invalid_with(format!("unknown option '{shown}'"), hint)
 }
 
 /// The command that the words name.
 pub(crate) fn command(words: &[OsString]) -> Result<&'static CommandRow, Error> {
-    const USAGE: &str = "openai videos extend --prompt TEXT --seconds N --video REF; see openai -h";
+    const USAGE: &str = "write openai videos COMMAND; openai -h lists the commands";
     let mut words = words.iter().map(|word| word.to_string_lossy());
     match words.next().as_deref() {
         Some("videos") => {}
         None => return Err(Error::invalid_with("missing command", USAGE)),
         Some(word) => {
-            let hint = did_you_mean(word, ["videos"].into_iter());
+            // A command without the word before it is as likely as a misspelt one.
+            let mut known = COMMANDS.iter().map(|row| row.name);
+            let near =
+                nearest(word, &mut known).map(|name| format!("did you mean 'videos {name}'?"));
+            let hint = did_you_mean(word, ["videos"].into_iter()).or(near);
             return Err(Error::invalid_with(
                 format!("unknown command '{word}'"),
                 hint.unwrap_or_else(|| USAGE.to_owned()),
@@ -222,6 +238,14 @@ mod tests {
         assert_eq!(
             message(&["video", "extend"]),
             ("unknown command 'video'".into(), "did you mean 'videos'?".into())
+        );
+        assert_eq!(
+            message(&["creat", "x"]),
+            ("unknown command 'creat'".into(), "did you mean 'videos create'?".into())
+        );
+        assert_eq!(
+            message(&["chat"]).1,
+            "write openai videos COMMAND; openai -h lists the commands"
         );
         assert_eq!(
             message(&["videos", "extnd"]),
