@@ -31,6 +31,8 @@ use crate::text::shorten;
 const MAGIC: &str = "{\"openai-videos-state\":1,";
 /// The largest state file, in bytes.
 const LIMIT: u64 = 4 * 1024 * 1024;
+/// The room that is kept for the id of a job, in bytes.
+const LONGEST_ID: u64 = 64 * 1024;
 /// The length of the shortest part of a URL that may be a secret, in bytes.
 const SHORTEST_SECRET: usize = 8;
 /// The start of a digest that stands for a value with a secret.
@@ -179,8 +181,10 @@ impl State for StateFile {
 
     /// Appends a record. It is on the disk when this returns.
     fn note(&mut self, record: Record) -> Result<(), Error> {
-        // The next record, with the id, is about as long: it has to fit too.
-        if self.journal.end + 2 * record.line().len() as u64 > LIMIT {
+        let length = record.line().len() as u64;
+        // Before a POST there has to be room for the record of its job too.
+        let needed = if record.id.is_some() { length } else { 2 * length + LONGEST_ID };
+        if self.journal.end + needed > LIMIT {
             return Err(Error::invalid("the request is too large for a state file: 2 MB at most"));
         }
         let is_first = self.journal.end == 0;

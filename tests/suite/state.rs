@@ -100,6 +100,25 @@ fn a_rerun_resumes_a_request_whose_values_hold_line_breaks() {
     assert_eq!(requests[2].target, "/v1/videos/video_1");
 }
 
+/// Such as one with an image as a `data:` URL.
+#[test]
+fn the_job_of_a_large_request_is_in_the_state_file() {
+    for (size, refusals) in [(1_900_000, 0), (1_300_000, 1)] {
+        let directory = TempDir::new();
+        let body = format!("{{\"image\":\"{}\"}}", "A".repeat(size));
+        fs::write(directory.path().join("body"), body).unwrap();
+        let busy = || Reply::json(503, "{}").header("Retry-After", "0");
+        let replies = (0..refusals).map(|_| busy()).chain([job("queued"), job("queued")]);
+        let server = Server::script(replies.chain([job("completed")]).collect());
+        let run = || call(&server, &directory).args(&["--body", "body"]);
+        run().args(&["--wait-timeout", "10ms"]).run().code(8);
+        assert!(state(&directory).contains(r#""phase":"submitted""#), "{size}");
+        run().run().is(0, COMPLETED, "");
+        let requests = server.finish();
+        assert_eq!(requests.last().unwrap().target, "/v1/videos/video_1");
+    }
+}
+
 #[test]
 fn a_rerun_after_the_wait_timeout_keeps_waiting() {
     let directory = TempDir::new();
