@@ -123,8 +123,7 @@ prints "$job" 'remix: as a form' "${videos[@]}" remix video_123 --prompt x --enc
 prints "$character" 'create-character: a file' "${videos[@]}" create-character --name x --video "$clip"
 prints "$character" 'create-character: a file after @' "${videos[@]}" create-character --name x --video "@$clip"
 
-# The calls by which the official CLI tests its own videos commands, word for word but for the file's name. In each
-# second one the fields come from standard input.
+# The calls by which the official CLI tests its own videos commands, word for word but for the file's name.
 printf 'Example data' >"$scratch/example"
 official=(--base-url "$base" --api-key string --admin-api-key string videos)
 prints "$job" 'official: create' "${official[@]}" create --prompt x --input-reference 'Example data' --model sora-2 \
@@ -141,6 +140,22 @@ prints "$job" 'official: edit' "${official[@]}" edit --prompt x --video 'Example
 prints "$job" 'official: extend' "${official[@]}" extend --prompt x --seconds 4 --video 'Example data'
 prints "$character" 'official: get-character' "${official[@]}" get-character --character-id char_123
 prints "$job" 'official: remix' "${official[@]}" remix --video-id video_123 --prompt x
+
+# piped YAML FIELDS NAME ARGS...: as prints, with this YAML on standard input.
+piped() {
+    local yaml=$1
+    shift
+    input=<(printf '%b' "$yaml") prints "$@"
+}
+
+piped "prompt: x\ninput_reference: Example data\nmodel: sora-2\nseconds: '4'\nsize: 720x1280\n" \
+    "$job" 'official, standard input: create' "${official[@]}" create
+piped "name: x\nvideo: $scratch/example\n" \
+    "$character" 'official, standard input: create-character' "${official[@]}" create-character
+piped 'prompt: x\nvideo: Example data\n' "$job" 'official, standard input: edit' "${official[@]}" edit
+piped "prompt: x\nseconds: '4'\nvideo: Example data\n" \
+    "$job" 'official, standard input: extend' "${official[@]}" extend
+piped 'prompt: x' "$job" 'official, standard input: remix' "${official[@]}" remix --video-id video_123
 
 echo "$passed passed, $failed failed"
 ((failed == 0))
