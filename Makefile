@@ -44,13 +44,21 @@ static: export RUSTC_BOOTSTRAP = 1
 static: export RUST_LIBC_UNSTABLE_MUSL_V1_2_3 = 1
 endif
 
-# Three flags that not every linker and C library can do: each is tried on an empty program, linked as the real one is.
+# Four flags that not every linker and C library can do: each is tried on an empty program, linked as the real one is.
 # Merges functions with the same code, 17 KB less. No code here compares the addresses of functions.
 FOLDED = -C link-arg=-Wl,--icf=all
 # Drops the unwind tables, 270 KB, which only a backtrace would read. gcc's startup files need theirs.
 NO_TABLES = -C link-arg=-Wl,-T,$(PROBE).ld
 NO_TABLES_SCRIPT = SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*.o) .eh_frame \
     .gcc_except_table* .ARM.exidx* .ARM.extab*) } } INSERT AFTER .text;
+# Puts what a plain HTTP request does not run at the end, and before that what TLS has in common with the rest: around
+# each page that is run the kernel maps 64 KB of the file, so that less of it is resident.
+ORDERED = -C link-arg=-Wl,-T,$(PROBE).order.ld
+SHARED = 4core3ptr 5alloc3 5alloc7raw_vec 16rustls_pki_types 16default_provider 12SecureRandom 15GetRandomFailed
+RARE = 6rustls 6webpki 4ring 13saphyr_parser 4mpmc 5gjson9modifiers 3api4yaml 3net11tls_session 4jobs4list 4jobs4wait \
+    4jobs8download 4jobs8recovery 4jobs10state_file 4jobs11output_file
+ORDER_SCRIPT = SECTIONS { .text.shared : { *($(SHARED:%=.text.*%?*) .text.unlikely .text.unlikely.*) } \
+    .text.rare : { *libring*(.text .text.*) *libunwind*(.text .text.*) *($(RARE:%=.text.*%?*)) } } INSERT AFTER .text;
 # Packs relative relocations: 107 KB less in a position-independent binary. With a C library that does not support them
 # (glibc before 2.36, musl before 1.2.4) the binary crashes at its start, so the empty program is run as well.
 PACKED = -C link-arg=-Wl,-z,pack-relative-relocs
@@ -145,11 +153,12 @@ deny:
 	$(CARGO) deny --locked --offline check advisories
 
 static:
-	@mkdir -p $(dir $(PROBE)); echo '$(NO_TABLES_SCRIPT)' >$(PROBE).ld; \
+	@mkdir -p $(dir $(PROBE)); echo '$(NO_TABLES_SCRIPT)' >$(PROBE).ld; echo '$(ORDER_SCRIPT)' >$(PROBE).order.ld; \
 	flags="$$RUSTFLAGS $(STATIC_FLAGS)"; \
 	links() { $(PROBED) 2>/dev/null; }; \
 	if links '$(FOLDED)'; then flags="$$flags $(FOLDED)"; fi; \
 	if links '$(NO_TABLES)'; then flags="$$flags $(NO_TABLES)"; fi; \
+	if links '$(ORDERED)'; then flags="$$flags $(ORDERED)"; fi; \
 	if links '$(PACKED)' && $(PROBE) 2>/dev/null; then flags="$$flags $(PACKED)"; fi; \
 	RUSTFLAGS="$$flags $(BUILD_STD_FLAGS)" $(CARGO) build --locked --release --bin openai $(BUILD_STD) \
 	    --target $(TARGET) --target-dir target/static
