@@ -66,8 +66,8 @@ struct Limits {
     large: f64,
 }
 
-const MUSL: Limits = Limits { size: 1.9, request: 1.7, tls_request: 1.95, large: 2.15 };
-const GLIBC: Limits = Limits { size: 2.9, request: 2.8, tls_request: 3.05, large: 3.35 };
+const MUSL: Limits = Limits { size: 1.9, request: 1.7, tls_request: 2.0, large: 2.3 };
+const GLIBC: Limits = Limits { size: 2.9, request: 2.8, tls_request: 3.05, large: 3.4 };
 
 /// The table of the budgets.
 fn lines(limits: &Limits) -> Vec<Line> {
