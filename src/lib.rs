@@ -17,6 +17,10 @@
 //! # Ok::<(), openai_videos::Error>(())
 //! ```
 //!
+//! [`Client`] has a method for each operation. [`VideoRequest::from_fields`] makes a request of any
+//! fields, [`Client::submit`] sends it, and [`Client::submit_once`] creates one job however often
+//! the run is interrupted.
+//!
 //! Each module imports only modules below it:
 //!
 //! ```text
