@@ -4,6 +4,7 @@ use crate::http::body::data_url::DataUrl;
 use crate::http::body::multipart::Form;
 use crate::http::headers::Headers;
 use crate::settings::Settings;
+use crate::settings::header::Header;
 use crate::url;
 
 /// Uploads of more than this many bytes ask with `Expect: 100-continue` first.
@@ -102,11 +103,14 @@ impl<'a> Request<'a> {
     }
 
     /// All headers, secrets included. A header of the settings replaces the default one of its
-    /// name, and with an empty value removes it.
+    /// name, and with an empty value removes it. An idempotency key of the settings is left to the
+    /// request, as each of its bodies has another one.
     pub(crate) fn headers(&self, settings: &Settings, expect_continue: bool) -> Headers {
+        let sends_key = self.headers.iter().any(|(name, _)| *name == "Idempotency-Key");
+        let is_left = |own: &&Header| !(sends_key && own.idempotency_key().is_some());
         let mut headers = Headers::new();
         let mut add = |name: &str, value: &str| {
-            if !settings.headers.iter().any(|own| own.is(name)) {
+            if !settings.headers.iter().filter(is_left).any(|own| own.is(name)) {
                 headers.push((name.to_owned(), value.to_owned()));
             }
         };
@@ -121,7 +125,7 @@ impl<'a> Request<'a> {
                 add(name, value);
             }
         }
-        let own = settings.headers.iter().filter(|own| !own.value.is_empty());
+        let own = settings.headers.iter().filter(is_left).filter(|own| !own.value.is_empty());
         headers.extend(own.map(|own| (own.name.clone(), own.value.clone())));
         headers
     }

@@ -107,7 +107,7 @@ impl<'a> Live<'a> {
             description,
             wanted: Wanted::of(self.request),
             account: Account::of(settings),
-            idempotency_key: self.request.idempotency_key.clone(),
+            idempotency_key: submit::own_key(settings, self.request),
             is_large: self.body_size() > QUICKLY_SENT,
             waits: self.wait.is_some(),
             patience: self.wait.map_or(Wait::TIMEOUT, |wait| wait.timeout),

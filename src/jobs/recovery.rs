@@ -155,6 +155,9 @@ pub(crate) struct Wanted {
     /// Whether a job that is said to have no source cannot be ours. Those of extensions and edits
     /// are not remixes for every server.
     is_remix: bool,
+    /// The seconds that an extension adds. Its job has the length of the whole video, which cannot
+    /// be less.
+    added: Option<f64>,
     /// Members of a job, and their values in a job of this request.
     members: Vec<(&'static str, String)>,
 }
@@ -179,9 +182,20 @@ impl Wanted {
         Self {
             prompt: fold(&request.prompt()),
             is_remix: request.operation == Operation::Remix,
+            added: seconds(&fields).filter(|_| request.operation == Operation::Extend),
             members: members.into_iter().filter_map(|(name, text)| Some((name, text?))).collect(),
         }
     }
+
+    /// Whether this job is too short for the extension.
+    fn is_longer_than(&self, job: &Object<'_>) -> bool {
+        self.added.zip(seconds(job)).is_some_and(|(added, whole)| whole < added)
+    }
+}
+
+/// A length in seconds.
+fn seconds(members: &Object<'_>) -> Option<f64> {
+    members.scalar("seconds")?.parse().ok().filter(|seconds| *seconds > 0.0)
 }
 
 /// Servers trim prompts and fold their white space.
@@ -307,7 +321,12 @@ impl Candidate {
             id: members.scalar("id").or_else(|| Some(Job::parse(item)?.id().to_owned())),
             created,
             prompt: prompt.map_or(Prompt::Missing, |prompt| compare(&prompt, &wanted.prompt)),
-            contradiction: wanted.members.iter().find(contradicts).map(|(name, _)| *name),
+            contradiction: wanted
+                .members
+                .iter()
+                .find(contradicts)
+                .map(|(name, _)| *name)
+                .or_else(|| wanted.is_longer_than(members).then_some("seconds")),
         }
     }
 }
@@ -816,7 +835,7 @@ mod tests {
 
     #[test]
     fn a_listed_job_is_compared_with_what_the_operation_sends() {
-        let same = Decision::Recover("j".to_owned());
+        let recovered = || Decision::Recover("j".to_owned());
         let other =
             |name| Decision::InDoubt(format!("the job 'j' has this prompt, but another {name}"));
         let source = "remixed_from_video_id";
@@ -824,16 +843,24 @@ mod tests {
         let create = r#","model":"m","size":"1x1","seconds":"8""#;
         let video = r#","video":{"id":"v"}"#;
         for (operation, fields, listed, decision) in [
-            (Operation::Create, create, r#","model":"m","size":"1x1","seconds":8"#, same),
+            (Operation::Create, create, r#","model":"m","size":"1x1","seconds":8"#, recovered()),
             (Operation::Create, create, r#","seconds":"4""#, other("seconds")),
             (Operation::Create, create, r#","model":"n""#, other("model")),
             (Operation::Create, create, r#","size":"2x2""#, other("size")),
-            (Operation::Create, "", &from("null"), Decision::Recover("j".to_owned())),
+            (Operation::Create, "", &from("null"), recovered()),
             (Operation::Create, "", &from(r#""v""#), other(source)),
-            (Operation::Edit, video, &from(r#""v""#), Decision::Recover("j".to_owned())),
+            // The whole length, which is that of the source and the new segment.
+            (Operation::Extend, r#","seconds":"8","video":"v""#, r#","seconds":"12""#, recovered()),
+            (
+                Operation::Extend,
+                r#","seconds":"8","video":"v""#,
+                r#","seconds":"4""#,
+                other("seconds"),
+            ),
+            (Operation::Edit, video, &from(r#""v""#), recovered()),
             (Operation::Edit, video, &from(r#""w""#), other(source)),
-            (Operation::Remix, "", r#","seconds":"8""#, Decision::Recover("j".to_owned())),
-            (Operation::Remix, "", &from(r#""v""#), Decision::Recover("j".to_owned())),
+            (Operation::Remix, "", r#","seconds":"8""#, recovered()),
+            (Operation::Remix, "", &from(r#""v""#), recovered()),
             (Operation::Remix, "", &from(r#""w""#), other(source)),
             // The job of a create, which may be listed before ours.
             (Operation::Remix, "", &from("null"), other(source)),

@@ -15,11 +15,13 @@ use crate::http::headers::shown;
 use crate::http::request::{Body, Request};
 use crate::http::{Http, TextResponse};
 use crate::random;
+use crate::settings::Settings;
+use crate::settings::header::Header;
 use crate::text::shorten;
 
 /// Creates a job. Sends the request with its own idempotency key, or with a random one.
 pub(crate) fn submit(http: &Http, request: &VideoRequest) -> Result<Job, Error> {
-    submit_with(http, request, &key_of(request), &mut |_| true)
+    submit_with(http, request, &key_of(http, request), &mut |_| true)
 }
 
 /// Creates a job with this idempotency key. `before_retry` as in [`post`].
@@ -37,7 +39,7 @@ pub(crate) fn submit_with(
 
 /// Creates a character, and returns the text of the response, JSON with its id.
 pub(crate) fn submit_character(http: &Http, request: &VideoRequest) -> Result<String, Error> {
-    let created = post(http, request, &key_of(request), &mut |_| true, |response| {
+    let created = post(http, request, &key_of(http, request), &mut |_| true, |response| {
         // Its id stands where that of a job does.
         let has_id = Job::parse(response.body.as_str()).is_some();
         has_id.then(|| response.body.clone()).ok_or("contains no id")
@@ -48,8 +50,14 @@ pub(crate) fn submit_character(http: &Http, request: &VideoRequest) -> Result<St
     })
 }
 
-fn key_of(request: &VideoRequest) -> String {
-    request.idempotency_key.clone().unwrap_or_else(random::token)
+fn key_of(http: &Http, request: &VideoRequest) -> String {
+    own_key(http.settings(), request).unwrap_or_else(random::token)
+}
+
+/// The idempotency key that the request or the settings give.
+pub(crate) fn own_key(settings: &Settings, request: &VideoRequest) -> Option<String> {
+    let header = || settings.headers.iter().rev().find_map(Header::idempotency_key);
+    request.idempotency_key.clone().or_else(|| header().map(str::to_owned))
 }
 
 /// Sends the request with this idempotency key, and once more in another encoding where the server
@@ -122,7 +130,8 @@ fn body(request: &VideoRequest, encoding: Encoding) -> Result<Body<'_>, Error> {
 
 /// The request that would be sent, with secrets redacted. Nothing is sent.
 pub(crate) fn preview(http: &Http, request: &VideoRequest) -> Result<Preview, Error> {
-    let key = request.idempotency_key.as_deref().unwrap_or("[random]");
+    let own = own_key(http.settings(), request);
+    let key = own.as_deref().unwrap_or("[random]");
     let body = body(request, request.encodings().0)?;
     let redact = |text: String| http.settings().redact(text);
     let content = match &body {

@@ -215,7 +215,7 @@ fn invalid_calls_are_refused_before_the_request() {
     );
     refused(
         &[&["remix"][..], &prompt].concat(),
-        "missing argument: the id of the video\nhint: openai videos remix video_123",
+        "missing argument: the id of the video\nhint: openai videos remix video_123 --prompt 'The cat is a dog'",
     );
     refused(
         &["create-character", "--name", "Mia"],

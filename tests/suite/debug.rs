@@ -38,8 +38,8 @@ fn debug_output_shows_requests_and_responses_with_secrets_redacted() {
         without_times(&run.stderr_text()),
         format!(
             "> POST {url}/videos/extensions\n> Authorization: [hidden]\n> Accept: application/json\n\
-             > User-Agent: openai-videos/{}\n> Content-Type: application/json\n> Content-Length: 47\n\
-             > X-Gateway: [hidden]\n> Idempotency-Key: mine\n\
+             > User-Agent: openai-videos/{}\n> Idempotency-Key: mine\n\
+             > Content-Type: application/json\n> Content-Length: 47\n> X-Gateway: [hidden]\n\
              * connected to 127.0.0.1:{}: DNS 0.000 s, TCP 0.000 s\n\
              * 47 bytes of body sent after 0.000 s, response after 0.000 s\n\
              < HTTP 200\n< content-type: application/json\n< set-cookie: [hidden]\n\

@@ -1,6 +1,6 @@
 //! `openai videos extend`: the request for its arguments, and the output for a response.
 
-use crate::support::{CLIP, EXTEND, Openai, Reply, Request, Server, call, openai};
+use crate::support::{CLIP, EXTEND, Openai, Reply, Request, Server, TempDir, call, openai};
 use serde_json::json;
 
 /// All 13 fields of the API reference and a gateway's own field, not in alphabetical order.
@@ -439,6 +439,24 @@ fn custom_headers_replace_or_remove_the_default_ones() {
     assert_eq!(request.header("x-extra"), Some("a: b"));
     assert_eq!(request.header("openai-organization"), Some("org"));
     assert_eq!(request.header("openai-project"), Some("proj"));
+}
+
+/// Each body has a key of its own, and the state file the one that was sent.
+#[test]
+fn an_idempotency_key_of_the_user_is_the_requests_own() {
+    let directory = TempDir::new();
+    let server = Server::script(vec![Reply::status(415), Reply::status(500)]);
+    openai(&EXTEND)
+        .args(&["--header", "idempotency-key: mine", "--state", "job"])
+        .server(&server)
+        .current_dir(directory.path())
+        .run()
+        .code(7);
+    let requests = server.finish();
+    assert_eq!(requests[0].headers_named("idempotency-key"), ["mine"]);
+    assert_eq!(requests[1].headers_named("idempotency-key"), ["mine-2"]);
+    let state = std::fs::read_to_string(directory.path().join("job")).unwrap();
+    assert!(state.contains(r#""idempotency_key":"mine""#), "{state}");
 }
 
 #[test]

@@ -114,8 +114,8 @@ pub(crate) const SENDING: &[Command] = &[EXTEND, CREATE, EDIT, REMIX, CREATE_CHA
 pub(crate) const CREATING: &[Command] = &[EXTEND, CREATE, EDIT, REMIX];
 /// The commands whose job has a length of choice.
 pub(crate) const TIMED: &[Command] = &[EXTEND, CREATE];
-/// The commands that send a video, or refer to one.
-pub(crate) const WITH_VIDEO: &[Command] = &[EXTEND, EDIT, CREATE_CHARACTER];
+/// The commands that refer to a video in a field.
+pub(crate) const REFERRING: &[Command] = &[EXTEND, EDIT];
 /// The commands that can wait for a job.
 pub(crate) const WAITING: &[Command] = &[EXTEND, CREATE, EDIT, REMIX, Command::Retrieve];
 /// The commands that can store media.

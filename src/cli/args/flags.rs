@@ -7,8 +7,8 @@ use std::time::Duration;
 use openai_videos::Family;
 
 use crate::cli::args::command::{
-    BY_VIDEO_ID, CREATE, CREATE_CHARACTER, CREATING, Command, FETCHING, SENDING, TIMED, WAITING,
-    WITH_VIDEO,
+    BY_VIDEO_ID, CREATE, CREATE_CHARACTER, CREATING, Command, FETCHING, REFERRING, SENDING, TIMED,
+    WAITING,
 };
 
 /// The command line as it was given. Nothing is checked against anything else yet.
@@ -245,14 +245,23 @@ pub(crate) const FLAGS: &[Flag] = &[
         long: "video",
         value: "REF",
         group: Group::Request,
-        on: WITH_VIDEO,
+        on: REFERRING,
         common: true,
         help: "The video: its id, a URL, @FILE, or {id: ID}",
         more: "It must be completed. @FILE uploads a file; @- uploads standard input, once and \
                without retries, and may pause for the stall timeout. A URL (http, https or data) \
                is sent as {\"url\": URL}. An object is JSON or the short form, and is sent as it \
-               is. @file://FILE is the same as @FILE; \\@ starts an id that begins with @. \
-               create-character takes only a file, and needs no @ before its name.",
+               is. @file://FILE is the same as @FILE; \\@ starts an id that begins with @.",
+        set: Set::Os(|args, value| args.video = Some(value)),
+        ..NONE
+    },
+    Flag {
+        long: "video",
+        value: "FILE",
+        group: Group::Request,
+        on: &[CREATE_CHARACTER],
+        common: true,
+        help: "The video to upload, with or without @ before it",
         set: Set::Os(|args, value| args.video = Some(value)),
         ..NONE
     },
@@ -751,7 +760,10 @@ mod tests {
             let name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(!flag.long.is_empty() && flag.long.chars().all(name), "{}", flag.long);
             for other in &FLAGS[at + 1..] {
-                assert_ne!(flag.long, other.long);
+                // Two rows of one option are for different commands.
+                let is_shared = |command| other.on.contains(command);
+                let differs = !flag.on.is_empty() && !flag.on.iter().any(is_shared);
+                assert!(flag.long != other.long || differs, "{}", flag.long);
                 assert!(flag.short.is_none() || flag.short != other.short, "{}", flag.long);
             }
         }

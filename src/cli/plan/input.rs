@@ -16,6 +16,7 @@ use openai_videos::Error;
 
 use crate::cli::args::command::{Command, CommandRow};
 use crate::cli::args::flags::Args;
+use crate::cli::args::help::example;
 use crate::cli::args::value::{invalid, text};
 
 /// The most that is read into memory, in bytes. A prompt has 128 KB at most, a request body hardly
@@ -153,7 +154,10 @@ pub(crate) fn id(args: &Args, row: &CommandRow) -> Result<String, Error> {
         }
         (None, None) => Err(Error::invalid_with(
             format!("missing argument: the id of the {kind}"),
-            format!("openai videos {} {sample}", row.name),
+            match row.required {
+                "" => format!("openai videos {} {sample}", row.name),
+                _ => example(row).to_owned(),
+            },
         )),
         (Some(id), None) if id.is_empty() => Err(Error::invalid("the id is empty")),
         (Some(id), None) => Ok(id),

@@ -19,7 +19,7 @@ use openai_videos::{
 };
 
 use crate::cli::args::command::{Command, CommandRow};
-use crate::cli::args::flags::{Args, FIELDS};
+use crate::cli::args::flags::{Args, FIELDS, FLAGS, Flag};
 use crate::cli::args::parse::command;
 use crate::cli::args::value::{choice, invalid};
 use crate::cli::env::{Env, env_value};
@@ -170,7 +170,11 @@ fn list(args: &Args) -> Result<ListQuery, Error> {
 
 /// An option that the command does not take is an error and not ignored.
 fn check_flags(args: &Args, row: &CommandRow) -> Result<(), Error> {
-    match args.given.iter().find(|flag| !flag.is_for(Some(row.command))) {
+    // An option has a row for each of its meanings.
+    let is_taken = |flag: &Flag| {
+        FLAGS.iter().any(|other| other.long == flag.long && other.is_for(Some(row.command)))
+    };
+    match args.given.iter().find(|flag| !is_taken(flag)) {
         Some(flag) => {
             let message = format!("--{} cannot be used with '{}'", flag.long, row.name);
             let is_field = FIELDS.contains(&flag.long) && matches!(row.command, Command::Send(_));
