@@ -120,6 +120,12 @@ impl Server {
         assert!(!timeout.timed_out(), "{requests} requests did not arrive\n{}", log.conversation());
     }
 
+    /// Serves every connection that has reached the server to its end, which its client has closed.
+    pub fn settle(&mut self) {
+        self.listener.stop();
+        self.listener.resume().expect("the listener's address");
+    }
+
     /// Lets paused replies continue.
     pub fn resume(&self) {
         self.shared.resume.open();
