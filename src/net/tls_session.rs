@@ -177,14 +177,17 @@ impl Session {
         let UnbufferedStatus { discard, state, .. } = self.tls.process_tls_records(records);
         let step = match state {
             Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                let Some(record) = traffic.next_record().transpose().map_err(io::Error::other)?
-                else {
-                    return Ok(Step::Processed);
-                };
-                let (now, later) = record.payload.split_at(record.payload.len().min(room.len()));
-                room[..now.len()].copy_from_slice(now);
-                self.rest.extend_from_slice(later);
-                Step::Decrypted(now.len())
+                match traffic.next_record().transpose().map_err(io::Error::other)? {
+                    None => Step::Processed,
+                    Some(record) => {
+                        let count = record.payload.len().min(room.len());
+                        let (now, later) = record.payload.split_at(count);
+                        room[..count].copy_from_slice(now);
+                        self.rest.extend_from_slice(later);
+                        self.start += record.discard;
+                        Step::Decrypted(count)
+                    }
+                }
             }
             Ok(ConnectionState::EncodeTlsData(mut data)) => {
                 self.unsent += data.encode(free).map_err(io::Error::other)?;

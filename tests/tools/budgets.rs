@@ -1,6 +1,7 @@
 //! Measures the built binary over loopback and compares it with its budgets and with curl: `budgets
 //! --libc musl|gnu BINARY`. Figures that are the same in every run (size, memory, instructions,
-//! crates) fail above their budget. Times are printed with their budget and never fail. Plain http
+//! crates) fail above their budget, or above the limit that holds until an owed one is met. Times are
+//! printed with their budget and never fail. Plain http
 //! is measured against a server of this program's own, TLS against nginx.
 
 // The lints keep the library from printing and from reading the environment. This is a program.
@@ -30,9 +31,24 @@ const MEMORY_RUNS: usize = 3;
 /// A line of the table that is to be measured.
 struct Line {
     what: &'static str,
-    /// In the unit of the figure.
-    budget: f64,
+    limit: Limit,
     measure: Measure,
+}
+
+/// A budget and the figure that fails, both in the unit of the figure.
+#[derive(Clone, Copy)]
+struct Limit {
+    budget: f64,
+    fails_above: f64,
+}
+
+const fn budget(budget: f64) -> Limit {
+    Limit { budget, fails_above: budget }
+}
+
+/// A budget that is not met yet, and the figure above which it fails until then.
+const fn owed(budget: f64, fails_above: f64) -> Limit {
+    Limit { budget, fails_above }
 }
 
 #[derive(Clone, Copy)]
@@ -58,16 +74,29 @@ struct Row {
 struct Figure(f64, &'static str, usize);
 
 /// What depends on the C library that is linked, in MB: the size, and the peak memory of a request,
-/// of one over TLS, and of anything large.
+/// of one over TLS, of anything large, and of a large download over TLS.
 struct Limits {
-    size: f64,
-    request: f64,
-    tls_request: f64,
-    large: f64,
+    size: Limit,
+    request: Limit,
+    tls_request: Limit,
+    large: Limit,
+    tls_download: Limit,
 }
 
-const MUSL: Limits = Limits { size: 1.9, request: 1.7, tls_request: 2.0, large: 2.3 };
-const GLIBC: Limits = Limits { size: 2.9, request: 2.8, tls_request: 3.05, large: 3.4 };
+const MUSL: Limits = Limits {
+    size: owed(1.65, 1.8),
+    request: owed(1.3, 1.5),
+    tls_request: owed(1.8, 1.9),
+    large: budget(2.0),
+    tls_download: owed(2.0, 2.2),
+};
+const GLIBC: Limits = Limits {
+    size: owed(2.7, 2.87),
+    request: budget(2.4),
+    tls_request: owed(2.7, 2.8),
+    large: budget(3.0),
+    tls_download: owed(3.0, 3.2),
+};
 
 /// The table of the budgets.
 fn lines(limits: &Limits) -> Vec<Line> {
@@ -75,7 +104,7 @@ fn lines(limits: &Limits) -> Vec<Line> {
     use Measure::{Crates, Instructions, Memory, Size, Time};
     let plain = |kind| Case { kind, tls: false };
     let tls = |kind| Case { kind, tls: true };
-    let line = |what, budget, measure| Line { what, budget, measure };
+    let line = |what, limit: Limit, measure| Line { what, limit, measure };
     let request = |case| Memory(case, MEMORY_RUNS);
     let large = |case| Memory(case, 1);
     vec![
@@ -85,18 +114,22 @@ fn lines(limits: &Limits) -> Vec<Line> {
         line("peak memory, 1 GiB upload", limits.large, large(plain(Upload))),
         line("... over TLS", limits.large, large(tls(Upload))),
         line("peak memory, 1 GiB download", limits.large, large(plain(Download))),
-        line("... over TLS", limits.large, large(tls(Download))),
+        line("... over TLS", limits.tls_download, large(tls(Download))),
         line("peak memory, list of 100,000 jobs", limits.large, large(plain(List))),
-        line("whole run, one request", 0.2, Time(plain(Request), REQUEST_PAIRS)),
-        line("instructions, one request", 0.035, Instructions(plain(Request))),
-        line("... with SSL_CERT_FILE", 0.04, Instructions(plain(BundledRequest))),
-        line("... over TLS", 0.12, Instructions(tls(Request))),
-        line("1 GiB upload", 0.95, Time(plain(Upload), TRANSFER_PAIRS)),
-        line("... over TLS", 0.75, Time(tls(Upload), TRANSFER_PAIRS)),
-        line("1 GiB download to a file in memory", 0.8, Time(plain(Download), TRANSFER_PAIRS)),
-        line("... over TLS", 0.85, Time(tls(Download), TRANSFER_PAIRS)),
-        line("... over TLS, to /dev/null", 0.85, Time(tls(Discard), TRANSFER_PAIRS)),
-        line("run-time crates", 45.0, Crates),
+        line("whole run, one request", budget(0.2), Time(plain(Request), REQUEST_PAIRS)),
+        line("instructions, one request", budget(0.035), Instructions(plain(Request))),
+        line("... with SSL_CERT_FILE", budget(0.04), Instructions(plain(BundledRequest))),
+        line("... over TLS", budget(0.12), Instructions(tls(Request))),
+        line("1 GiB upload", budget(0.95), Time(plain(Upload), TRANSFER_PAIRS)),
+        line("... over TLS", budget(0.75), Time(tls(Upload), TRANSFER_PAIRS)),
+        line(
+            "1 GiB download to a file in memory",
+            budget(0.8),
+            Time(plain(Download), TRANSFER_PAIRS),
+        ),
+        line("... over TLS", budget(0.85), Time(tls(Download), TRANSFER_PAIRS)),
+        line("... over TLS, to /dev/null", budget(0.85), Time(tls(Discard), TRANSFER_PAIRS)),
+        line("run-time crates", budget(45.0), Crates),
     ]
 }
 
@@ -138,16 +171,22 @@ fn run() -> Result<bool, String> {
         within &= row.verdict() != "OVER";
     }
     println!();
-    println!("OVER is a failure; over is a time, which varies with the machine and never fails");
+    println!(
+        "OVER is a failure; owed is a budget that is not met yet, within its limit until then;"
+    );
+    println!("over is a time, which varies with the machine and never fails");
     Ok(within)
 }
 
 impl Row {
     fn verdict(&self) -> &'static str {
-        if self.measured.0 <= self.line.budget {
+        let Limit { budget, fails_above } = self.line.limit;
+        if self.measured.0 <= budget {
             "ok"
         } else if matches!(self.line.measure, Measure::Time(..)) {
             "over"
+        } else if self.measured.0 <= fails_above {
+            "owed"
         } else {
             "OVER"
         }
@@ -158,7 +197,7 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Figure(_, unit, decimals) = self.measured;
         let measured = self.measured.to_string();
-        let budget = Figure(self.line.budget, unit, decimals).to_string();
+        let budget = Figure(self.line.limit.budget, unit, decimals).to_string();
         let peer = self.peer.as_ref().map_or_else(|| "-".to_owned(), Figure::to_string);
         let (what, verdict) = (self.line.what, self.verdict());
         write!(f, "{what:<40}{measured:>14}{budget:>14}  {verdict:<6}{peer:>10}")
