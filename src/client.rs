@@ -129,9 +129,9 @@ impl Client {
     }
 
     /// Like [`Client::submit`], but creates at most one job, however often the run is interrupted
-    /// and repeated: `state` records the job. A job that an earlier run created is waited for
-    /// instead of a new one; after a run that was interrupted during its POST, the server is asked
-    /// for the job of it (`GET /videos`, `ListVideos`).
+    /// and repeated: `state` records the job. A job that an earlier run created is resumed; after a
+    /// run that was interrupted during its POST, the server's list is searched for its job (`GET
+    /// /videos`, `ListVideos`).
     ///
     /// With `wait` it waits as [`Client::wait`]. Then `deliver` takes the client and the job or the
     /// error, and delivers the result. The state is emptied once the job has failed, or is
@@ -139,7 +139,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::submit`], [`Client::wait`] and `deliver`, and:
-    /// - [`Error::Invalid`]: the state is about another request, or this one uploads a stream.
+    /// - [`Error::Invalid`]: the state holds another request, or this one uploads a stream.
     /// - [`Error::Unresolved`]: it is not known whether there is a job.
     /// - [`Error::JobNotFound`]: the server does not have the job that an earlier run created.
     /// - [`Error::File`]: the state cannot be written; if that fails before the request, nothing
@@ -196,14 +196,14 @@ impl Client {
         }
     }
 
-    /// Gives each job of the server's list to `each` as its JSON, until `each` breaks off:
-    /// `GET /videos` (`ListVideos`). Pages are requested as they are needed, and one is in memory
-    /// at a time.
+    /// Calls `each` with the JSON of each job in the server's list, until it returns `Break`: `GET
+    /// /videos` (`ListVideos`). Pages are requested as they are needed, and one is in memory at a
+    /// time.
     ///
     /// # Errors
     /// - [`Error::Invalid`]: the limit is out of range.
-    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: a page could not be had after
-    ///   the retries, is not a list, or is larger than 16 MiB.
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: a page could not be fetched
+    ///   after the retries, is not a list, or is larger than 16 MiB.
     /// - those of `each`.
     pub fn list(
         &self,
@@ -213,7 +213,7 @@ impl Client {
         list::list(&self.http, query, each)
     }
 
-    /// One page of the list as the server sent it. [`ListQuery::max_items`] does not matter here.
+    /// One page of the list as the server sent it. [`ListQuery::max_items`] is ignored.
     ///
     /// # Errors
     /// As [`Client::list`].
@@ -246,18 +246,18 @@ impl Client {
     /// Downloads a completed job's media: `GET /videos/{video_id}/content`
     /// (`RetrieveVideoContent`). Where the server has no content, the video is downloaded from the
     /// URL that the job names; a job of which only the id is known ([`Job::of`]) is retrieved for
-    /// that. To another origin go neither key nor any other header of the settings. A file appears
-    /// whole or not at all; an interrupted download resumes if the server allows. Returns the
-    /// number of bytes.
+    /// that. Neither the key nor any other header of the settings is sent to another origin. A file
+    /// appears whole or not at all; an interrupted download resumes if the server allows. Returns
+    /// the number of bytes.
     ///
     /// # Errors
     /// - [`Error::File`]: the target cannot be written.
-    /// - [`Error::NotMedia`]: the server sent a page or JSON.
-    /// - [`Error::MediaUrl`]: the job names its media by a URL that is not one to download from.
-    /// - [`Error::MediaRefused`]: the host of that URL does not give them out.
+    /// - [`Error::NotMedia`]: the server sent text, such as HTML or JSON.
+    /// - [`Error::MediaUrl`]: the job names its media by a URL that cannot be downloaded.
+    /// - [`Error::MediaRefused`]: the host of that URL refuses to serve them.
     /// - [`Error::JobFailed`]: there will be no media.
-    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the content could not be had,
-    ///   or not whole, after the retries.
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the content could not be
+    ///   fetched, or only a part of it, after the retries.
     pub fn download(
         &self,
         job: &Job,

@@ -5,9 +5,10 @@
 //! {"code": 0, "request_id": "req-1", "data": [{"task_id": "task-9", "status": "queued"}]}
 //! ```
 //!
-//! Everything that is read of a job is read from one object, so that the status of an envelope
-//! never stands beside the id of the job in it. Other members are not searched: `video` and `input`
-//! echo the request, `output` and `metadata` describe files, and each may have an id of its own.
+//! The id, the status and all other fields are read from one object, so that the status of an
+//! envelope is never combined with the id of the job inside it. Other members are not searched:
+//! `video` and `input` echo the request, `output` and `metadata` describe files, and each may have
+//! an id of its own.
 
 use serde_json::value::RawValue;
 
@@ -48,8 +49,8 @@ impl<'a> JobObject<'a> {
     }
 
     /// Finds the job in the response to a poll for `id`: the object with this id, or one inside it
-    /// where only that has a status; else the innermost object with a status, as some servers give
-    /// no id here, or another one. Of a list of several jobs it is the one with this id.
+    /// where only that has a status; else the innermost object with a status, because some servers
+    /// send no id here, or another one. In a list of several jobs it is the one with this id.
     ///
     /// `None` if the response holds no object.
     pub(crate) fn find_polled(response: &'a str, id: &str) -> Option<Self> {
@@ -120,11 +121,12 @@ impl<'a> JobObject<'a> {
         names.any(|name| self.members.scalar(name).as_deref() == Some(id))
     }
 
-    /// Whether its status is that of the request, and `inner` the job.
+    /// Whether its status is that of the request, and `inner` is the job.
     ///
-    /// `success` (JSend) and numbers, such as an HTTP status code, are told of requests. `ok` and
-    /// `succeeded` are so beside a job with a status. Other words for a completed job count as the
-    /// job's own, unless the one inside is known not to be completed: a file has a status as well.
+    /// `success` (JSend) and numbers, such as an HTTP status code, always describe the request.
+    /// `ok` and `succeeded` do if `inner` has a status. Other words for a completed job do only if
+    /// the status of `inner` is known and not completed; otherwise `inner` may be a file, which can
+    /// have a status as well.
     fn is_envelope_of(&self, inner: &JobObject<'_>) -> bool {
         let status = self.members.scalar("status").unwrap_or_default().to_ascii_lowercase();
         let inner = inner.members.scalar("status");

@@ -85,7 +85,7 @@ pub enum Error {
         /// Its first bytes as text.
         text: String,
     },
-    /// The job names its media by a URL that is not one to download from.
+    /// The job names its media by a URL that cannot be downloaded.
     MediaUrl {
         /// The URL, without its query.
         url: String,
@@ -94,7 +94,7 @@ pub enum Error {
         /// or https URL.
         is_unencrypted: bool,
     },
-    /// The host of the media, which the job names by URL, does not give them out.
+    /// The host of the media, which the job names by URL, refuses to serve them.
     MediaRefused {
         /// `host:port`, or the host alone.
         host: String,
@@ -127,7 +127,7 @@ pub enum Error {
         error: Box<ApiError>,
         /// The state file.
         path: PathBuf,
-        /// As in [`Error::Unresolved`]: the job may be there for that account.
+        /// As in [`Error::Unresolved`]: that account may still have the job.
         is_other_account: bool,
     },
     /// A local file or stream could not be read or written.
@@ -209,7 +209,7 @@ impl fmt::Display for Error {
             }
             Error::MediaUrl { url, is_unencrypted } => {
                 let reason = if *is_unencrypted {
-                    "and plain http is not accepted from a server of https"
+                    "and an https server may not refer to plain http"
                 } else {
                     "which is not a usable http or https URL"
                 };

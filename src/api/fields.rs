@@ -6,8 +6,7 @@ use crate::api::error::Error;
 use crate::api::yaml;
 use crate::json::{self, Object};
 
-/// A body with more fields is refused: no server has that many, and each is searched for by its
-/// name.
+/// A body with more fields is refused: no server takes that many, and the lookup by name is linear.
 const MAX_FIELDS: usize = 1000;
 
 /// The value of a request field.

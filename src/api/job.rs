@@ -198,7 +198,7 @@ mod tests {
                 Some("queued"),
             ),
             (r#"{"id":"req-1","status":"200","data":{"id":"video_9"}}"#, "video_9", None),
-            // Other words of success count as an envelope's where an object inside is a job.
+            // Other words of success are the envelope's status if an inner object is a job.
             (
                 r#"{"id":"req-1","status":"succeeded","data":{"id":"v9","status":"queued"}}"#,
                 "v9",
@@ -210,7 +210,8 @@ mod tests {
                 Some("done"),
             ),
             (r#"{"id":"v9","status":"succeeded","data":{"id":"file-1"}}"#, "v9", Some("succeeded")),
-            // A word that is rather a job's, only where the one inside contradicts it.
+            // `completed` and `done` are the envelope's status only if the inner status contradicts
+            // it.
             (
                 r#"{"id":"req-1","status":"completed","data":[{"id":"v9","status":"failed"}]}"#,
                 "v9",

@@ -16,7 +16,7 @@ pub enum Operation {
     CreateCharacter,
 }
 
-/// What an operation sends.
+/// The request of an operation: path, fields and encoding.
 pub(crate) struct Rules {
     /// The path after the base URL. `{id}` stands for the id of the video.
     pub(crate) path: &'static str,
@@ -31,7 +31,7 @@ pub(crate) struct Rules {
 
 /// How an operation refers to a video or an image.
 pub(crate) struct ReferenceRule {
-    /// The field; that of a file's part in a form, too.
+    /// The field's name, also that of the file's part in a form.
     pub(crate) field: &'static str,
     /// The member for an id in the object that is the field's value.
     pub(crate) id: &'static str,

@@ -1,4 +1,4 @@
-//! The status of a job, in the words of many servers.
+//! The status of a job, read from the words that servers use for it.
 
 /// The meaning of a status word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,9 +23,9 @@ const LIMIT: usize = 4 * 1024 * 1024;
 /// Returns the JSON text of a YAML object.
 ///
 /// # Errors
-/// A sentence with line and column: for what is not YAML, and for what JSON cannot say or a reader
-/// may misread: two members of one name, infinite numbers, unknown tags, merge keys, names that are
-/// not scalars, more than one document.
+/// A sentence with line and column: for text that is not YAML, and for YAML that JSON cannot
+/// express or that readers interpret differently: duplicate names, infinite numbers, unknown tags,
+/// merge keys, names that are not scalars, more than one document.
 pub(crate) fn to_json(text: &str) -> Result<String, String> {
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
@@ -251,9 +251,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A number of the core schema as JSON: as it is written where JSON can say it, without a leading
-/// `+` or zeros, with a digit on both sides of the point, `0x1F` and `0o17` of up to 64
-/// bits in decimal.
+/// A number of the core schema as JSON: unchanged if it is valid JSON; otherwise without a leading
+/// `+` or zeros, and with a digit on both sides of the point. `0x1F` and `0o17` of up to 64 bits
+/// become decimal.
 fn number(text: &str) -> Option<String> {
     for (prefix, radix) in [("0x", 16), ("0o", 8)] {
         if let Some(digits) = text.strip_prefix(prefix)
@@ -408,7 +408,7 @@ mod tests {
         }
     }
 
-    /// Each takes milliseconds and megabytes, or it would not end here.
+    /// Each is refused after milliseconds; without the limits the test would not end.
     #[test]
     fn texts_made_to_exhaust_a_reader_are_refused() {
         let mut laughs = String::from("a0: &a0 [ha]\n");

@@ -80,7 +80,8 @@ impl From<&Error> for Code {
             Error::Connect { .. } | Error::NoResponse { .. } => Code::NoConnection,
             Error::UnknownOutcome { .. } | Error::Unresolved { .. } => Code::UnknownOutcome,
             Error::StateLocked { .. } => Code::StateLocked,
-            // An error that is new to this table is a local one.
+            // `Error` is `non_exhaustive`: the remaining and any new variants count as local
+            // failures.
             _ => Code::LocalFile,
         }
     }

@@ -27,7 +27,7 @@ use crate::cli::stdio::Terminals;
 /// The whole program: carries out the command, prints the error if it fails, and returns the exit
 /// code.
 pub(crate) fn run(argv: impl Iterator<Item = OsString>, env: Env<'_>) -> ExitCode {
-    // Before anything is read that may keep the run waiting.
+    // Before any read that may block.
     signals::watch();
     let mut printer = Printer::new(Terminals::of_process());
     match carry_out(argv, env, &mut printer) {
@@ -45,7 +45,7 @@ fn carry_out(
     printer: &mut Printer,
 ) -> Result<(), Error> {
     let (args, parsed) = parse::parse(argv);
-    // First, as --format-error holds for a usage error, too.
+    // First, because --format-error applies to usage errors as well.
     let format_error = printer.show_errors_in(View::of_errors(&args, env, printer.terminals()));
     parsed?;
     if let Some(text) = help::asked(&args)? {

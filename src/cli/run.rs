@@ -10,7 +10,7 @@ use crate::cli::show::progress::Progress;
 pub(crate) fn execute(plan: &Plan, printer: &Printer) -> Result<(), Error> {
     let mut state = None;
     if plan.skip_existing {
-        // First, as the run that holds the lock may be about to store the output.
+        // First, because a run that holds the lock may be about to store the output.
         state = plan.state.as_deref().map(StateFile::open).transpose()?;
         let is_pending = state.as_ref().is_some_and(StateFile::is_pending);
         if !is_pending && plan.output.as_ref().is_some_and(Output::is_stored) {
@@ -102,8 +102,8 @@ impl Run<'_> {
         if matches!(output, Some(Output::Stdout)) || self.printer.job(&job, output.is_some())? {
             return delivery;
         }
-        // The reader closed the pipe. With a wait the id was printed before the first poll, without
-        // media in a file the state keeps it.
+        // The reader closed the pipe, so the id is reported on standard error, unless that happened
+        // before the first poll of a wait or the state file still has it.
         if (show.id && wait.is_none()) || (state.is_some() && output.is_some()) {
             self.printer.say(&format!("job {}", job.id()));
         }

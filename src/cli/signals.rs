@@ -1,9 +1,9 @@
 //! SIGINT and SIGTERM: the temporary file of a download is removed, and the run ends with the
 //! shell's exit code.
 //!
-//! By default the system would end the run as well, but not where it is the first process of a
-//! container: that one does not get signals which it has no handler for, and `docker stop` would
-//! wait for its timeout.
+//! By default the kernel ends the run as well, but not if it is the first process of a container:
+//! such a process receives no signal that it has no handler for, and `docker stop` would wait for
+//! its timeout.
 
 use std::fs;
 use std::io::{self, Read};
@@ -25,9 +25,10 @@ static HANDLED: OnceLock<Handled> = OnceLock::new();
 
 struct Handled {
     signals: Vec<i32>,
-    /// There is no file to remove: the handlers, which may not do that, end the program themselves.
+    /// Whether the handlers end the program themselves. A handler must not remove a file
+    /// (signal-safety(7)), so this is false while there is one to remove.
     ends_at_once: Arc<AtomicBool>,
-    /// Whether the thread that removes the file runs, once it was needed.
+    /// Whether the thread that removes the file was started; unset until it is needed.
     remover: OnceLock<bool>,
 }
 
@@ -61,7 +62,7 @@ fn start_remover(signals: &[i32]) -> io::Result<()> {
     let (mut reader, writer) = UnixStream::pair()?;
     let received = Arc::new(AtomicUsize::new(0));
     let signal = Arc::clone(&received);
-    // It ends with an error if no handler holds the writer.
+    // The read fails if no handler holds the writer.
     thread::Builder::new().spawn(move || {
         if reader.read_exact(&mut [0]).is_ok() {
             end(signal.load(Ordering::SeqCst));

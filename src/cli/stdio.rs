@@ -5,15 +5,15 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-/// Which of the standard streams are terminals. Asked once, and passed on, so that tests need no
-/// terminal.
+/// Which of the standard streams are terminals. Determined once and passed on, so that tests need
+/// no terminal.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Terminals {
     pub(crate) stdout: bool,
     pub(crate) stderr: bool,
     /// Whether standard output was closed when the program started.
     pub(crate) stdout_is_closed: bool,
-    /// Whether standard input may be read without being asked for: not in unit tests.
+    /// Whether standard input may be read for missing options; false in unit tests.
     pub(crate) may_read_stdin: bool,
 }
 
@@ -58,8 +58,8 @@ pub(crate) fn proc_file(path: &str) -> String {
     String::from_utf8_lossy(&text[..count]).into_owned()
 }
 
-/// Standard output as a file: the standard library's own handle takes a descriptor that cannot be
-/// written for one that nobody reads, and reports no error.
+/// Standard output as a file, because `std::io::Stdout` ignores the error (EBADF) of a descriptor
+/// that cannot be written.
 #[allow(clippy::disallowed_methods)] // this is the one place that writes to standard output
 pub(crate) fn stdout() -> io::Result<File> {
     Ok(io::stdout().as_fd().try_clone_to_owned()?.into())

@@ -47,7 +47,7 @@ pub(crate) struct FailedAttempt {
 }
 
 impl AttemptError {
-    /// Reads an error of ureq's. `url` is the URL that the attempt was sent to.
+    /// Converts an error of ureq. `url` is the URL that the attempt was sent to.
     pub(crate) fn new(
         error: ureq::Error,
         url: &str,

@@ -158,7 +158,7 @@ impl Http {
         }
     }
 
-    /// The failed attempt that an error response is, or a redirect that is not followed.
+    /// The failed attempt for an error response, or for a redirect that is not followed.
     pub(crate) fn refused(
         &self,
         request: &Request<'_>,
@@ -168,7 +168,7 @@ impl Http {
         FailedAttempt::with_response(request, head, body, &self.settings)
     }
 
-    /// The failed attempt that has no response.
+    /// The failed attempt for a request without a response.
     pub(crate) fn failed(&self, request: &Request<'_>, error: AttemptError) -> FailedAttempt {
         FailedAttempt::without_response(request, error, &self.settings)
     }

@@ -103,8 +103,8 @@ impl<'a> Request<'a> {
     }
 
     /// All headers, secrets included. A header of the settings replaces the default one of its
-    /// name, and with an empty value removes it. An idempotency key of the settings is left to the
-    /// request, as each of its bodies has another one.
+    /// name, and with an empty value removes it. An `Idempotency-Key` in the settings is skipped:
+    /// the request sets the header itself, because each of its bodies needs another key.
     pub(crate) fn headers(&self, settings: &Settings, expect_continue: bool) -> Headers {
         let sends_key = self.headers.iter().any(|(name, _)| *name == "Idempotency-Key");
         let is_left = |own: &&Header| !(sends_key && own.idempotency_key().is_some());

@@ -34,8 +34,8 @@ const BUFFER_SIZE: usize = 256 * 1024;
 const SHORT: usize = 4096;
 /// How long a completed job's content may be "not ready".
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// How much older than the response a strong `Last-Modified` is: more than clocks of one server's
-/// machines differ.
+/// How much older than the response a strong `Last-Modified` is: more than the clocks of one
+/// server's machines are apart.
 const STRONG_AGE: Duration = Duration::from_secs(60);
 /// How much of a response that is not media is quoted in the error, in bytes.
 const MAX_QUOTED: usize = 4096;
@@ -56,8 +56,8 @@ pub struct Download {
 }
 
 impl Download {
-    /// Names the request that created the job. Servers echo its URLs in the job: none of them is
-    /// taken for the media's.
+    /// Sets the request that created the job. Servers echo its URLs in the job; none of them is
+    /// taken for the URL of the media.
     pub fn created_by(&mut self, request: &VideoRequest) {
         self.sent = media::strings(&request.to_json());
     }
@@ -373,7 +373,7 @@ impl Transfer<'_> {
         }
         if is_text(&content_type) {
             let mut start = Vec::new();
-            // As much as can be read of it: the error is known already.
+            // A read error is ignored, because the download has failed already.
             let _ = body.take(MAX_QUOTED as u64).read_to_end(&mut start);
             return Err(self.not_media(content_type, &start));
         }
@@ -413,7 +413,8 @@ impl Transfer<'_> {
                 Err(AttemptError::NoResponse("the content is empty".to_owned()))
             }
             Some(total) if self.position != total => {
-                // With more bytes than the content has, the parts do not belong together.
+                // If there are more bytes than the content has, the parts are not of the same
+                // content.
                 self.supports_ranges &= self.position < total;
                 let reason = format!("received {} of {total} bytes", self.position);
                 Err(AttemptError::NoResponse(reason))
@@ -472,7 +473,7 @@ impl UrlLookup<'_> {
     ///
     /// # Errors
     /// - [`Error::JobFailed`]: there will be no media.
-    /// - [`Error::MediaUrl`]: the URL is not one to download from.
+    /// - [`Error::MediaUrl`]: the URL cannot be downloaded.
     /// - [`Error::Api`]: there is no such job.
     /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`]: the server does not show the
     ///   job for now, and `is_optional` is false.
@@ -541,17 +542,17 @@ fn is_text(content_type: &str) -> bool {
     kind == "application/json" || kind.ends_with("+json") || kind.starts_with("text/")
 }
 
-/// Whether content starts as a page or JSON does, whatever its type says. No media format does: MP4
+/// Whether content starts like HTML or JSON, whatever its content type. No media format does: MP4
 /// starts with a length, WebP with `RIFF`, JPEG with FF D8.
 fn starts_like_text(start: &[u8]) -> bool {
     matches!(start.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'))
 }
 
-/// Whether content of this start is a message, such as `error: not found`, whatever its type says:
-/// nothing but text, and not more than the start. A single word that is sent as a video or an image
-/// is not: that is what mock servers send, Steady for one. Media have control characters or bytes that are
-/// not UTF-8 in their first bytes: zeros in the sizes of MP4 and WebP, 1A or 89 at the start of
-/// WebM and PNG, FF in JPEG, zeros in the header of GIF.
+/// Whether content with this start is a message, such as `error: not found`, whatever its content
+/// type: only text, and not longer than the start. A single word with the content type of a video
+/// or an image is accepted as media, because mock servers such as Steady send that. Real media have
+/// control characters or bytes that are not UTF-8 in their first bytes: zeros in the sizes of MP4
+/// and WebP, 1A or 89 at the start of WebM and PNG, FF in JPEG, zeros in the header of GIF.
 fn is_message(start: &[u8], content_type: &str) -> bool {
     let is_printable = |c: char| !c.is_control() || c.is_ascii_whitespace();
     let is_media = ["video/", "image/"].into_iter().any(|kind| content_type.starts_with(kind));

@@ -29,8 +29,8 @@ pub(crate) trait Effects {
     fn sleep(&mut self, time: Duration);
     /// One page of the server's list.
     fn list(&mut self, path: &str) -> Result<ListPage, Error>;
-    /// The POST with its retries. `before_retry` is called before each with the time of it, by the
-    /// wall clock; it returns whether to go on.
+    /// The POST with its retries. `before_retry` is called before each retry with its wall-clock
+    /// time, and returns whether to go on.
     fn post(
         &mut self,
         idempotency_key: &str,
@@ -76,8 +76,8 @@ pub(crate) struct Submission {
 }
 
 impl Submission {
-    /// Whether the latest POST of this record was sent for another account than this run's. A
-    /// record of 0.1.0 does not tell.
+    /// Whether the latest POST of this record was sent for another account than this run's. `false`
+    /// for a record of 0.1.0, which does not name the account.
     pub(crate) fn is_of_another_account(&self, record: &Record) -> bool {
         let account = record.account.as_ref();
         account.is_some_and(|account| *account != self.account.digest(&record.idempotency_key))
@@ -175,7 +175,7 @@ impl Effects for Live<'_> {
     }
 }
 
-/// The boot of this machine, where Linux tells it.
+/// The boot of this machine, if /proc has it.
 fn boot(now: SystemTime) -> Option<Boot> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let uptime = std::fs::read_to_string("/proc/uptime").ok()?;

@@ -51,8 +51,7 @@ pub enum Order {
     Descending,
 }
 
-/// Gives each job of the list to `each` as its JSON, one page after the other, until `each` breaks
-/// off.
+/// Calls `each` with the JSON of each job in the list, page by page, until it returns `Break`.
 pub(crate) fn list(
     http: &Http,
     query: &ListQuery,
@@ -102,7 +101,7 @@ pub(crate) fn list_page(http: &Http, query: &ListQuery) -> Result<String, Error>
 /// A page of the list: `{"data": [...], "last_id": ..., "has_more": ...}` (`VideoListResource`).
 pub(crate) struct Page<'a> {
     pub(crate) items: Vec<&'a RawValue>,
-    /// `None` if the server does not say it by `true` or `false`.
+    /// `None` if `has_more` is missing or not a boolean.
     pub(crate) has_more: Option<bool>,
     /// Whether it reports an error beside its jobs, names a job that it does not hold, or has a
     /// member twice.

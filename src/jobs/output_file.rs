@@ -53,7 +53,7 @@ pub(crate) struct TemporaryFile {
 }
 
 impl<'a> Output<'a> {
-    /// Of a named pipe this waits for a program that reads it, `stall` at most.
+    /// For a named pipe this waits, `stall` at most, until a program opens it for reading.
     pub(crate) fn open(target: Target<'a>, stall: Duration) -> Result<Self, Error> {
         let (writer, name): (Box<dyn Write + 'a>, String) = match target {
             Target::Writer(writer) => (Box::new(writer), "the output".to_owned()),
@@ -142,7 +142,7 @@ impl TemporaryFile {
             create_temporary(&target).map_err(|error| cannot_write(&target, error))?;
         let temporary = Self { file, path, target, renamed: false };
         if let Ok(old) = fs::metadata(&temporary.target) {
-            // Where the permissions cannot be kept, the file is still wanted.
+            // A failure is ignored: the file is wanted even if the permissions cannot be kept.
             let _ = fs::set_permissions(&temporary.path, old.permissions());
         }
         Ok(temporary)
@@ -329,7 +329,7 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(());
     }
-    // The device number tells less: overlayfs may give a file another one than its directory.
+    // Device numbers are not compared: on overlayfs a file may have another one than its directory.
     let mounts = fs::read("/proc/self/mountinfo");
     if mounts.is_ok_and(|mounts| is_mount_point(path, &mounts)) {
         return Err(Error::invalid_with(
@@ -337,7 +337,7 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
             "mount its directory instead of the file",
         ));
     }
-    // `rmdir` never removes a file. Its permission is checked first, as that of a rename is:
+    // `rmdir` never removes a file, but the kernel first checks the permission that a rename needs:
     // another user's file in a sticky directory, or an immutable one, cannot be replaced.
     match fs::remove_dir(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {

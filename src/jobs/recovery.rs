@@ -1,9 +1,9 @@
 //! Decides from the server's list whether the server has a job of an interrupted POST, one whose
 //! response was not received.
 //!
-//! Two mistakes are possible. A POST sent again although there is a job is paid twice; the job of
-//! somebody else taken for ours loses our own. So only a list that leaves no doubt decides, and
-//! every doubt is left to the user.
+//! Two mistakes are possible: a POST that is sent again although there is a job pays twice, and
+//! somebody else's job that is taken for ours makes us lose our own. So only an unambiguous list
+//! decides, and every doubt is left to the user.
 
 use std::time::{Duration, SystemTime};
 
@@ -28,10 +28,10 @@ const MARGIN: u64 = 15 * 60;
 /// The same for a server that sends no `Date`, which leaves only this machine's clock and its time
 /// zone to compare.
 const MARGIN_WITHOUT_DATE: u64 = 24 * 3600;
-/// A server that does not say whether there is more has shown all of its list on a first page with
-/// fewer jobs.
+/// If the server does not say whether more pages follow, a first page with fewer jobs counts as the
+/// whole list.
 const SHORT_PAGE: usize = 20;
-/// Headers in which caches say that they have responded, and their words for it.
+/// Headers in which a cache says that it sent the response, and its words for that.
 const CACHE_HEADERS: [&str; 7] = [
     "x-cache",
     "cache-status", // RFC 9211
@@ -44,7 +44,7 @@ const CACHE_HEADERS: [&str; 7] = [
 const CACHED: [&str; 3] = ["hit", "stale", "updating"];
 /// The member of a job that names the video it was made from.
 const SOURCE: &str = "remixed_from_video_id";
-/// A clock that shows less was not set when the request was made, in Unix seconds.
+/// In Unix seconds. A clock that showed less at the time of the request was not set.
 const CLOCK_WAS_SET: u64 = 1_700_000_000;
 
 /// The decision about the interrupted POST.
@@ -54,9 +54,9 @@ pub(crate) enum Decision {
     Recover(String),
     /// The server cannot have a job of it.
     PostAgain,
-    /// The list shows no job of it, which does not count before this time has passed.
+    /// The list shows no job of it, which is conclusive only after this time.
     SearchAgain(Duration),
-    /// The list does not tell, for this reason.
+    /// The list is not conclusive, for this reason.
     InDoubt(String),
 }
 
@@ -152,8 +152,8 @@ impl Window {
 pub(crate) struct Wanted {
     /// With its white space folded.
     prompt: String,
-    /// Whether a job that is said to have no source cannot be ours. Those of extensions and edits
-    /// are not remixes for every server.
+    /// Whether a job with a null `remixed_from_video_id` cannot be ours. Not so for extensions and
+    /// edits, which not every server treats as remixes.
     is_remix: bool,
     /// The seconds that an extension adds. Its job has the length of the whole video, which cannot
     /// be less.
@@ -398,7 +398,7 @@ fn doubt_about(job: &Candidate, listing: &Listing<'_>) -> Option<String> {
     }
 }
 
-/// Why a run for another account does not decide about the POST of an earlier one.
+/// The reason why a run for another account does not decide about the POST of an earlier one.
 pub(crate) const OTHER_ACCOUNT: &str = "that run had another key, organization or project";
 const CONTRADICTION: &str = "the server's list of jobs contradicts itself";
 const NO_PROMPTS: &str = "the server does not list the prompts of its jobs";
@@ -422,7 +422,7 @@ fn absent(listing: &Listing<'_>, clocks: &Clocks) -> Decision {
         None if !listing.is_whole => {
             "the server does not say whether its list of jobs is complete".to_owned()
         }
-        // Cut at some length, a list in another order has lost the newest jobs.
+        // A list in another order that is limited in length lacks the newest jobs.
         None if !listing.descends => "the server does not list its newest jobs first".to_owned(),
         None => {
             let elapsed = clocks.now.duration_since(clocks.posted).unwrap_or_default();

@@ -16,7 +16,8 @@ use crate::jobs::state_file::Record;
 const SEARCH_INTERVAL: Duration = Duration::from_secs(10);
 /// How far this machine's two clocks may come apart before the wall clock counts as set.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
-/// How [`Http::text`](crate::http::Http::text) words that a response is too large.
+/// The words in the error of [`Http::text`](crate::http::Http::text) for a response that is too
+/// large.
 const TOO_LARGE: &str = "larger than 16 MiB";
 
 /// The id of the job that an interrupted POST created; `None` if the POST may be sent again.
@@ -56,7 +57,7 @@ pub(crate) fn recover(
     })
 }
 
-/// The reason for a doubt in a run for another account, which is reason enough.
+/// The reason for a doubt in a run for another account: first the account, then the other reason.
 fn of_another_account(reason: &str) -> String {
     match reason {
         OTHER_ACCOUNT => OTHER_ACCOUNT.to_owned(),
@@ -121,7 +122,8 @@ fn difference(a: SystemTime, b: SystemTime) -> Duration {
     a.duration_since(b).unwrap_or_else(|error| error.duration())
 }
 
-/// The reason why there is no list, where another request for it would fail in the same way.
+/// The reason why there is no list, if another request for it would fail in the same way. Returns
+/// any other error.
 fn no_list(error: Error) -> Result<String, Error> {
     match error {
         Error::Api(error)

@@ -3,17 +3,17 @@
 //! A machine repeats runs of one request, as a scheduler does. Runs are killed at any step, the
 //! disk fails, the machine restarts and its clock is set; the server has the quirks of real ones,
 //! loses responses, answers late, and lists jobs up to two minutes late; other people create jobs.
-//! Some runs have another key, of the same account or of another one.
-//! Then the faults end and runs go on until one ends the job. What must hold:
+//! Some runs have another key, of the same account or of another one. Then the faults end and runs
+//! go on until one ends the job. The invariants:
 //!
 //! - one request is one job (with `--retry-unsafe` one run's),
 //! - a job is known after each run: its id was printed, or the state file leads to it,
 //! - no other job is taken for ours, and none counts as finished that is not,
 //! - each history ends, or a run says with code 7 that it cannot tell.
 //!
-//! What no program can know is left out: a clock that was set where neither /proc nor the same boot
-//! can tell, clocks that differ where the server sends no `Date`, a list later than two minutes,
-//! and a stranger's job like ours.
+//! Not simulated, because no program can detect it: a clock that was set where neither /proc nor
+//! the same boot can tell, clocks that differ where the server sends no `Date`, a list later than
+//! two minutes, and a stranger's job like ours.
 //!
 //! `HISTORIES=n` runs the first n, `SEED=n` replays that one and prints it.
 
@@ -55,10 +55,10 @@ const HISTORIES: u64 = 100_000;
 /// The true time at which a history begins, in milliseconds since 1970.
 const START: u64 = 1_800_000_000 * SECOND;
 
-/// Stands for a status code where no response comes.
+/// In place of a status code: no response arrives.
 const LOST: u16 = 0;
 
-/// The payload of the panic that is SIGKILL.
+/// The payload of the panic that simulates SIGKILL.
 struct Killed;
 
 struct World {
@@ -73,8 +73,8 @@ struct World {
     has_proc: bool,
     boot: u64,
     boot_time: u64,
-    /// Whether the clock was set, and the machine restarted, since the request began: the one
-    /// hides the other.
+    /// Whether the clock was set, and the machine restarted, since the request began: the restart
+    /// hides that the clock was set.
     clock_was_set: bool,
     has_restarted: bool,
     /// The steps until the run is killed.
@@ -142,7 +142,7 @@ impl World {
         SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
     }
 
-    /// Each step of a run takes time, may be its last, and things happen elsewhere.
+    /// A step of a run: time passes, the run may be killed, and other events may happen.
     fn step(&mut self) {
         self.now += self.random.below(200) as u64;
         if let Some(life) = &mut self.life {
@@ -164,7 +164,8 @@ impl World {
         }
     }
 
-    /// Prepares a run; `is_first`: of a request. Which submission it has, and how long it waits.
+    /// Prepares a run, the first one of a request if `is_first`. Returns the index of its
+    /// submission and how long it waits.
     fn start_run(&mut self, is_first: bool) -> (usize, u64) {
         self.run += 1;
         self.run_start = self.now;
@@ -452,7 +453,7 @@ impl State for SimulatedState {
     }
 }
 
-/// What the user does with the result: media, the JSON, or neither.
+/// The recipient of the result: stores media, prints the JSON, or does neither.
 fn deliver(effects: Simulated, result: Result<Job, Error>) -> Result<Delivery, Error> {
     let mut world = effects.world.borrow_mut();
     let (job, delivery) = match result {
@@ -551,7 +552,7 @@ impl<'a> History<'a> {
         Self { world: Rc::new(RefCell::new(world)), submissions }
     }
 
-    /// The whole history. The error is what must not happen.
+    /// Plays the whole history. The error names the violated invariant.
     fn play(&self) -> Result<(), String> {
         let runs = 1 + self.world.borrow_mut().random.below(4);
         for _ in 0..runs {
@@ -571,7 +572,7 @@ impl<'a> History<'a> {
         Err("the history does not end".to_owned())
     }
 
-    /// The user does what the hint of a run with the other key says.
+    /// Follows the hint of a run with the other key, as the user would.
     fn follow_hint(&self, end: &End) {
         if let Some(Err(
             Error::Unresolved { is_other_account: true, .. }
@@ -666,7 +667,7 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// Checks that a run that ends the job is right about it.
+    /// Checks the result of a run that ends the job.
     fn check_end(
         &self,
         end: &End,

@@ -201,9 +201,9 @@ impl State for StateFile {
 
     /// Empties the file: the job needs no resuming any more.
     ///
-    /// This is not fsynced: a machine that loses it finds the finished job again, and pays for
-    /// nothing. A run that is killed between this and its exit has failed for its scheduler, so
-    /// nothing must be left to do.
+    /// This is not fsynced: if a power failure undoes it, the next run finds the finished job again
+    /// and pays nothing. An fsync would lengthen the time between this and the exit, in which a
+    /// killed run looks failed to its scheduler although its job is done.
     fn clear(&mut self) -> Result<(), Error> {
         self.journal.clear().map_err(|error| self.unwritable(error))
     }
@@ -468,8 +468,8 @@ fn is_same(described: &str, stored: &str, is_nested: bool) -> bool {
         && described.0.iter().all(is_same_member)
 }
 
-/// Whether an object with an id or a URL names the same video as a stored string, as which 0.1.0
-/// sent and stored a string of a request body.
+/// Whether an object with an id or a URL names the same video as a stored string, because 0.1.0
+/// sent and stored a string in a request body as it was.
 fn is_same_video(described: &str, stored: &str) -> bool {
     match Object::parse(described) {
         Ok(Object(members)) => {

@@ -40,7 +40,7 @@ pub(crate) fn submit_with(
 /// Creates a character, and returns the text of the response, JSON with its id.
 pub(crate) fn submit_character(http: &Http, request: &VideoRequest) -> Result<String, Error> {
     let created = post(http, request, &key_of(http, request), &mut |_| true, |response| {
-        // Its id stands where that of a job does.
+        // A character's id is in the same place as a job's.
         let has_id = Job::parse(response.body.as_str()).is_some();
         has_id.then(|| response.body.clone()).ok_or("contains no id")
     });
@@ -84,7 +84,8 @@ fn post<T>(
                 && before_retry(Duration::ZERO)
             {
                 (http.report)(&Event::EncodingSwitched { to: second });
-                // A server may hold the response to a key, or refuse the key with another body.
+                // The server may have stored its response to the key, or refuse the key with
+                // another body.
                 let key = format!("{key}-2");
                 post_body(http, request, self::body(request, second)?, &key, before_retry)?
             } else {

@@ -156,8 +156,8 @@ fn create(
         }
         None => {
             let Clock { wall, boot, .. } = effects.clock();
-            // `since` stays: should the job of the first POST be listed late, there are two in the
-            // window, which is seen.
+            // `since` stays, so that the window covers both POSTs: if the first one's job is listed
+            // late, both jobs are found.
             post(effects, state, Record { retried: Some(wall), boot, ..record }, true)
         }
     }

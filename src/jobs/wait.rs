@@ -26,7 +26,7 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// Up to this share is added to an interval, so that clients that started together do not poll
 /// together.
 const JITTER: f64 = 0.1;
-/// The least time that a poll has for its response, however close the deadline is.
+/// The minimum timeout of a poll, however close the deadline is.
 const MIN_POLL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// For this long after the POST a 404 to a poll does not end the wait: replicas of a server lag

@@ -79,7 +79,7 @@ fn resolve(
     let failure = lookup.failure.filter(|error| !lookup.is_late || !has_no_address(error));
     Err(match failure {
         None => {
-            // Part of the user's round number has passed already.
+            // The timeout is the rest of the connect timeout; rounding restores the user's number.
             let timeout = Duration::from_millis((timeout.as_secs_f64() * 1000.0).round() as u64);
             failed(&format!("took longer than {timeout:?}"))
         }

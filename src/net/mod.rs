@@ -30,8 +30,8 @@
 //! - A final response in place of `100 Continue` stays in the buffer, and more input is awaited
 //!   before it is parsed: `await_100` and `recv_response` in ureq's `run.rs`.
 //!   `TrackedTransport::has_untried_input`.
-//! - The timeout for a body is for all kinds of body, and is known only before the request:
-//!   `Config` in ureq's `config.rs`. `Tracker::start_transfer` and `Tracker::input_timeout`.
+//! - The body timeout applies to every kind of body, and must be set before the request: `Config`
+//!   in ureq's `config.rs`. `Tracker::start_transfer` and `Tracker::input_timeout`.
 //!
 //! Sending requests
 //! - An error does not tell whether a byte of the request was sent: `Error` in ureq's `error.rs`.
@@ -49,7 +49,7 @@
 //! - A host is looked up for each request, even if a connection is open: `connect` in ureq's
 //!   `run.rs`. `NoResolver`.
 //! - Both address families are looked up in one call, which fails with musl if the name server
-//!   answers one of them with an error: `DefaultResolver::resolve` in ureq's
+//!   responds to one of them with an error: `DefaultResolver::resolve` in ureq's
 //!   `unversioned/resolver.rs`. `dns`.
 //! - Each step has the whole connect timeout: `ConnectionDetails::timeout` in ureq's
 //!   `unversioned/transport/mod.rs`, whose comment says so. `connect`.

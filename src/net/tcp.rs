@@ -52,8 +52,8 @@ impl Transport for TcpTransport {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let room = self.buffers.input_append_buf();
-        // No more than ureq passes on at once: a rest would be passed on as a small piece of its
-        // own.
+        // No more than ureq passes on at once: a remainder would be passed on as a small piece of
+        // its own.
         let most = room.len().min(BUFFER);
         let count = self.socket.read(&mut room[..most], timeout)?;
         self.buffers.input_appended(count);

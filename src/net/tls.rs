@@ -69,8 +69,8 @@ fn config(
     })
 }
 
-/// The cryptography. It offers first the cipher that suits this processor: AES where that has
-/// instructions of its own, with 128 bits as browsers do, else ChaCha20.
+/// The cryptographic provider. It offers first the cipher suite that is fastest on this processor:
+/// AES-128, which browsers prefer too, if it has AES instructions, else ChaCha20.
 fn provider() -> CryptoProvider {
     let provider = ring::default_provider();
     let first = if has_aes() { "AES_128" } else { "CHACHA20" };
@@ -83,7 +83,8 @@ fn provider() -> CryptoProvider {
     CryptoProvider { cipher_suites, ..provider }
 }
 
-/// Whether the processor has instructions for AES-GCM. Without a safe way to ask it, no.
+/// Whether the processor has instructions for AES-GCM. `false` for architectures where safe code
+/// cannot determine it.
 fn has_aes() -> bool {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     return is_x86_feature_detected!("aes") && is_x86_feature_detected!("pclmulqdq");

@@ -1,4 +1,4 @@
-//! The trait that connections implement beside ureq's, and a resolver that is not one.
+//! The trait that connections implement beside ureq's, and the resolver that ureq requires.
 
 use std::fmt;
 

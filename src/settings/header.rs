@@ -113,8 +113,8 @@ impl Header {
         self.name.eq_ignore_ascii_case(name)
     }
 
-    /// The value of `Idempotency-Key`, which requests that create something send as their own. One
-    /// from a file is a secret, which no state file may contain, and is left as it is.
+    /// The value of `Idempotency-Key`, which requests that create something send as their own.
+    /// `None` for a value from a file: it is a secret, which no state file may contain.
     pub(crate) fn idempotency_key(&self) -> Option<&str> {
         let is_own = self.is("Idempotency-Key") && !self.value.is_empty() && !self.is_secret;
         is_own.then_some(self.value.as_str())

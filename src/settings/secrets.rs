@@ -18,7 +18,7 @@ const MARK: &str = "[key]";
 /// Secrets shorter than this many bytes are replaced only where they are a whole value: they occur
 /// in other text by chance.
 const MIN_LEN: usize = 8;
-/// A piece of an escape, such as `\\ud83c\\udfac` or `%F0%9F%8E%AC`, is shorter, in bytes.
+/// An upper bound in bytes for a piece of an escape, such as `\\ud83c\\udfac` or `%F0%9F%8E%AC`.
 const LONGEST_ESCAPE: usize = 20;
 
 /// The secrets of some settings, longest first.
@@ -155,7 +155,7 @@ impl Form {
         let mut rest = text;
         for (at, c) in self.text.char_indices() {
             match step(rest, c) {
-                // A message on one line has one for several.
+                // A message on one line has one space for several.
                 Some(next) if c == ' ' => {
                     rest = next;
                     while let Some(next) = step(rest, c) {
@@ -173,8 +173,7 @@ impl Form {
     }
 }
 
-/// The length of what stands before the end of a text that was cut, if that is nothing or a piece
-/// of an escape.
+/// The length of the rest of a truncated text, up to `...`, if it is empty or a piece of an escape.
 fn cut_len(rest: &str) -> Option<usize> {
     let piece = rest.split("...").next().unwrap_or_default();
     let is_in_escape = |byte: u8| byte.is_ascii_hexdigit() || b"\\u%".contains(&byte);
@@ -211,7 +210,7 @@ fn json_step(text: &str, c: char) -> Option<&str> {
     }
 }
 
-/// Strips `u00e9` or `ud83c\udfac`, what follows the backslash where JSON escapes a character.
+/// Strips the part of a JSON escape after its backslash: `u00e9` or `ud83c\udfac`.
 fn strip_unit(text: &str, c: char) -> Option<&str> {
     let mut rest = text;
     for unit in c.encode_utf16(&mut [0; 2]) {

@@ -1,5 +1,5 @@
-//! The one table of commands. The parser, the helps, the man pages and the completions are made from
-//! it.
+//! The one table of commands. The parser, the helps, the man pages and the completions are made
+//! from it.
 
 use openai_videos::Operation;
 

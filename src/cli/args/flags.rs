@@ -88,7 +88,7 @@ pub(crate) enum Help {
 }
 
 impl Flag {
-    /// Whether this command takes it; whether any does, without one.
+    /// Whether this command takes it; without a command, whether any command does.
     pub(crate) fn is_for(&self, command: Option<Command>) -> bool {
         command.is_none_or(|command| self.on.is_empty() || self.on.contains(&command))
     }

@@ -11,7 +11,7 @@ use crate::cli::args::parse::command;
 use crate::cli::exit;
 
 const WIDTH: usize = 100;
-/// The indent of the rows of options; `-h` has no room for it.
+/// The indent of the rows of options in `--help`; `-h` has none, to fit 80 columns.
 const INDENT: usize = 2;
 
 /// The help or the version, if the command line asks for one. That needs no key, no server and no

@@ -10,8 +10,8 @@ use crate::cli::args::flags::{Args, FLAGS, Flag, Group, Help, Set};
 use crate::cli::args::suggest::{did_you_mean, nearest};
 use crate::cli::args::value::{duration, invalid, number, text};
 
-/// Reads the command line. Options may stand before, between and after the words. The first error
-/// counts; options after it are read all the same, as they may say how errors are to be shown.
+/// Reads the command line. Options may stand before, between and after the words. Returns the first
+/// error. The options after it are read as well, because they may set the format of errors.
 pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> (Args, Result<(), Error>) {
     let mut parser = lexopt::Parser::from_args(argv);
     let (mut args, mut read) = (Args::default(), Ok(()));
@@ -81,7 +81,7 @@ fn switch(text: &str, name: &str) -> Result<bool, Error> {
         .map_err(|_| invalid(name, format!("invalid value '{text}'; possible values: true, false")))
 }
 
-/// The command that the words so far name, if they do.
+/// The command that the words so far name, if any.
 fn row_of(words: &[OsString]) -> Option<&'static CommandRow> {
     let name = words.get(1).filter(|_| words[0] == "videos")?;
     COMMANDS.iter().find(|row| name == row.name)

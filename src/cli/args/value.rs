@@ -20,7 +20,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "h" => Some(3600.0),
         _ => None,
     };
-    // `f64` would also read a sign, an exponent, `inf` and `nan`.
+    // `f64::from_str` also accepts a sign, an exponent, `inf` and `nan`.
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let number = number.parse::<f64>().ok().filter(|_| is_number);
     let (Some(number), Some(unit)) = (number, unit) else {

@@ -22,7 +22,7 @@ use crate::cli::args::value::{invalid, text};
 /// The most that is read into memory, in bytes. A prompt has 128 KB at most, a request body hardly
 /// more.
 const LIMIT: u64 = 4 * 1024 * 1024;
-/// How long to wait for the program that writes a named pipe.
+/// How long to wait for a program that opens a named pipe for writing.
 const WRITER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The whole text of a file, or of standard input for `-`. `name` is the flag or variable, for
@@ -47,7 +47,7 @@ pub(crate) fn bytes(path: &OsStr, name: &str) -> Result<Vec<u8>, Error> {
         io::stdin().take(LIMIT + 1).read_to_end(&mut bytes)
     } else {
         open(Path::new(path), WRITER_WITHIN).and_then(|file| {
-            // All of it at once, not in pieces that begin with 32 bytes.
+            // Without this, `read_to_end` would start with 32 bytes and grow.
             bytes.reserve(file.metadata().map_or(0, |it| it.len().min(LIMIT) as usize) + 1);
             file.take(LIMIT + 1).read_to_end(&mut bytes)
         })
@@ -72,7 +72,8 @@ fn check(read: io::Result<Vec<u8>>, path: &OsStr, name: &str) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-/// Opens a file. Of a named pipe this waits for a program that writes it, `limit` at most.
+/// Opens a file. For a named pipe this waits, `limit` at most, until a program opens it for
+/// writing.
 fn open(path: &Path, limit: Duration) -> io::Result<File> {
     if !fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         return File::open(path);
@@ -87,9 +88,9 @@ fn open(path: &Path, limit: Duration) -> io::Result<File> {
     })
 }
 
-/// The text on standard input as for `--body -`, if that is a pipe or a regular file: a terminal
-/// would wait for a user who knows nothing of it, and /dev/null has nothing. `None` if it is
-/// neither, is empty, or sends nothing for a time of `silence`.
+/// The text on standard input, as for `--body -`, if standard input is a pipe or a regular file. A
+/// terminal is not read, because its user does not expect to have to type a request. `None` if it
+/// is neither, is empty, or sends nothing for `silence`.
 pub(crate) fn piped_body(silence: Duration) -> Result<Option<String>, Error> {
     let Ok(file) = io::stdin().as_fd().try_clone_to_owned().map(File::from) else {
         return Ok(None);
@@ -108,8 +109,8 @@ pub(crate) fn piped_body(silence: Duration) -> Result<Option<String>, Error> {
     }
 }
 
-/// All bytes of a source; `None` if it sends nothing for a time of `silence`. The thread that reads
-/// then ends with the process.
+/// All bytes of a source; `None` if it sends nothing for `silence`. The thread that reads then
+/// continues until the process exits.
 fn read_within(
     mut source: impl Read + Send + 'static,
     silence: Duration,
@@ -238,7 +239,8 @@ mod tests {
     fn a_named_pipe_is_opened_once_it_has_a_writer() {
         let directory = std::env::temp_dir().join(format!("openai-pipe-{}", std::process::id()));
         fs::create_dir(&directory).unwrap();
-        // A pipe each, as the thread that waits for the first would take the place of the reader.
+        // A pipe each, because the thread that still waits for the first one would count as its
+        // reader.
         let [silent, pipe] = ["silent", "pipe"].map(|name| directory.join(name));
         let made = std::process::Command::new("mkfifo").args([&silent, &pipe]).status();
         assert!(made.unwrap().success());

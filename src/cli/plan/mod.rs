@@ -32,8 +32,8 @@ use crate::cli::plan::settings::settings;
 use crate::cli::plan::view::{Verbosity, View};
 use crate::cli::stdio::Terminals;
 
-/// How long standard input may send nothing when it is read for what the options leave out. A call
-/// from a scheduler may have a pipe there that nobody writes to.
+/// How long standard input may send nothing when it is read for missing options. A scheduler may
+/// start the program with a pipe that nobody writes to.
 const STDIN_SILENCE: Duration = Duration::from_secs(10);
 
 /// The steps of a run, with all options, variables and defaults resolved.
@@ -73,13 +73,13 @@ pub(crate) enum Named {
 }
 
 impl Plan {
-    /// What the command line names by its id, if a 404 can only be about that.
+    /// The resource that the command line names by its id, if a 404 can only mean that one.
     pub(crate) fn named(&self) -> Option<Named> {
         Some(match &self.task {
             Action::Retrieve(id) | Action::Download(id) | Action::Delete(id) => {
                 Named::Job(id.clone())
             }
-            // With a wait it may be about the new job.
+            // With a wait, a 404 may mean the new job.
             Action::Submit(request) if self.wait.is_none() => {
                 Named::Job(request.remixed_id()?.to_owned())
             }
@@ -112,7 +112,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     let id = row.creates_job() && state.is_none();
     let view = View::of_results(&args, env, terminals, row.command)?;
     let download = download(&args)?;
-    // Last: whatever else is wrong with the call is known before anything is waited for.
+    // Last, so that every other usage error is reported without waiting for standard input.
     let task = match task {
         Err(missing) if is_stdin_free && args.body.is_none() && terminals.may_read_stdin => {
             let body = input::piped_body(STDIN_SILENCE)?;
@@ -133,7 +133,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     })
 }
 
-/// `piped_body`: what stands on standard input, if it was read for what is missing.
+/// `piped_body`: the text on standard input, if it was read for missing options.
 fn action(args: &Args, row: &CommandRow, piped_body: Option<&str>) -> Result<Action, Error> {
     Ok(match row.command {
         Command::Send(operation) => {

@@ -156,8 +156,8 @@ pub(crate) fn check_writable(output: &Output) -> Result<(), Error> {
 
 /// Checks that standard output is open if the id of a new job, or the media, go nowhere else.
 ///
-/// With the media in a file, a closed standard output is taken for one that nobody wants to read,
-/// as some schedulers start their jobs with a /dev/null that cannot be told from a closed one.
+/// With the media in a file, a closed standard output is not an error: some schedulers start their
+/// jobs with a /dev/null that cannot be distinguished from a closed one.
 pub(crate) fn check_standard_output(
     output: Option<&Output>,
     row: &CommandRow,
@@ -175,8 +175,8 @@ pub(crate) fn check_standard_output(
     Ok(())
 }
 
-/// Checks that neither the state file nor the output is the same file as the other or as an input,
-/// as writing the one would destroy the other.
+/// Checks that the state file and the output differ from each other and from every input, because
+/// writing one would destroy the other.
 pub(crate) fn check_distinct(args: &Args, output: Option<&Output>) -> Result<(), Error> {
     let state = args.state.as_deref().map(|path| ("--state", path));
     let output = match output {

@@ -15,8 +15,8 @@ use crate::cli::args::help::example;
 use crate::cli::args::value::{choice, choice_of, invalid, text, with_name};
 use crate::cli::plan::input::{self, FileOrText, id};
 
-/// The request of a command; [`Error::Missing`] if it is incomplete. Options win over `--field`,
-/// and that over `--body`, in place of which `piped_body` stands.
+/// The request of a command; [`Error::Missing`] if it is incomplete. Options override `--field`,
+/// which overrides `--body`; `piped_body` takes the place of `--body`.
 pub(crate) fn request(
     args: &Args,
     row: &CommandRow,
@@ -81,7 +81,7 @@ fn set_texts(args: &Args, fields: &mut Fields) -> Result<(), Error> {
 /// A field cannot be given both by its option and by `--field`.
 fn check_given_once(args: &Args, field: &str) -> Result<(), Error> {
     let option = field.replace('_', "-");
-    // One for seconds replaces the option.
+    // `--field seconds` replaces the option.
     let is_option = FIELDS.contains(&option.as_str()) && field != "seconds";
     if is_option && args.given.iter().any(|flag| flag.long == option) {
         let message = format!("--field {field} cannot be used with --{option}");

@@ -64,7 +64,7 @@ impl DebugLog {
         }
     }
 
-    /// The line about media that were received, if any, once nothing of them follows.
+    /// The line about the received media, if any, once the download has ended.
     pub(crate) fn end(&mut self) -> String {
         match std::mem::take(&mut self.received) {
             0 => String::new(),

@@ -1,7 +1,7 @@
 //! The formats of results and errors: JSON as the server sent it -> the text that was asked for.
 //!
-//! The flags, their defaults, and that a path without a match prints the whole response, are those
-//! of the official command line, so that scripts written for it go on working.
+//! The flags, their defaults, and the whole response for a path without a match, are those of the
+//! official command line, so that scripts written for it keep working.
 
 use gjson::Kind;
 use openai_videos::json::{compact, is_json, unquoted};
@@ -11,8 +11,8 @@ use crate::cli::show::json::{depth, indented, longest_string};
 use crate::cli::show::table::{row, table};
 use crate::cli::show::yaml::yaml;
 
-/// A response nested deeper gets no path and no YAML: both are made by functions that recurse for
-/// each level, and a server must not be able to exhaust the stack.
+/// A response nested deeper is not searched by a path and not printed as YAML: both need functions
+/// that recurse for each level, and a server must not be able to exhaust the stack.
 const DEEPEST: usize = 100;
 
 /// How many steps the patterns of a path may take: about a second.
@@ -29,7 +29,7 @@ pub(crate) struct Shown {
 }
 
 impl View {
-    /// JSON in this format; of an error the object inside `{"error": ...}`, as in the official
+    /// JSON in this format; for an error, the object inside `{"error": ...}`, as in the official
     /// command line. Text that is not JSON stays as it is.
     pub(crate) fn show(&self, json: &str) -> Shown {
         let (mut text, colour, notice) =

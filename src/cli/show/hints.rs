@@ -124,8 +124,9 @@ fn api_hint(
     })
 }
 
-/// Whether a 404 says that the server does not have the job or character, rather than the route: web frameworks
-/// respond to an unknown route with a page, or with no other message than `Not Found`.
+/// Whether a 404 says that the server does not have the job or character, rather than the route:
+/// web frameworks respond to an unknown route with a page, or with no other message than `Not
+/// Found`.
 fn is_about_resource(error: &ApiError) -> bool {
     let has_message = error.message != shorten(&error.body);
     error.kind == NotFound && has_message && !error.message.eq_ignore_ascii_case("not found")

@@ -53,14 +53,14 @@ impl Printer {
         self.terminals
     }
 
-    /// From now on errors are printed in this format. If it is invalid, that error is given back.
+    /// Prints errors in this format from now on. Returns the error about an invalid format.
     pub(crate) fn show_errors_in(&mut self, view: Result<View, Error>) -> Result<(), Error> {
         self.errors = view?;
         Ok(())
     }
 
-    /// From now on results are printed in the format of this plan, and the secrets of its settings
-    /// are redacted.
+    /// Prints results in the format of this plan from now on, and redacts the secrets of its
+    /// settings.
     pub(crate) fn show_results_of(&mut self, plan: &Plan) {
         self.results = plan.view.clone();
         self.settings = Some(Arc::new(plan.settings.clone()));
@@ -77,15 +77,15 @@ impl Printer {
         self.result(json, None).map(drop)
     }
 
-    /// One result of a list. Breaks off once the reader has closed the pipe.
+    /// One result of a list. Returns `Break` once the reader has closed the pipe.
     pub(crate) fn item(&self, json: &str) -> Result<ControlFlow<()>, Error> {
         let is_taken = self.result(json, None)?;
         Ok(if is_taken { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     }
 
-    /// A job. `fetched`: its media are stored already. Gives `false` if the reader closed the pipe.
-    /// If standard output cannot be written, the error holds the id: the job exists and is paid
-    /// for.
+    /// A job. `fetched`: its media are stored already. Returns `false` if the reader closed the
+    /// pipe. If standard output cannot be written, the error holds the id: the job exists and is
+    /// paid for.
     pub(crate) fn job(&self, job: &Job, fetched: bool) -> Result<bool, Error> {
         let next = if self.results.is_for_people() {
             hints::next_step(job, fetched, self.settings.as_deref())
@@ -100,7 +100,7 @@ impl Printer {
         })
     }
 
-    /// Lets `write` write media to standard output. Gives `false` if the reader closed the pipe.
+    /// Lets `write` write media to standard output. Returns `false` if the reader closed the pipe.
     pub(crate) fn media(
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
@@ -161,7 +161,7 @@ impl Printer {
         to_stderr(&self.redacted(text));
     }
 
-    /// Gives `false` if the reader closed the pipe. `next`: what to do next, for a person.
+    /// Returns `false` if the reader closed the pipe. `next`: the next step, for a person.
     fn result(&self, json: &str, next: Option<String>) -> Result<bool, Error> {
         if json.trim().is_empty() {
             return Ok(true);
@@ -181,7 +181,7 @@ impl Printer {
         }
     }
 
-    /// Gives `false` if the reader closed the pipe: it has read enough, which is not an error.
+    /// Returns `false` if the reader closed the pipe, which is not an error: it has read enough.
     fn put(&self, text: String, colour: bool) -> Result<bool, Error> {
         let text = printable(text, colour, self.terminals.stdout);
         match stdout().and_then(|mut stdout| stdout.write_all(text.as_bytes())) {
@@ -227,7 +227,7 @@ fn printable(mut text: String, colour: bool, is_terminal: bool) -> String {
     text
 }
 
-/// If standard error is closed there is nobody left to tell.
+/// A failure is ignored, because there is no other stream to report it on.
 fn to_stderr(text: &str) {
     let _ = stderr().write_all(text.as_bytes());
 }

@@ -45,7 +45,7 @@ impl Progress {
         Self { show, printer, state: Mutex::default() }
     }
 
-    /// Shows one event, or does not.
+    /// Handles one event: prints or draws it, unless the options hide it.
     pub(crate) fn show(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
@@ -57,7 +57,7 @@ impl Progress {
         match event {
             Event::Request { .. } | Event::Response { .. } => state.began = Some(Instant::now()),
             Event::StateNotSaved { id, error } => {
-                // Not a notice: --quiet does not hide it, as the id is nowhere else.
+                // Printed in spite of --quiet, because the id is nowhere else.
                 self.clear(state);
                 self.printer.say(&format!("job {id}: {error}"));
             }
@@ -105,7 +105,7 @@ impl Progress {
 
     fn status(&self, state: &mut State, job: &Job, elapsed: Duration) {
         if elapsed.is_zero() && self.show.id {
-            // Not a notice: after an interrupted run this line is where the id is.
+            // Printed in spite of --quiet: after an interrupted run the id is only in this line.
             self.clear(state);
             self.printer.say(&format!("job {}", job.id()));
         }

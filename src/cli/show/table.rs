@@ -72,8 +72,8 @@ fn flatten(rows: &mut Vec<(String, String)>, name: String, value: &Value<'_>, de
     rows.push((name, text));
 }
 
-/// `Sat, 27 Sep 2025 02:51:25 GMT` for Unix seconds. `None` past the year 9999, where the number is
-/// hardly seconds.
+/// `Sat, 27 Sep 2025 02:51:25 GMT` for Unix seconds. `None` past the year 9999, because such a
+/// number is hardly in seconds.
 fn date(seconds: u64) -> Option<String> {
     const LAST: u64 = 253_402_300_799;
     (seconds <= LAST).then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)))

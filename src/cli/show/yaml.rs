@@ -1,5 +1,5 @@
-//! JSON -> YAML 1.2 in block style, members in their order and number literals as they came, but
-//! for exponents.
+//! JSON -> YAML 1.2 in block style, with members in their order, and number literals as received
+//! except for exponents.
 //!
 //! A string is written without quotation marks only where every reader, also of YAML 1.1, reads it
 //! as a string; all others get quotation marks and escapes. Deeply nested or long values are
@@ -117,8 +117,8 @@ fn name(out: &mut String, key: &str, gap: &str) {
     }
 }
 
-/// The number literal as it came, but for an exponent: YAML 1.1, as PyYAML reads it, takes `1e-07`
-/// for a string and wants a dot and the exponent's sign, `1.0e-07`.
+/// The number literal as received, except for an exponent: YAML 1.1, as PyYAML reads it, takes
+/// `1e-07` for a string and wants a dot and the exponent's sign, `1.0e-07`.
 fn number(literal: &str) -> Cow<'_, str> {
     let Some(at) = literal.find(['e', 'E']) else {
         return Cow::Borrowed(literal);

@@ -74,7 +74,7 @@ impl<'a> DataUrl<'a> {
     }
 }
 
-/// Reads what another reader yields as base64 with padding (RFC 4648, section 4).
+/// Encodes the bytes of another reader in base64 with padding (RFC 4648, section 4).
 struct Base64Reader<R> {
     plain: R,
     piece: Vec<u8>,

@@ -105,7 +105,7 @@ impl Server {
             created_delay: [0, random.below(10 * MINUTE as usize) as u64][random.below(2)],
             lag: random.below(121) as u64 * SECOND,
         };
-        // Without a date of the server's, two clocks cannot be compared, and have to be right.
+        // Without a `Date` header the two clocks cannot be compared, so both have to be right.
         let offsets = [0, 3 * HOUR as i64, -400 * HOUR as i64];
         server.clock_offset = offsets[random.below(if server.has_date { 3 } else { 1 })];
         let everything_plain = random.below(2) == 0;
