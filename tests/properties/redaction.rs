@@ -1,5 +1,5 @@
-//! Properties of the redaction of secrets: diagnostics let none out, however a server echoes it, and
-//! results are data, in which only whole strings are replaced.
+//! Properties of the redaction of secrets: diagnostics let none out, however a server echoes it,
+//! and results are data, in which only whole strings are replaced.
 
 #[path = "../support/secrets.rs"]
 mod secrets;
