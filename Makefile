@@ -230,7 +230,7 @@ dist-all-check: dist-all
 # A binary that does not run here runs under qemu-user, without the tests that cannot work there: qemu sets the signals
 # that the parent ignores, and a run takes longer to start than a wait of 10 ms lasts. TESTS=filters: only those.
 NOT_UNDER_QEMU = a_signal_ignored_by_the_parent_stays_ignored an_expired_wait_ends_with_code_8_and_prints_the_job \
-    line_breaks_in_a_job_id_are_escaped_in_every_message a_failed_job_is_code_1_and_one_that_runs_too_long_is_code_8
+    line_breaks_in_a_job_id_are_escaped_in_every_message a_failed_job_ends_with_code_1_and_one_that_runs_too_long_ends_with_code_8
 QEMU_aarch64 = qemu-aarch64-static
 QEMU_arm = qemu-arm-static -cpu arm1176
 QEMU_armv7 = qemu-arm-static -cpu cortex-a9

@@ -410,7 +410,7 @@ mod tests {
 
     /// Each is refused after milliseconds; without the limits the test would not end.
     #[test]
-    fn texts_made_to_exhaust_a_reader_are_refused() {
+    fn documents_that_would_exhaust_the_parser_are_refused() {
         let mut laughs = String::from("a0: &a0 [ha]\n");
         for i in 1..100 {
             let alias = format!("*a{}", i - 1);

@@ -38,7 +38,7 @@ const DEV_NULL: u64 = 1 << 8 | 3;
 /// `>/dev/null` is for writing only. `false` without /proc.
 ///
 /// Some programs, such as Python's `subprocess.DEVNULL`, open /dev/null for reading and writing
-/// themselves, which cannot be told apart.
+/// themselves, which cannot be distinguished.
 fn stdout_is_closed() -> bool {
     let is_null = |file: File| file.metadata().is_ok_and(|stdout| stdout.rdev() == DEV_NULL);
     if !stdout().is_ok_and(is_null) {

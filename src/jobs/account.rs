@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_told_by_everything_but_headers_that_never_name_one() {
+    fn the_digest_depends_on_every_setting_that_may_name_an_account() {
         let ours = digest("sk-1", &["X-Tenant: a", "X-Team: b"]);
         for (key, headers) in [
             ("sk-1", &["x-team: b", "x-tenant: a"][..]),

@@ -192,7 +192,8 @@ const SUFFIX: &str = "openai-videos-part";
 
 /// Creates `.NAME.openai-videos-part` beside the target, empty and locked, or
 /// `.NAME.1.openai-videos-part` and so on while other runs hold the names before it. On a file
-/// system without locks a leftover cannot be told from a file in use: there the name is random.
+/// system without locks a leftover cannot be distinguished from a file in use: there the name is
+/// random.
 fn create_temporary(target: &Path) -> io::Result<(PathBuf, File)> {
     let name = target.file_name().ok_or(ErrorKind::IsADirectory)?;
     let named = |suffix: &str| target.with_file_name(temporary_name(name, suffix));

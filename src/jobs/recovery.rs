@@ -305,7 +305,7 @@ impl<'a> Listing<'a> {
 /// The date of a job in Unix seconds, if it has one.
 fn created(members: &Object<'_>) -> Option<u64> {
     let created: f64 = members.scalar("created_at")?.parse().ok()?;
-    // Milliseconds are told by their size: as seconds they would be thousands of years away.
+    // Milliseconds are recognised by their size: as seconds they would be thousands of years away.
     let created = if created > 1e11 { created / 1000.0 } else { created };
     (created.is_finite() && created >= 1.0).then_some(created as u64)
 }

@@ -2,7 +2,7 @@
 //!
 //! A machine repeats runs of one request, as a scheduler does. Runs are killed at any step, the
 //! disk fails, the machine restarts and its clock is set; the server has the quirks of real ones,
-//! loses responses, answers late, and lists jobs up to two minutes late; other people create jobs.
+//! loses responses, responds late, and lists jobs up to two minutes late; other people create jobs.
 //! Some runs have another key, of the same account or of another one. Then the faults end and runs
 //! go on until one ends the job. The invariants:
 //!
@@ -655,7 +655,7 @@ impl<'a> History<'a> {
             // forgotten.
             let has_failed = |other: &server::Job| other.is_failure && other.ends <= world.now;
             if !family.any(|other| is_known(other) || has_failed(other)) {
-                return Err(format!("nobody knows of '{}'", job.id));
+                return Err(format!("the job '{}' is lost", job.id));
             }
         }
         if let Some(Record { id: Some(id), idempotency_key, .. }) = record {
@@ -715,7 +715,7 @@ fn search(start: u64, step: usize, end: u64) -> Option<(u64, String)> {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods)] // which histories to play is told by variables
+#[allow(clippy::disallowed_methods)] // variables choose the histories
 fn no_history_pays_twice_or_loses_a_job() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
     if let Some(seed) = number("SEED") {

@@ -283,8 +283,8 @@ impl Disk for File {
 
 /// The length of the whole records, and the last of them. `None` if this is not a journal.
 ///
-/// Records are told apart as JSON and not by lines: 0.1.0 wrote values with line breaks in them as
-/// they were.
+/// Records are separated as JSON values and not at line breaks: 0.1.0 wrote values with line breaks
+/// in them as they were.
 fn read(bytes: &[u8]) -> Option<(u64, Option<Record>)> {
     let (mut end, mut last) = (0, None);
     while !is_incomplete(&bytes[end..]) {

@@ -250,7 +250,7 @@ mod tests {
             3 => json!({"code": 0, "msg": "success"}),
             4 => json!({"object": "list", "has_more": false}),
             5 => json!({"id": "req-1", "status": word}),
-            // Nothing but an envelope is completed where the job in it is known not to be.
+            // A completed status around a job that is known not to be completed is the envelope's.
             6 if ["Queued", "cancelled"].contains(&status) => json!({"id": "req-1", "status": end}),
             _ => json!({}),
         };
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_cut_anywhere_is_no_job() {
+    fn a_truncated_body_is_not_a_job() {
         let text = r#"{"object":"list","data":[{"id":"video_1","status":"queued","error":{"message":"no"}}]}"#;
         for end in 0..text.len() {
             assert_eq!(Job::parse(&text[..end]), None, "{}", &text[..end]);

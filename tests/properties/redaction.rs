@@ -1,5 +1,5 @@
-//! Properties of the redaction of secrets: diagnostics let none out, however a server echoes it,
-//! and results are data, in which only whole strings are replaced.
+//! Properties of the redaction of secrets: a diagnostic contains none, however a server echoes it;
+//! in a result, which is data, only whole strings are replaced.
 
 #[path = "../support/secrets.rs"]
 mod secrets;
@@ -8,7 +8,7 @@ use super::suite::cases;
 use super::suite::random::{self, Random};
 use crate::{ApiKey, BaseUrl, Header, Proxy, Settings};
 
-use secrets::{echo, lets_out, secret, short_secret};
+use secrets::{echo, reveals, secret, short_secret};
 
 const COUNT: u64 = 1000;
 /// The text in the place of a secret.
@@ -32,15 +32,15 @@ fn settings(secret: &str, random: &mut Random) -> Settings {
     settings
 }
 
-/// Words with something between them that no encoding uses.
+/// Words that cannot be a part of an encoded secret.
 fn words(random: &mut Random) -> String {
     let word =
         |random: &mut Random| ["invalid", "key:", "4711", "é", "v_1", "<p>"][random.below(6)];
     (0..1 + random.below(4)).map(|_| word(random).to_owned() + " ").collect()
 }
 
-/// A text with the secret in it.
-fn telling(secret: &str, random: &mut Random) -> String {
+/// A text that contains the secret in some encoding.
+fn text_with(secret: &str, random: &mut Random) -> String {
     let mut text = words(random);
     for _ in 0..1 + random.below(2) {
         let [before, after] = [["", "\"", "'", "\n", ":"], ["", "\"", "'", "\n", "!"]]
@@ -51,20 +51,20 @@ fn telling(secret: &str, random: &mut Random) -> String {
 }
 
 #[test]
-fn a_diagnostic_lets_no_secret_out() {
+fn a_diagnostic_contains_no_secret() {
     cases(COUNT, |random| {
         let secret = secret(random);
         let settings = settings(&secret, random);
-        let text = telling(&secret, random);
+        let text = text_with(&secret, random);
         let shown = settings.redact(text.clone());
-        assert!(!lets_out(&shown, &secret), "{secret}\n{text}\n{shown}");
+        assert!(!reveals(&shown, &secret), "{secret}\n{text}\n{shown}");
         let shown = format!("{settings:?}");
-        assert!(!lets_out(&shown, &secret), "{secret}\n{shown}");
+        assert!(!reveals(&shown, &secret), "{secret}\n{shown}");
     });
 }
 
 #[test]
-fn a_diagnostic_that_is_cut_within_a_secret_lets_nothing_out() {
+fn a_diagnostic_truncated_within_a_secret_contains_no_part_of_it() {
     cases(COUNT, |random| {
         let secret = secret(random);
         if secret.contains("  ") {
@@ -77,15 +77,15 @@ fn a_diagnostic_that_is_cut_within_a_secret_lets_nothing_out() {
         text = text.chars().take(length - random.below(length.min(20))).collect();
         text += ["", "...", "...' ended\n"][random.below(3)];
         let shown = settings.redact(text.clone());
-        assert!(!lets_out(&shown, &secret), "{secret}\n{text}\n{shown}");
+        assert!(!reveals(&shown, &secret), "{secret}\n{text}\n{shown}");
     });
 }
 
 #[test]
-fn a_diagnostic_without_the_secret_stays_as_it_is() {
+fn a_diagnostic_without_the_secret_is_unchanged() {
     cases(COUNT, |random| {
         let (secret, other) = (secret(random), secret(random));
-        let text = telling(&other, random);
+        let text = text_with(&other, random);
         if !text.contains(&secret) {
             assert_eq!(settings(&secret, random).redact(text.clone()), text, "{secret}");
         }
@@ -93,7 +93,7 @@ fn a_diagnostic_without_the_secret_stays_as_it_is() {
 }
 
 #[test]
-fn of_a_short_secret_only_whole_values_are_redacted() {
+fn a_short_secret_is_redacted_only_as_a_whole_value() {
     cases(COUNT, |random| {
         let secret = short_secret(random);
         let settings = settings(&secret, random);
@@ -112,7 +112,7 @@ fn member(secret: &str, random: &mut Random) -> (String, String) {
     match random.below(6) {
         0 => (format!("\"echo\": {}", quoted(secret)), format!("\"echo\": \"{MARK}\"")),
         1 => same(format!("\"id\":{}", quoted(secret))),
-        2 => same(format!("\"text\" : {}", quoted(&telling(secret, random)))),
+        2 => same(format!("\"text\" : {}", quoted(&text_with(secret, random)))),
         3 => same(format!("\"n\":{}", random.next())),
         4 if secret.bytes().all(|byte| byte.is_ascii_digit()) => same(format!("\"n\":1{secret}")),
         4 => same(format!("\"remixed_from_video_id\":{}", quoted(secret))),
@@ -130,7 +130,7 @@ fn members(secret: &str, random: &mut Random) -> (String, String) {
 }
 
 #[test]
-fn of_a_result_only_whole_strings_are_redacted() {
+fn only_whole_strings_of_a_result_are_redacted() {
     cases(COUNT, |random| {
         let is_long = random.below(4) > 0;
         let secret = if is_long { secret(random) } else { short_secret(random) };

@@ -1,5 +1,6 @@
 //! The other commands that send a request with fields: create, edit, remix, create-character, and
-//! get-character. What they share with extend is tested there and in `state`, `wait` and `upload`.
+//! get-character. Behaviour that they share with extend is tested in `extend`, `state`, `wait` and
+//! `upload`.
 
 use std::fs;
 
@@ -116,9 +117,9 @@ fn a_character_is_shown_as_the_server_sends_it() {
     }
 }
 
-/// As of a captive portal, or of a proxy that signs users in.
+/// A captive portal or a proxy with a login page may send such a response.
 #[test]
-fn a_character_that_is_no_json_object_is_code_6() {
+fn a_character_response_that_is_not_a_json_object_ends_with_code_6() {
     for page in ["<html>", "[]", ""] {
         let reply = || Reply::status(200).header("Content-Type", "text/html").body(page);
         let server = Server::script(vec![reply()]);
@@ -133,7 +134,7 @@ fn a_character_that_is_no_json_object_is_code_6() {
 }
 
 #[test]
-fn a_character_whose_response_is_lost_is_code_7_and_not_sent_again() {
+fn a_character_whose_response_is_lost_ends_with_code_7_and_not_sent_again() {
     for (reply, reason) in [
         (Reply::json(500, "{}"), "the server responded with HTTP 500: {}"),
         (Reply::json(200, "[]"), "the response contains no id: '[]'"),
@@ -145,8 +146,8 @@ fn a_character_whose_response_is_lost_is_code_7_and_not_sent_again() {
         let server = Server::script(vec![reply]);
         let stderr = format!(
             "openai: the request was sent, but its outcome is unknown: {reason}\n\
-             hint: before running this again, check at the server whether the character exists: the \
-             API has no list of characters\n"
+             hint: before running this again, check at the server whether the character exists: \
+             the API has no list of characters\n"
         );
         openai(&["videos", "create-character", "--name", "Mia", "--video", "clip.mp4"])
             .file("clip.mp4", CLIP)
@@ -201,7 +202,8 @@ fn invalid_calls_are_refused_before_the_request() {
     let prompt = ["--prompt", "x"];
     refused(
         &["create"],
-        "missing option --prompt\nhint: openai videos create --prompt 'A cat on a piano' --seconds 8 \
+        "missing option --prompt\n\
+         hint: openai videos create --prompt 'A cat on a piano' --seconds 8 \
          --size 1280x720",
     );
     refused(
@@ -211,11 +213,13 @@ fn invalid_calls_are_refused_before_the_request() {
     );
     refused(
         &[&["edit"][..], &prompt].concat(),
-        "missing option --video\nhint: openai videos edit --prompt 'Make it night' --video video_123",
+        "missing option --video\n\
+         hint: openai videos edit --prompt 'Make it night' --video video_123",
     );
     refused(
         &[&["remix"][..], &prompt].concat(),
-        "missing argument: the id of the video\nhint: openai videos remix video_123 --prompt 'The cat is a dog'",
+        "missing argument: the id of the video\n\
+         hint: openai videos remix video_123 --prompt 'The cat is a dog'",
     );
     refused(
         &["create-character", "--name", "Mia"],
@@ -253,10 +257,9 @@ fn invalid_calls_are_refused_before_the_request() {
     );
 }
 
-/// One state file for each of two commands with the same fields; the record of one is not finished
-/// by the other.
+/// The two commands have the same fields, but neither resumes the record of the other.
 #[test]
-fn a_state_file_tells_the_commands_apart() {
+fn a_state_file_of_one_command_is_refused_by_another() {
     let directory = TempDir::new();
     let edit = ["edit", "--prompt", "x", "--video", "video_1"];
     let server = Server::script(vec![job("queued"), job("completed")]);

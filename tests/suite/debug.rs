@@ -37,7 +37,8 @@ fn debug_output_shows_requests_and_responses_with_secrets_redacted() {
     assert_eq!(
         without_times(&run.stderr_text()),
         format!(
-            "> POST {url}/videos/extensions\n> Authorization: [hidden]\n> Accept: application/json\n\
+            "> POST {url}/videos/extensions\n> Authorization: [hidden]\n\
+             > Accept: application/json\n\
              > User-Agent: openai-videos/{}\n> Idempotency-Key: mine\n\
              > Content-Type: application/json\n> Content-Length: 47\n> X-Gateway: [hidden]\n\
              * connected to 127.0.0.1:{}: DNS 0.000 s, TCP 0.000 s\n\
@@ -63,11 +64,11 @@ fn debug_output_shows_the_reason_and_the_delay_of_each_retry() {
     // A POST would open a connection for each attempt.
     let run = openai(&["videos", "retrieve", "v", "--debug"]).server(&server).run();
     let said = without_times(&run.success().stderr_text());
-    let told: Vec<&str> =
+    let lines: Vec<&str> =
         said.lines().filter(|line| line.starts_with("* ") || line.starts_with("openai")).collect();
     let connected = format!("* connected to 127.0.0.1:{}: DNS 0.000 s, TCP 0.000 s", server.port());
     assert_eq!(
-        told[..5],
+        lines[..5],
         [
             &connected,
             "* response after 0.000 s",
@@ -77,10 +78,10 @@ fn debug_output_shows_the_reason_and_the_delay_of_each_retry() {
         ]
     );
     let again = "* reused connection, response after 0.000 s";
-    assert_eq!(told[5], again);
-    assert_eq!(told[7], "* retrying in 0.000 s (0.5 s, doubling up to 8 s, less up to 25 %)");
-    assert_eq!(told[9], again);
-    assert_eq!(told.len(), 11);
+    assert_eq!(lines[5], again);
+    assert_eq!(lines[7], "* retrying in 0.000 s (0.5 s, doubling up to 8 s, less up to 25 %)");
+    assert_eq!(lines[9], again);
+    assert_eq!(lines.len(), 11);
     assert!(run.stderr_text().contains("* retrying in 0.010 s, "));
     server.finish();
 }
@@ -102,7 +103,8 @@ fn debug_output_shows_how_a_connection_was_made() {
         let run = call("localhost").run();
         assert!(
             without_times(&run.success().stderr_text()).contains(&format!(
-                "\n* connected to 127.0.0.1:{port}, {version}: DNS 0.000 s, TCP 0.000 s, TLS 0.000 s\n"
+                "\n* connected to 127.0.0.1:{port}, {version}: DNS 0.000 s, TCP 0.000 s, TLS \
+                 0.000 s\n"
             )),
             "{}",
             run.stderr_text()

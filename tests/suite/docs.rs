@@ -195,7 +195,7 @@ fn the_examples_in_the_help_work() {
 fn the_readme_and_the_help_list_the_same_exit_codes() {
     let help = help();
     let (_, rest) = help.split_once("\nExit codes:\n").unwrap();
-    let (told, _) = rest.split_once("\n\n").unwrap();
+    let (listed, _) = rest.split_once("\n\n").unwrap();
     let mut written = Vec::new();
     let (_, table) = README.split_once("\n## Exit codes\n").unwrap();
     let (table, _) = table.split_once("\n## ").unwrap();
@@ -204,7 +204,7 @@ fn the_readme_and_the_help_list_the_same_exit_codes() {
         let advice = if cells[3].is_empty() { "" } else { ": " };
         written.push(format!("{:>4}  {}{advice}{}", cells[1], cells[2], cells[3]));
     }
-    assert_eq!(written, told.lines().collect::<Vec<_>>());
+    assert_eq!(written, listed.lines().collect::<Vec<_>>());
 }
 
 #[test]
@@ -314,7 +314,8 @@ fn a_misspelled_option_value_or_command_gets_a_suggestion() {
     for (more, message, near) in [
         (
             &["--encoding", "mulitpart"][..],
-            "--encoding: invalid value 'mulitpart'; possible values: auto, json, multipart, data-url",
+            "--encoding: invalid value 'mulitpart'; possible values: auto, json, multipart, \
+             data-url",
             "'multipart'",
         ),
         (
@@ -528,7 +529,8 @@ fn the_bash_completion_completes_commands_options_and_values() {
     let file = documents().join("completions/bash/openai");
     completes("bash", |line, home| {
         let script = format!(
-            "source '{}'; words=($1); [[ $1 != *' ' ]] || words+=(''); COMP_WORDS=(\"${{words[@]}}\")\n\
+            "source '{}'; words=($1); [[ $1 != *' ' ]] || words+=(''); \
+             COMP_WORDS=(\"${{words[@]}}\")\n\
              COMP_CWORD=$((${{#words[@]}} - 1)); COMP_LINE=$1; _openai\n\
              ((${{#COMPREPLY[@]}} == 0)) || printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             file.display()
@@ -538,8 +540,10 @@ fn the_bash_completion_completes_commands_options_and_values() {
     if has("bash") {
         // bash splits `--format=js` into three words.
         let script = format!(
-            "source '{}'; COMP_WORDS=(openai videos extend --format = js); COMP_CWORD=5; _openai; echo ${{COMPREPLY[*]}}\n\
-             COMP_WORDS=(openai videos extend --video @cl); COMP_CWORD=4; _openai; echo ${{COMPREPLY[*]}}",
+            "source '{}'; COMP_WORDS=(openai videos extend --format = js); COMP_CWORD=5; _openai; \
+             echo ${{COMPREPLY[*]}}\n\
+             COMP_WORDS=(openai videos extend --video @cl); COMP_CWORD=4; _openai; echo \
+             ${{COMPREPLY[*]}}",
             file.display()
         );
         let home = TempDir::new();
@@ -569,16 +573,18 @@ fn the_zsh_completion_completes_commands_options_and_values() {
             "PS1=''; fpath=('{}' $fpath); autoload -Uz compinit && compinit -u -D\n\
              zstyle ':completion:*' completer _complete\n\
              compadd() {{\n\
-             if [[ ${{@[1,(i)(-|--)]}} == *-(O|A|D)\\ * ]]; then builtin compadd \"$@\"; return; fi\n\
+             if [[ ${{@[1,(i)(-|--)]}} == *-(O|A|D)\\ * ]]; then builtin compadd \"$@\"; return; \
+             fi\n\
              local -a hits; builtin compadd -A hits \"$@\"; print -rl -- $hits >> offered\n\
              }}\n\
-             zle-line-init() {{ BUFFER='{line}'; CURSOR=$#BUFFER; zle complete-word; BUFFER=exit; zle accept-line }}\n\
+             zle-line-init() {{ BUFFER='{line}'; CURSOR=$#BUFFER; zle complete-word; BUFFER=exit; \
+             zle accept-line }}\n\
              zle -N zle-line-init\n",
             directory.display()
         );
         fs::write(home.join(".zshrc"), rc).unwrap();
-        let script = "zmodload zsh/zpty; : > offered; zpty z zsh -d -i; while zpty -r z line; do :; done; \
-                      grep . offered; true";
+        let script = "zmodload zsh/zpty; : > offered; zpty z zsh -d -i; while zpty -r z line; do \
+                      :; done; grep . offered; true";
         shell("zsh", &["-f", "-c", script], home)
     });
 }

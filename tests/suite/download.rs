@@ -550,8 +550,8 @@ fn a_download_keeps_files_with_similar_names_and_the_state_file() {
     }
 }
 
-/// Runs a command that needs a privilege. `false`: it is not there, and the test has nothing to
-/// check.
+/// Runs a command that needs a privilege. `false`: this machine does not grant it, so the test has
+/// nothing to check.
 fn privileged(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
@@ -739,9 +739,9 @@ fn short_media_of_every_format_and_unknown_bytes_are_saved() {
         b"GIF89a\x01\0\x01\0\x80\0\0;",
         b"OggS\0",
         b"plain, but for a zero\0",
-        // What the mock server of the official CLI's tests sends as video/mp4.
+        // The mock server of the official CLI's tests sends this as video/mp4.
         b"LV",
-        // No media, but not a short message either.
+        // Not media, but too long for a message.
         long.as_bytes(),
     ] {
         let directory = TempDir::new();

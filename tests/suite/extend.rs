@@ -269,8 +269,9 @@ fn standard_input_is_read_for_what_the_options_leave_out() {
 
 #[test]
 fn standard_input_without_what_is_missing_is_a_usage_error() {
-    let hint =
-        "hint: openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123\n".to_owned();
+    let hint = "hint: openai videos extend --prompt 'The camera pulls back' --seconds 8 \
+                --video video_123\n"
+        .to_owned();
     for (args, stdin, error) in [
         (&[][..], "", "missing option --prompt"),
         (&["--prompt", "p"], " \n", "missing option --seconds"),
@@ -324,17 +325,18 @@ fn a_body_that_cannot_be_read_is_refused_with_its_line() {
         ),
         (
             "[]",
-            "cannot read the request body as YAML: expected an object with the fields of the request \
-             at line 1 column 1",
+            "cannot read the request body as YAML: expected an object with the fields of the \
+             request at line 1 column 1",
         ),
         (
             "{prompt: 'a",
-            "cannot read the request body as YAML: while scanning a quoted scalar, found unexpected \
-             end of stream at line 1 column 10",
+            "cannot read the request body as YAML: while scanning a quoted scalar, found \
+             unexpected end of stream at line 1 column 10",
         ),
         (
             "{\"prompt\": \"a\"",
-            "the request body is not a JSON object: EOF while parsing an object at line 1 column 14",
+            "the request body is not a JSON object: EOF while parsing an object at line 1 column \
+             14",
         ),
     ] {
         openai(&["videos", "extend", "--body", "body"]).file("body", body).run().is(
@@ -483,14 +485,23 @@ fn a_dry_run_shows_the_request_and_sends_nothing() {
     let server = Server::script(vec![]);
     let url = server.base_url();
     openai(&NO_VIDEO)
-        .args(&["--video", "v", "--dry-run", "--api-key", "sk-topsecret", "--header", "X-Gateway: topsecret"])
+        .args(&[
+            "--video",
+            "v",
+            "--dry-run",
+            "--api-key",
+            "sk-topsecret",
+            "--header",
+            "X-Gateway: topsecret",
+        ])
         .server(&server)
         .run()
         .is(
             0,
             &format!(
                 "POST {url}/videos/extensions\nAuthorization: [hidden]\nAccept: application/json\n\
-                 User-Agent: openai-videos/{}\nIdempotency-Key: [random]\nContent-Type: application/json\n\
+                 User-Agent: openai-videos/{}\nIdempotency-Key: [random]\n\
+                 Content-Type: application/json\n\
                  Content-Length: 47\nX-Gateway: [hidden]\n\n\
                  {{\"prompt\":\"x\",\"seconds\":\"4\",\"video\":{{\"id\":\"v\"}}}}\n",
                 env!("CARGO_PKG_VERSION")
@@ -553,7 +564,8 @@ fn invalid_values_are_refused_before_the_request() {
         ),
         (
             &call("@missing.txt", "4", "v"),
-            "openai: --prompt: cannot read 'missing.txt': no such file\nhint: for a prompt that starts with @, write \\@\n",
+            "openai: --prompt: cannot read 'missing.txt': no such file\n\
+             hint: for a prompt that starts with @, write \\@\n",
         ),
         (
             &call("x", "4", "{id: v"),
@@ -566,7 +578,8 @@ fn invalid_values_are_refused_before_the_request() {
         (
             &NO_VIDEO,
             "openai: missing option --video\n\
-             hint: openai videos extend --prompt 'The camera pulls back' --seconds 8 --video video_123\n",
+             hint: openai videos extend --prompt 'The camera pulls back' --seconds 8 --video \
+             video_123\n",
         ),
         (
             &["videos", "extend", "--promt", "x"],
@@ -583,8 +596,10 @@ fn invalid_values_are_refused_before_the_request() {
         ),
         (
             &[&EXTEND[..], &["--api-key", "sk-secret\n"]].concat(),
-            "openai: --api-key: the API key cannot be sent as a header: its character 10 is not printable ASCII\n\
-             hint: look for a line break, a quotation mark or an invisible character that was copied with the key\n",
+            "openai: --api-key: the API key cannot be sent as a header: its character 10 is not \
+             printable ASCII\n\
+             hint: look for a line break, a quotation mark or an invisible character that was \
+             copied with the key\n",
         ),
         (
             &[&["--base-url", "http://192.0.2.1/v1", "--api-key", "k"], &EXTEND[..]].concat(),
@@ -597,7 +612,8 @@ fn invalid_values_are_refused_before_the_request() {
         ),
         (
             &[&EXTEND[..], &["--encoding", "form"]].concat(),
-            "openai: --encoding: invalid value 'form'; possible values: auto, json, multipart, data-url\n",
+            "openai: --encoding: invalid value 'form'; possible values: auto, json, multipart, \
+             data-url\n",
         ),
     ] {
         refused(args, stderr);
@@ -608,7 +624,8 @@ fn invalid_values_are_refused_before_the_request() {
 fn line_breaks_in_a_value_are_escaped_in_an_error_message() {
     refused(
         &["videos", "extend", "--seconds", "5\nhint: x\u{1b}[2J"],
-        "openai: --seconds: invalid value '5\\u000ahint: x\\u001b[2J'; possible values: 4, 8, 12, 16, 20\n\
+        "openai: --seconds: invalid value '5\\u000ahint: x\\u001b[2J'; possible values: 4, 8, 12, \
+         16, 20\n\
          hint: to send another value, use --field seconds=N or --field duration:=N\n",
     );
 }

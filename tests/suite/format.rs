@@ -84,7 +84,8 @@ fn the_pretty_format_names_the_next_step() {
         ),
         (
             "completed",
-            "fetch it with: openai videos download-content --output FILE --base-url 'URL' -- 'it'\\''s'",
+            "fetch it with: openai videos download-content --output FILE --base-url 'URL' -- \
+             'it'\\''s'",
         ),
         ("failed", "it failed; a new request is needed"),
     ] {
@@ -229,7 +230,8 @@ fn api_errors_are_printed_in_the_requested_format() {
     let refused = |more: &[&str], stderr: &str| {
         retrieve(Reply::json(400, REFUSAL), more, &[], (3, "", stderr));
     };
-    let plain = "openai: the server responded with HTTP 400: bad \"seconds\" (type: invalid_request_error, code: 1.0)\n";
+    let plain = "openai: the server responded with HTTP 400: bad \"seconds\" (type: \
+                 invalid_request_error, code: 1.0)\n";
     refused(&[], plain);
     refused(&["--format", "yaml", "--transform", "id", "-r"], plain);
     let inner = REFUSAL.strip_prefix("{\"error\":").unwrap();
@@ -276,14 +278,16 @@ fn errors_of_every_shape_are_printed_in_the_requested_format() {
     ] {
         let response = Reply::status(404).body(body).header("x-request-id", "req_1");
         let line = format!(
-            "{{\"message\":\"the server responded with HTTP 404: {message} (request id: req_1)\",\"hint\":\"{hint}\"}}\n"
+            "{{\"message\":\"the server responded with HTTP 404: {message} (request id: \
+             req_1)\",\"hint\":\"{hint}\"}}\n"
         );
         retrieve(response, &jsonl, &[], (3, "", &line));
     }
     openai(&["videos", "retrieve"]).args(&jsonl).run().is(
         2,
         "",
-        "{\"message\":\"missing argument: the id of the job\",\"hint\":\"openai videos retrieve video_123\"}\n",
+        "{\"message\":\"missing argument: the id of the job\",\"hint\":\"openai videos retrieve \
+         video_123\"}\n",
     );
     for (argv, message) in [
         (&["--bogus=1", "videos", "retrieve", "v"][..], "unknown option '--bogus'"),

@@ -1,5 +1,5 @@
-//! What every command that creates a job guarantees, tested with each of them. The details are
-//! tested once, with extend: in `state`, `wait`, `upload` and `retry`.
+//! The guarantees of every command that creates a job, tested with each of them. The details are
+//! tested with extend alone, in `state`, `wait`, `upload` and `retry`.
 
 use std::fs;
 use std::time::SystemTime;
@@ -138,7 +138,7 @@ fn the_job_is_waited_for_and_its_media_are_stored() {
 }
 
 #[test]
-fn a_failed_job_is_code_1_and_one_that_runs_too_long_is_code_8() {
+fn a_failed_job_ends_with_code_1_and_one_that_runs_too_long_ends_with_code_8() {
     for command in CREATING {
         let server = Server::script(vec![job("failed"), job("queued"), job("queued")]);
         command.call(&["--wait"]).server(&server).run().code(1);
@@ -202,7 +202,8 @@ fn a_dry_run_prints_the_request_and_sends_nothing() {
             0,
             &format!(
                 "POST {url}{path}\nAccept: application/json\nUser-Agent: openai-videos/{}\n\
-                 Idempotency-Key: [random]\nContent-Type: application/json\nContent-Length: {}\n\n{}\n",
+                 Idempotency-Key: [random]\nContent-Type: application/json\nContent-Length: {}\n\n\
+                 {}\n",
                 env!("CARGO_PKG_VERSION"),
                 command.fields.len(),
                 command.fields
@@ -285,7 +286,7 @@ fn status_429_and_503_are_retried_with_the_same_key() {
 }
 
 #[test]
-fn status_500_is_code_7_with_the_command_that_looks_for_the_job() {
+fn status_500_ends_with_code_7_with_the_command_that_looks_for_the_job() {
     for command in CREATING {
         let server = Server::script(vec![Reply::json(500, r#"{"error":"broken"}"#)]);
         let url = server.base_url();
@@ -293,10 +294,10 @@ fn status_500_is_code_7_with_the_command_that_looks_for_the_job() {
             7,
             "",
             &format!(
-                "openai: the request was sent, but its outcome is unknown: the server responded with \
-                 HTTP 500: broken\n\
-                 hint: before running this again, look for the job, which may exist and be paid for: \
-                 openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"
+                "openai: the request was sent, but its outcome is unknown: the server responded \
+                 with HTTP 500: broken\n\
+                 hint: before running this again, look for the job, which may exist and be paid \
+                 for: openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"
             ),
         );
         server.finish();

@@ -21,7 +21,8 @@ fn good() -> [Vec<u8>; 3] {
             r#"{{"id":"video_1","object":"video","status":"{status}","progress":50,"error":null}}"#
         );
         format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nopenai-poll-after-ms: 100\r\nContent-Length: {}\r\n\r\n{body}",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nopenai-poll-after-ms: 100\r\n\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
     };

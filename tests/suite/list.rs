@@ -24,7 +24,8 @@ fn each_job_of_each_page_is_a_document_of_its_own() {
     assert_eq!(
         printed(&[]),
         "{\n  \"id\": \"v1\",\n  \"status\": \"completed\",\n  \"progress\": 100,\n  \
-         \"created_at\": 1758941485\n}\n{\n  \"id\": \"v2\",\n  \"status\": \"queued\",\n  \"n\": 1.50\n}\n\
+         \"created_at\": 1758941485\n}\n\
+         {\n  \"id\": \"v2\",\n  \"status\": \"queued\",\n  \"n\": 1.50\n}\n\
          {\n  \"id\": \"v3\",\n  \"status\": \"failed\"\n}\n"
     );
     assert_eq!(

@@ -7,7 +7,7 @@ use crate::support::{
     media, openai,
 };
 
-/// An extension with a key and everything else that another host must not get.
+/// An extension with a key and the other headers that another host must not get.
 fn extend() -> Openai {
     openai(&EXTEND)
         .args(&["-o", "out.mp4", "--api-key", "sk-topsecret", "--header", "X-Gateway: topsecret"])
@@ -171,7 +171,7 @@ fn an_expired_url_is_renewed_and_the_download_resumes() {
 }
 
 #[test]
-fn a_url_that_is_refused_for_good_is_code_5_and_keeps_the_state() {
+fn a_url_that_is_refused_for_good_ends_with_code_5_and_keeps_the_state() {
     let directory = TempDir::new();
     let store = Server::script(vec![forbidden(), forbidden(), forbidden()]);
     let host = format!("127.0.0.1:{}", store.port());
@@ -199,7 +199,7 @@ fn a_url_that_is_refused_for_good_is_code_5_and_keeps_the_state() {
 }
 
 #[test]
-fn a_host_that_is_unavailable_is_retried_and_then_code_5() {
+fn an_unavailable_media_host_is_retried_and_ends_with_code_5() {
     let down = || Reply::status(503).header("Retry-After", "0");
     let store = Server::script(vec![down(), content(), down(), down()]);
     let server = Server::script(vec![job_at(&store, "/v.mp4"), missing()]);
@@ -216,7 +216,7 @@ fn a_host_that_is_unavailable_is_retried_and_then_code_5() {
 }
 
 #[test]
-fn a_url_does_not_stand_for_another_variant() {
+fn a_url_is_not_downloaded_for_another_variant() {
     let store = Server::script(vec![]);
     let server = Server::script(vec![job_at(&store, "/v.mp4"), Reply::json(405, "{}")]);
     let outcome = extend().args(&["--variant", "thumbnail"]).server(&server).run();

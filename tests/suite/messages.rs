@@ -19,17 +19,14 @@ fn job(status: &str, more: &str) -> Reply {
 fn line_breaks_in_a_job_id_are_escaped_in_every_message() {
     let failed = r#","error":{"message":"x\ny\n\nhint: z","code":"c\td"}"#;
     let server = Server::script(vec![job("failed", failed)]);
-    openai(&EXTEND)
-        .args(&["--wait", "--transform", "status"])
-        .server(&server)
-        .run()
-        .is(
-            1,
-            "\"failed\"\n",
-            &format!(
-                "openai: job {EXACT}\nopenai: the job '{FOLDED}' ended as failed: x y hint: z (code: c d)\n"
-            ),
-        );
+    openai(&EXTEND).args(&["--wait", "--transform", "status"]).server(&server).run().is(
+        1,
+        "\"failed\"\n",
+        &format!(
+            "openai: job {EXACT}\n\
+             openai: the job '{FOLDED}' ended as failed: x y hint: z (code: c d)\n"
+        ),
+    );
     server.finish();
 
     let server = Server::script(vec![job("queued", ""), job("in\\nprogress", "")]);
@@ -52,7 +49,8 @@ fn line_breaks_in_a_job_id_are_escaped_in_every_message() {
     openai(&pretty).server(&server).run().is(
         0,
         &format!(
-            "id             {FOLDED}\nstatus         failed\nerror.message  x y hint: z\nerror.code     c d\n\
+            "id             {FOLDED}\nstatus         failed\nerror.message  x y hint: z\n\
+             error.code     c d\n\
              \nit failed: x y hint: z (code: c d); a new request is needed\n"
         ),
         "",

@@ -28,11 +28,13 @@ fn client_errors_have_their_exit_codes_and_messages() {
     };
     let shown = |status: u16, message: &str| {
         format!(
-            "openai: the server responded with HTTP {status}: {message} (type: invalid_request_error, param: seconds, request id: req_9)\n"
+            "openai: the server responded with HTTP {status}: {message} (type: \
+             invalid_request_error, param: seconds, request id: req_9)\n"
         )
     };
     let key_hint = "hint: check the key: --api-key, OPENAI_API_KEY or OPENAI_API_KEY_FILE\n";
-    let url_hint = "hint: check that --base-url includes a path such as /v1, and that the server has this endpoint\n";
+    let url_hint = "hint: check that --base-url includes a path such as /v1, and that the server \
+                    has this endpoint\n";
     let form_hint = "hint: try --encoding multipart if the server reads only forms\n";
     for (status, code, hint) in [
         (400, 3, form_hint),
@@ -148,7 +150,8 @@ fn an_html_error_page_is_shortened_to_one_line() {
 fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
     for status in [307, 308] {
         let stderr = format!(
-            "openai: the server redirects the request (HTTP {status}) to 'https://other.example/v1'\n\
+            "openai: the server redirects the request (HTTP {status}) to \
+             'https://other.example/v1'\n\
              hint: set --base-url to the redirect target\n"
         );
         let secret = "https://user:topsecret@other.example/v1#sig=topsecret";

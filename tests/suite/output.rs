@@ -11,7 +11,8 @@ fn a_full_disk_ends_with_code_9_and_the_job_id_is_reported() {
     openai(&EXTEND).stdout_to(full).server(&server).run().is(
         9,
         "",
-        "openai: the job 'video_1' exists, but cannot write to standard output: No space left on device (os error 28)\n",
+        "openai: the job 'video_1' exists, but cannot write to standard output: No space left on \
+         device (os error 28)\n",
     );
     server.finish();
 }
@@ -88,7 +89,8 @@ fn a_read_only_standard_output_ends_with_code_9() {
     openai(&EXTEND).stdout_to(read_only).server(&server).run().is(
         9,
         "",
-        "openai: the job 'video_1' exists, but cannot write to standard output: Bad file descriptor (os error 9)\n",
+        "openai: the job 'video_1' exists, but cannot write to standard output: Bad file \
+         descriptor (os error 9)\n",
     );
     server.finish();
 }

@@ -243,7 +243,8 @@ fn hosts_in_no_proxy_and_loopback_are_reached_directly() {
 #[test]
 fn missing_and_wrong_proxy_credentials_are_reported() {
     let authority = Authority::new();
-    let hint = "hint: put user and password into the proxy's URL, percent-encoded: http://user:password@host:port\n";
+    let hint = "hint: put user and password into the proxy's URL, percent-encoded: \
+                http://user:password@host:port\n";
     for scheme in ["http", "socks5h"] {
         let proxy = Proxy::with_credentials(1);
         let none = no_connection("gateway.invalid", &proxy, "it requires a user name and password");
@@ -314,23 +315,22 @@ fn an_unreachable_proxy_ends_with_code_6() {
                 6,
                 "",
                 &format!(
-                    "openai: no connection to 192.0.2.1: the proxy {address}: Connection refused (os error 111)\n"
+                    "openai: no connection to 192.0.2.1: the proxy {address}: Connection refused \
+                     (os error 111)\n"
                 ),
             );
     }
-    call(&Authority::new())
-        .env("https_proxy", "proxy.invalid:3128")
-        .run()
-        .code(6)
-        .stderr_contains(
-            "openai: no connection to gateway.invalid: the proxy proxy.invalid:3128: DNS lookup failed: ",
-        );
+    call(&Authority::new()).env("https_proxy", "proxy.invalid:3128").run().code(6).stderr_contains(
+        "openai: no connection to gateway.invalid: the proxy proxy.invalid:3128: DNS lookup \
+         failed: ",
+    );
 }
 
 #[test]
 fn an_invalid_proxy_url_is_refused_without_quoting_it() {
-    let hint = "hint: write it like http://user:password@proxy.example.com:3128, with special characters in the \
-                password percent-encoded; the schemes are http, https, socks5 and socks5h\n";
+    let hint = "hint: write it like http://user:password@proxy.example.com:3128, with special \
+                characters in the password percent-encoded; the schemes are http, https, socks5 \
+                and socks5h\n";
     for (url, reason) in [
         ("socks4://user:secret1@h", "has an unknown scheme"),
         ("http://user:secret1@", "has no usable host or port"),

@@ -1,10 +1,10 @@
-//! Random conversations with servers that echo the secret of the caller: it is let out nowhere but
+//! Random conversations with servers that echo the caller's secret: it is redacted everywhere but
 //! in results, which are data.
 
-use crate::support::secrets::{echo, lets_out, secret, short_secret};
+use crate::support::secrets::{echo, reveals, secret, short_secret};
 use crate::support::{EXTEND, Openai, Random, Reply, Server, TempDir, openai};
 
-/// Half a second on a machine at rest. 1,500 of them held when this was written.
+/// They take half a second on an idle machine. 1,500 of them passed when this was written.
 const CONVERSATIONS: u64 = 45;
 
 /// Gives a run its secret in one of the places for one.
@@ -23,7 +23,7 @@ fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
 
-/// A sentence with the secret in it, which is too long to be shown in some cases.
+/// A sentence with the secret in it. In some cases it is so long that a message truncates it.
 fn sentence(secret: &str, random: &mut Random) -> String {
     let long = 470 + random.below(50);
     let before = if random.below(3) == 0 { "x".repeat(long) + " " } else { "Bad key ".to_owned() };
@@ -46,7 +46,7 @@ fn error_body(secret: &str, random: &mut Random) -> String {
 }
 
 /// Adds headers and chunks to a response.
-fn dressed(reply: Reply, secret: &str, random: &mut Random) -> Reply {
+fn with_echoes(reply: Reply, secret: &str, random: &mut Random) -> Reply {
     let names = ["X-Request-Id", "Server", "ETag", "Set-Cookie", "X-Echo", "OpenAI-Version"];
     let reply = reply.header(names[random.below(names.len())], &echo(secret, random));
     if random.below(3) == 0 { reply.chunked(1 + random.below(9)) } else { reply }
@@ -102,12 +102,13 @@ fn conversation(secret: &str, random: &mut Random) -> (Vec<Reply>, Vec<String>) 
 }
 
 #[test]
-fn no_secret_is_let_out_on_standard_error_or_in_the_state_file() {
+fn standard_error_and_the_state_file_contain_no_secret() {
     for seed in 0..CONVERSATIONS {
         let random = &mut Random(seed);
         let secret = secret(random);
         let (replies, args) = conversation(&secret, random);
-        let replies = replies.into_iter().map(|reply| dressed(reply, &secret, random)).collect();
+        let replies =
+            replies.into_iter().map(|reply| with_echoes(reply, &secret, random)).collect();
         let server = Server::script(replies);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let home = TempDir::new();
@@ -123,14 +124,14 @@ fn no_secret_is_let_out_on_standard_error_or_in_the_state_file() {
         let run = with_secret(run.server(&server), &secret, random).run();
         let state = std::fs::read_to_string(home.path().join("job")).unwrap_or_default();
         for text in [run.stderr_text(), state] {
-            assert!(!lets_out(&text, &secret), "seed {seed}: {secret}\n{text}\n{run:?}");
+            assert!(!reveals(&text, &secret), "seed {seed}: {secret}\n{text}\n{run:?}");
         }
         server.finish();
     }
 }
 
 #[test]
-fn no_secret_is_let_out_by_a_dry_run() {
+fn a_dry_run_shows_no_secret() {
     for seed in 0..CONVERSATIONS / 3 {
         let random = &mut Random(seed);
         let is_long = random.below(4) > 0;
@@ -145,7 +146,7 @@ fn no_secret_is_let_out_by_a_dry_run() {
         let run = with_secret(run.args(&["--base-url", &url]), &secret, random).run();
         let shown = run.success().stdout_text();
         let is_out = if is_long {
-            lets_out(&shown, &secret)
+            reveals(&shown, &secret)
         } else {
             let value = |line: &str| line.split_once(": ").map(|(_, value)| value.to_owned());
             shown.lines().filter_map(value).any(|value| value == secret)
@@ -156,7 +157,7 @@ fn no_secret_is_let_out_by_a_dry_run() {
 }
 
 #[test]
-fn a_result_is_printed_as_it_is_received_but_for_strings_that_are_the_secret() {
+fn a_result_is_printed_unchanged_except_for_strings_that_equal_the_secret() {
     for seed in 0..CONVERSATIONS / 3 {
         let random = &mut Random(seed);
         let secret = secret(random);

@@ -113,8 +113,8 @@ fn a_request_with_an_unknown_outcome_is_not_retried_and_ends_with_code_7() {
             "",
             &format!(
                 "openai: the request was sent, but its outcome is unknown: {reason}\n\
-                 hint: before running this again, look for the job, which may exist and be paid for: \
-                 openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"
+                 hint: before running this again, look for the job, which may exist and be paid \
+                 for: openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"
             ),
         );
         server.finish();

@@ -145,7 +145,7 @@ const BY_URL: Conversation<'_> = Conversation {
 const MEDIA: &[&str] = &["GET /1.mp4?signature=1"];
 
 #[test]
-fn xai() {
+fn extend_works_with_xai() {
     for server in ["xai", "cliproxyapi"] {
         Conversation { server, media: MEDIA, ..BY_URL }.is_quiet();
     }
@@ -186,7 +186,7 @@ fn download_content_fetches_the_media_of_an_xai_job() {
 }
 
 #[test]
-fn a_request_that_xai_refuses_is_code_3_with_its_reason() {
+fn a_request_that_xai_refuses_ends_with_code_3_with_its_reason() {
     let (server, host) = Server::like("xai", None, 0);
     let command = &["extend", "--prompt", "x", "--field", "duration:=60", "--video", "{url: ftp:}"];
     let outcome = run(&server, "/v1", command).run();
@@ -211,7 +211,7 @@ fn xai_has_no_list_and_no_delete() {
 
 /// A job that ended without media.
 #[test]
-fn an_expired_or_failed_job_of_xai_is_code_1() {
+fn an_expired_or_failed_job_of_xai_ends_with_code_1() {
     for word in ["expired", "failed"] {
         let replies = vec![
             Reply::json(200, r#"{"request_id":"r-1"}"#),
@@ -226,13 +226,13 @@ fn an_expired_or_failed_job_of_xai_is_code_1() {
 }
 
 #[test]
-fn grok2api() {
+fn extend_works_with_grok2api() {
     Conversation { server: "grok2api", ..BY_URL }.is_quiet();
 }
 
 /// sub2api and its forks: the id is `task_id`.
 #[test]
-fn sub2api() {
+fn extend_works_with_sub2api() {
     let command =
         &["extend", "--prompt", "x", "--seconds", "4", "--video", "v", "--field", "model=m"];
     let body = r#"{"prompt":"x","model":"m","seconds":"4","video":{"id":"v"}}"#;
@@ -257,7 +257,7 @@ fn sub2api_requires_a_model_and_works_without_v1() {
 
 /// LiteLLM replaces ids by opaque ones, which may end in `=`. A job has no prompt, and has a usage.
 #[test]
-fn litellm() {
+fn extend_works_with_litellm() {
     let (outcome, _, id) = Conversation {
         server: "litellm",
         command: &["extend", "--prompt", "x", "--seconds", "4", "--video", "video_bGl0=="],
@@ -271,7 +271,7 @@ fn litellm() {
 }
 
 #[test]
-fn an_upload_to_litellm() {
+fn litellm_accepts_an_upload() {
     let (server, host) = Server::like("litellm", Some(KEY), 0);
     let command = &["extend", "--prompt", "x", "--seconds", "4", "--video", "@clip.mp4"];
     is_complete(&run(&server, "/v1", command).run());
@@ -301,14 +301,14 @@ fn a_wrong_key_for_litellm_is_a_400_with_its_reason() {
 /// LiteLLM in front of xAI: the id in a poll may be a file name or `unknown`, and progress may be
 /// null.
 #[test]
-fn litellm_in_front_of_xai() {
+fn extend_works_with_litellm_in_front_of_xai() {
     Conversation { server: "litellm-xai", ..BY_URL }.is_quiet();
 }
 
 /// Steady responds with random values of the types in the API reference, and accepts a JSON body
 /// as well as a form.
 #[test]
-fn steady() {
+fn extend_works_with_steady() {
     let command = &["extend", "--prompt", "x", "--seconds", "4", "--video", "v"];
     Conversation {
         server: "steady",
@@ -327,7 +327,7 @@ fn steady() {
 /// Relays that wrap the job in a list, name the source `video_id`, and write seconds with a
 /// fraction.
 #[test]
-fn a_relay_that_wraps_the_job_in_a_list() {
+fn extend_works_with_a_relay_that_wraps_the_job_in_a_list() {
     let (outcome, ..) = Conversation {
         server: "relay",
         command: &[
@@ -350,7 +350,7 @@ fn a_relay_that_wraps_the_job_in_a_list() {
 }
 
 #[test]
-fn the_openai_api() {
+fn extend_works_with_the_openai_api() {
     let (server, host) = Server::like("openai", Some(KEY), 0);
     let command = &["extend", "--prompt", "x", "--seconds", "4", "--video", "video_123"];
     let outcome = run(&server, "/v1", command).run();
@@ -384,7 +384,7 @@ fn retrieves(server: &str, requests: &[&str], media: &[&str]) -> Outcome {
 
 /// SGLang: seconds are an integer, the size is empty, and 404 means that the content is not ready.
 #[test]
-fn sglang() {
+fn retrieve_works_with_sglang() {
     retrieves("sglang", &[POLL, POLL, CONTENT, CONTENT], &[])
         .stderr_contains("Generation is still in-progress");
 }
@@ -409,13 +409,13 @@ fn the_errors_of_sglang_are_shown() {
 
 /// vLLM-Omni: there are more numbers, with fractions.
 #[test]
-fn vllm_omni() {
+fn retrieve_works_with_vllm_omni() {
     retrieves("vllm-omni", &[POLL, POLL, POLL, CONTENT], &[]).stderr("");
 }
 
 /// The code of an error is an integer or a string.
 #[test]
-fn a_failed_job_of_vllm_omni_is_code_1() {
+fn a_failed_job_of_vllm_omni_ends_with_code_1() {
     for code in ["500", "\"500\""] {
         let job = format!(
             r#"{{"id":"v","status":"failed","progress":12.5,"error":{{"code":{code},"message":"out of memory"}}}}"#
@@ -432,7 +432,7 @@ fn a_failed_job_of_vllm_omni_is_code_1() {
 /// new-api and its forks: there is a `task_id` beside the id, status words differ, and 400 with the
 /// code `video_not_ready` means that the content is not ready.
 #[test]
-fn new_api() {
+fn retrieve_works_with_new_api() {
     retrieves("new-api", &[POLL, POLL, POLL, POLL, CONTENT, CONTENT], &[])
         .stderr_contains("not ready (code: video_not_ready)");
     let media = MEDIA;
@@ -446,7 +446,7 @@ fn new_api() {
 /// OpenRouter: the base URL ends in `/api/v1`, and the job names its media by URLs beside
 /// `/content`.
 #[test]
-fn openrouter() {
+fn retrieve_works_with_openrouter() {
     let requests = &[
         "GET /api/v1/videos/ID",
         "GET /api/v1/videos/ID",
@@ -466,13 +466,13 @@ fn openrouter() {
 }
 
 #[test]
-fn together() {
+fn retrieve_works_with_together() {
     retrieves("together", &[POLL, POLL, CONTENT], MEDIA).stderr("");
 }
 
 /// A mock of xAI on npm: every job is completed at once, and unknown routes are 404.
 #[test]
-fn a_mock_of_xai() {
+fn extend_works_with_a_mock_of_xai() {
     retrieves("xai-mock", &[POLL, CONTENT], MEDIA).stderr("");
     let (server, host) = Server::like("xai-mock", None, 0);
     let outcome = run(&server, "/v1", EXTEND_BY_URL).run();

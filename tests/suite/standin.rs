@@ -112,7 +112,8 @@ fn requests_are_recorded_unchanged_and_in_order() {
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
     );
     first.send(POST).receives("HTTP/1.1 204 No Content\r\n\r\n");
-    let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n3;x=y\r\n:1}\r\n0\r\n\r\n";
+    let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n3;x=y\r\n\
+                   :1}\r\n0\r\n\r\n";
     Client::of(&server).send(chunked).receives("HTTP/1.1 200 OK\r\n");
     let requests = server.finish();
     let [get, post, chunked] = requests.as_slice() else { panic!("{requests:?}") };
@@ -162,7 +163,8 @@ fn a_form_is_parsed_into_its_parts() {
         --b\r\nContent-Disposition: form-data; name=\"video\"; filename=\"a%22b.mp4\"\r\n\
         Content-Type: video/mp4\r\n\r\na--b\r\n--b--\r\n";
     let request = format!(
-        "POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\n\
+         Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let server = Server::script(vec![Reply::status(200).close()]);
@@ -412,7 +414,8 @@ fn response_to_post(server: &Server, path: &str, content_type: &str, body: &str)
     let length = body.len();
     let mut client = Client::of(server);
     client.send(format!(
-        "POST {path} HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+        "POST {path} HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n\
+         {body}"
     ));
     let (head, body) = response(&mut client);
     format!("{} {body}", &head[9..12])

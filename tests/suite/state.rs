@@ -100,7 +100,7 @@ fn a_rerun_resumes_a_request_whose_values_hold_line_breaks() {
     assert_eq!(requests[2].target, "/v1/videos/video_1");
 }
 
-/// Such as one with an image as a `data:` URL.
+/// For example, a request with an image as a `data:` URL.
 #[test]
 fn the_job_of_a_large_request_is_in_the_state_file() {
     for (size, refusals) in [(1_900_000, 0), (1_300_000, 1)] {
@@ -149,7 +149,7 @@ fn empty_list() -> Reply {
     Reply::json(200, r#"{"data":[],"has_more":false}"#)
 }
 
-/// A list in another order than the one asked for. Cut at some length, it has lost the newest jobs.
+/// A list in another order than requested. If it is limited in length, it lacks the newest jobs.
 fn oldest_first() -> Reply {
     let jobs =
         [100_000, 90_000].map(|age| format!(r#"{{"id":"v{age}","created_at":{}}}"#, now() - age));
@@ -190,7 +190,7 @@ fn an_interrupted_request_is_repeated_with_the_same_key_if_there_can_be_no_job()
 }
 
 #[test]
-fn a_list_that_leaves_a_doubt_ends_with_code_7() {
+fn an_inconclusive_list_ends_with_code_7() {
     let large = format!(r#"{{"data":[],"has_more":false,"pad":"{}"}}"#, "x".repeat(16 << 20));
     for (list, reason) in [
         (
@@ -254,7 +254,7 @@ fn retry_unsafe_does_not_repeat_the_interrupted_request_of_an_earlier_run() {
 }
 
 #[test]
-fn a_job_that_is_not_listed_yet_is_looked_for_as_long_as_the_run_may_wait() {
+fn a_job_that_is_not_listed_yet_is_searched_for_until_the_wait_timeout() {
     let directory = TempDir::new();
     let server = Server::script(vec![Reply::silence(), empty_list(), empty_list()]);
     interrupt_the_request(&server, &directory);
@@ -340,8 +340,8 @@ fn an_interrupted_request_is_not_repeated_with_another_key_organization_or_proje
         run().args(change).run().is(
             7,
             "",
-            "openai: an earlier run was interrupted while it sent the request, and a job may exist: that run \
-             had another key, organization or project\n\
+            "openai: an earlier run was interrupted while it sent the request, and a job may \
+             exist: that run had another key, organization or project\n\
              hint: run this with the key, organization, project and headers of that run, or remove \
              'job' only if that run created no job\n",
         );
@@ -351,7 +351,7 @@ fn an_interrupted_request_is_not_repeated_with_another_key_organization_or_proje
 }
 
 #[test]
-fn a_job_that_a_new_key_lists_is_recovered_and_a_missing_one_is_not_said_to_be_gone() {
+fn a_run_with_a_new_key_recovers_a_listed_job_and_does_not_report_a_missing_one_as_gone() {
     let directory = TempDir::new();
     let missing = || Reply::json(404, r#"{"error":"no"}"#);
     let server =
@@ -366,7 +366,8 @@ fn a_job_that_a_new_key_lists_is_recovered_and_a_missing_one_is_not_said_to_be_g
         "",
         "openai: the server does not have the job that 'job' holds for this key, organization or \
          project: the server responded with HTTP 404: no\n\
-         hint: run this with the key, organization, project and headers of the run that created the job\n",
+         hint: run this with the key, organization, project and headers of the run that created \
+         the job\n",
     );
     assert!(state(&directory).contains("submitted"));
     server.finish();
@@ -434,10 +435,10 @@ fn an_undecided_recovery_ends_with_code_7_until_the_state_file_is_removed() {
         7,
         "",
         &format!(
-            "openai: an earlier run was interrupted while it sent the request, and a job may exist: \
-             the server does not list the prompts of its jobs\n\
-             hint: look for the job, and remove 'job' only if there is none, to send the request again: \
-             openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"
+            "openai: an earlier run was interrupted while it sent the request, and a job may \
+             exist: the server does not list the prompts of its jobs\n\
+             hint: look for the job, and remove 'job' only if there is none, to send the request \
+             again: openai videos list --limit 5 --max-items 5 --base-url '{url}'\n"
         ),
     );
     call(&server, &directory)
@@ -480,8 +481,10 @@ fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
     call(&server, &directory).run().is(
         3,
         "",
-        "openai: the server no longer has the job that 'job' holds: the server responded with HTTP 404: no\n\
-         hint: check that the key belongs to the account that created the job, and remove 'job' to create another one\n",
+        "openai: the server no longer has the job that 'job' holds: the server responded with \
+         HTTP 404: no\n\
+         hint: check that the key belongs to the account that created the job, and remove 'job' \
+         to create another one\n",
     );
     server.finish();
 }
@@ -533,7 +536,7 @@ fn a_closed_pipe_keeps_the_job_in_the_state_file() {
 }
 
 #[test]
-fn a_job_whose_json_met_a_closed_pipe_stays_in_the_state_file() {
+fn a_closed_pipe_for_the_json_keeps_the_job_in_the_state_file() {
     let directory = TempDir::new();
     let server = Server::script(vec![job("completed"), job("completed")]);
     call(&server, &directory).stdout_closed().run().is(0, "", "");
@@ -648,7 +651,7 @@ fn skip_existing_sends_nothing_if_the_output_is_not_empty() {
         }
         server.finish();
     }
-    // The default server needs a key, but not for nothing.
+    // The default server needs a key only if a request is sent.
     let run = openai(&EXTEND).args(&["-o", "out.mp4", "--skip-existing"]);
     run.current_dir(directory.path()).run().is(0, "", "");
     // A dry run prints the request.
@@ -728,7 +731,7 @@ fn only_an_unknown_outcome_stays_in_the_state_file() {
 }
 
 #[test]
-fn a_conflict_keeps_the_state_file_whatever_a_retry_meets() {
+fn a_conflict_keeps_the_state_file_even_if_its_retry_is_refused() {
     let directory = TempDir::new();
     let conflict = Reply::json(409, "{}").header("Retry-After", "0");
     let server = Server::script(vec![conflict, Reply::json(401, "{}")]);
@@ -1015,7 +1018,7 @@ fn a_killed_run_never_leads_to_a_second_job_or_an_incomplete_file() {
             server.settle();
         }
         for _ in 0..3 {
-            // A job that was not created would be looked for during two minutes.
+            // Otherwise the run would search the list for two minutes if no job was created.
             backdate(directory.path());
             ended = ended || run_for(&server, directory.path(), None);
         }

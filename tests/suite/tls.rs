@@ -11,7 +11,8 @@ use crate::support::{
     TlsServer, openai,
 };
 
-const CLIENT_HINT: &str = "hint: set a certificate that the server accepts: --mtls-client-cert-file and --mtls-client-key-file\n";
+const CLIENT_HINT: &str = "hint: set a certificate that the server accepts: \
+                           --mtls-client-cert-file and --mtls-client-key-file\n";
 
 fn extend() -> Openai {
     openai(&EXTEND).args(&["--api-key", "sk-topsecret", "--max-retries", "0"])
@@ -68,8 +69,8 @@ fn a_custom_ca_bundle_replaces_the_built_in_one() {
             "",
             &format!(
                 "openai: no connection to localhost:{}: {untrusted}\n\
-                 hint: set --cacert or SSL_CERT_FILE to a file with the issuer's certificate if you \
-                 trust it{system}\n",
+                 hint: set --cacert or SSL_CERT_FILE to a file with the issuer's certificate if \
+                 you trust it{system}\n",
                 server.port()
             ),
         );
@@ -90,8 +91,10 @@ fn a_self_signed_certificate_is_accepted_if_it_is_in_the_ca_bundle() {
     let (_, said) = refused(&identity.certificate, &identity, "localhost");
     assert_eq!(
         said,
-        "openai: no connection to localhost: the server's certificate is a CA certificate (CA:TRUE)\n\
-         hint: give the server a certificate made with basicConstraints=CA:FALSE, or one signed by this one\n"
+        "openai: no connection to localhost: the server's certificate is a CA certificate \
+         (CA:TRUE)\n\
+         hint: give the server a certificate made with basicConstraints=CA:FALSE, or one signed \
+         by this one\n"
     );
 }
 
@@ -105,7 +108,8 @@ fn a_certificate_for_another_host_is_refused() {
         assert_eq!(
             said,
             format!(
-                "openai: no connection to localhost: the server's certificate is for {shown}, not for localhost\n"
+                "openai: no connection to localhost: the server's certificate is for {shown}, not \
+                 for localhost\n"
             )
         );
     }
@@ -308,7 +312,8 @@ fn a_missing_client_certificate_is_reported_after_the_server_closes() {
         let server = TlsServer::closing_without_certificate(&identity, &Authority::new());
         let outcome = trusting(&authority.pem, &server.url("localhost")).run();
         outcome.code(6).stdout("").stderr_contains(
-            "the server requires a client certificate, or rejected this one (CertificateRequired)\n",
+            "the server requires a client certificate, or rejected this one \
+             (CertificateRequired)\n",
         );
         server.finish();
     }

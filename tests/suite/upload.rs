@@ -327,7 +327,8 @@ fn status_415_repeats_an_upload_as_a_data_url_with_an_idempotency_key_of_its_own
 #[test]
 fn a_switched_encoding_is_refused_only_once() {
     let server = Server::script(vec![Reply::json(415, "{}"), Reply::json(415, "{}")]);
-    let note = "openai: the server does not accept a form here (HTTP 415); sending JSON with a data URL\n\
+    let note = "openai: the server does not accept a form here (HTTP 415); sending JSON with a \
+                data URL\n\
          openai: the server responded with HTTP 415: {}\n";
     extend().file("clip.mp4", "bytes").server(&server).run().is(3, "", note);
     server.finish();

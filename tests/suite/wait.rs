@@ -107,7 +107,8 @@ fn an_error_that_repeats_is_reported_once() {
     let outcome = extend().args(&["--poll-interval", "1ms", "-o", "out.mp4"]).server(&server).run();
     let not_ready = "openai: the content is not ready, trying again for up to a minute";
     outcome.code(0).stderr(&format!(
-        "{NOTE}openai: the server responded with HTTP 500: {{}} (request id: req_1); polling again\n\
+        "{NOTE}openai: the server responded with HTTP 500: {{}} (request id: req_1); polling \
+         again\n\
          openai: the server responded with HTTP 502: {{}}; polling again\n\
          {not_ready}: the server responded with HTTP 404: {{}} (request id: req_3)\n\
          {not_ready}: the server responded with HTTP 409: {{}}\n"

@@ -1,4 +1,4 @@
-//! Secrets, the encodings in which servers echo them, and whether a text lets one out.
+//! Secrets, the encodings in which servers echo them, and whether a text reveals one.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -87,7 +87,7 @@ fn percent_encoded(secret: &str, random: &mut Random) -> String {
 }
 
 /// Whether a text has 8 characters or more of the secret, in any of the encodings.
-pub fn lets_out(text: &str, secret: &str) -> bool {
+pub fn reveals(text: &str, secret: &str) -> bool {
     let secret: Vec<char> = secret.chars().collect();
     let parts: Vec<String> = secret.windows(LONG).map(String::from_iter).collect();
     let folded: Vec<&str> = text.split_whitespace().collect();
@@ -139,7 +139,7 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// What the words of the text stand for in base64, whichever character the first group begins at.
+/// The words of the text, decoded from base64 at each of the four possible starts of a group.
 fn base64_decoded(text: &str) -> Vec<String> {
     let is_in = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
     let words = text.split(|c| !is_in(c)).filter(|word| word.len() >= LONG);

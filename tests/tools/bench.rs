@@ -30,7 +30,7 @@ pub enum Client {
     Curl,
 }
 
-/// What is requested.
+/// The kind of request.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
     Request,
@@ -188,7 +188,7 @@ impl Bench {
             }
             Kind::Download => vec!["-o", &download, &get],
             Kind::Discard => vec!["-o", "/dev/null", &get],
-            // Its first page: curl knows nothing of pages.
+            // Its first page only, because curl does not follow pages.
             Kind::List => vec!["-o", "/dev/null", &list],
         };
         // -q: ignore ~/.curlrc.
@@ -238,7 +238,7 @@ fn resident(strace: u32) -> Option<u64> {
 }
 
 /// Creates the large file: sparse, as only the number of bytes matters, and read once, so that it
-/// is in the page cache for whoever reads it.
+/// is in the page cache for every reader.
 fn make_large(path: &Path) -> io::Result<()> {
     File::create(path)?.set_len(sink::LARGE)?;
     let mut file = File::open(path)?;

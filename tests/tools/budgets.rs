@@ -73,8 +73,8 @@ struct Row {
 /// A value, its unit, and the number of decimals that are printed.
 struct Figure(f64, &'static str, usize);
 
-/// What depends on the C library that is linked, in MB: the size, and the peak memory of a request,
-/// of one over TLS, of anything large, and of a large download over TLS.
+/// The limits that depend on the linked C library, in MB: the size, and the peak memory of a
+/// request, of one over TLS, of anything large, and of a large download over TLS.
 struct Limits {
     size: Limit,
     request: Limit,

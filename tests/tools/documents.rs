@@ -272,8 +272,10 @@ fn fish() -> String {
     let mut text = format!(
         "# fish completion for openai videos; put it into ~/.config/fish/completions\n\n\
          complete -c openai -f\n\
-         complete -c openai -n 'not __fish_seen_subcommand_from videos' -a videos -d 'The Videos API'\n\
-         set -l none '__fish_seen_subcommand_from videos; and not __fish_seen_subcommand_from {names}'\n"
+         complete -c openai -n 'not __fish_seen_subcommand_from videos' -a videos -d 'The Videos \
+         API'\n\
+         set -l none '__fish_seen_subcommand_from videos; and not __fish_seen_subcommand_from \
+         {names}'\n"
     );
     for row in COMMANDS {
         let _ = writeln!(
@@ -314,7 +316,8 @@ fn option(flag: &Flag, on: &[&str], takes: Takes) -> String {
         }
         Takes::File => text += " -r -F",
         Takes::AtFile => {
-            let files = "(string replace -r \"^@?\" @ -- (__fish_complete_path (string replace -r \"^@\" \"\" -- (commandline -ct))))";
+            let files = "(string replace -r \"^@?\" @ -- (__fish_complete_path (string replace \
+                         -r \"^@\" \"\" -- (commandline -ct))))";
             let _ = write!(text, " -x -a '{files}'");
         }
         Takes::Text => text += " -x",

@@ -149,8 +149,8 @@ impl Case {
         Ok(history)
     }
 
-    /// Whether the run was ended between the emptying of its state file and its exit. Nothing tells
-    /// the next run that the job is done, unless it skips an existing output.
+    /// Whether the run was ended between the emptying of its state file and its exit. The next run
+    /// cannot know that the job is done, unless it skips an existing output.
     fn is_in_gap(&self, run: &Run, site: &Site) -> bool {
         [KILLED, TERMINATED].contains(&run.code())
             && !self.scenario.skips_existing()
@@ -201,7 +201,7 @@ struct Site {
     media: Listener,
     stop: Arc<Gate>,
     jobs: Arc<AtomicUsize>,
-    /// What the runs did, for people.
+    /// A line for each run, for messages.
     log: String,
 }
 

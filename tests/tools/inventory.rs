@@ -143,7 +143,8 @@ fn linked(target: &str) -> Result<Vec<Linked>> {
             version: None,
             licence: "LGPL-2.1-or-later",
             notice: "The GNU C Library. Copyright (c) Free Software Foundation, Inc.\n\
-                     Whoever hands this binary on has to enclose that licence, and what it takes to link it\n\
+                     Whoever distributes this binary has to enclose that licence, and the means \
+                     to link it\n\
                      with another version of the library. The binaries for musl are free of this.",
         });
     }
@@ -152,7 +153,8 @@ fn linked(target: &str) -> Result<Vec<Linked>> {
 
 fn licences(target: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> {
     let mut all = format!(
-        "What openai {VERSION} for {target} is made of beside its own code, and under which licences.\n\n"
+        "The components of openai {VERSION} for {target} beside its own code, and their \
+         licences.\n\n"
     );
     let mut texts = Vec::new();
     for part in crates {

@@ -71,7 +71,7 @@ fn make_certificates(directory: &Path) -> Result<(), Box<dyn std::error::Error>>
     let issuer = Issuer::new(params, key);
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(["localhost".to_owned()])?;
-    // A name unlike that of the authority, whose own certificate it would seem to be.
+    // Not the name of the authority, because the certificate would look self-signed.
     params.distinguished_name.push(DnType::CommonName, "localhost");
     let certificate = params.signed_by(&key, &issuer)?;
     fs::write(directory.join("server.pem"), certificate.pem())?;

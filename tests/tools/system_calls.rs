@@ -5,7 +5,7 @@ use std::fmt;
 
 /// The first call after start-up: signals are handled before anything else is done.
 const FIRST: &str = "rt_sigaction(SIGINT";
-/// Before this one a SIGTERM comes too late.
+/// A SIGTERM before this call comes too late to change the exit code.
 const LAST: &str = "exit_group";
 /// Calls that do not fail in practice: memory, signals, threads and time. A run is only ended
 /// before them.

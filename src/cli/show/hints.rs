@@ -44,8 +44,8 @@ pub(crate) fn hint(
             command(LIST, settings)
         ),
         Error::Unresolved { is_other_account: true, path, .. } => format!(
-            "run this with the key, organization, project and headers of that run, or remove {} only \
-             if that run created no job",
+            "run this with the key, organization, project and headers of that run, or remove {} \
+             only if that run created no job",
             quoted(&path.to_string_lossy())
         ),
         Error::JobNotFound { is_other_account: true, .. } => {

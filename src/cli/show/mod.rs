@@ -33,7 +33,7 @@ pub(crate) struct Printer {
     /// Their secrets are redacted, and hints name their base URL. `None` until the arguments are
     /// resolved.
     settings: Option<Arc<Settings>>,
-    /// What the command names by its id, for hints.
+    /// The resource that the command names by its id, for hints.
     named: Option<Named>,
 }
 

@@ -42,12 +42,12 @@ fn page_of(row: &CommandRow) -> String {
     format!("{WHOLE}-{}", row.name)
 }
 
-/// What a command does, in more words than its line of the help.
+/// The description of a command, longer than its line of the help.
 fn about(command: Command) -> &'static str {
     match command {
         Command::Send(Operation::Extend) => {
-            "The server continues a completed video by --seconds, as --prompt says. The result is the \
-             whole video."
+            "The server continues a completed video by --seconds, as --prompt says. The result is \
+             the whole video."
         }
         Command::Send(Operation::Create) => {
             "The server makes a video as --prompt says, beginning with the image of \
@@ -77,11 +77,11 @@ fn about(command: Command) -> &'static str {
              or failed, with --output it then stores the video."
         }
         Command::DownloadContent => {
-            "It stores the media of the completed job ID in the file of --output, which is complete \
-             or unchanged, or else writes them to standard output, unless that is a terminal. A \
-             broken download is resumed where it stopped. Where the server has no content, the \
-             video is downloaded from the URL that the job names. Content that is not ready is \
-             asked for again for up to a minute."
+            "It stores the media of the completed job ID in the file of --output, which is \
+             complete or unchanged, or else writes them to standard output, unless that is a \
+             terminal. A broken download is resumed where it stopped. Where the server has no \
+             content, the video is downloaded from the URL that the job names. Content that is \
+             not ready is asked for again for up to a minute."
         }
         Command::Delete => "It deletes the job ID and its media, and prints the server's response.",
         Command::GetCharacter => "It prints the character ID.",
@@ -133,8 +133,10 @@ fn of_all() -> String {
     for row in COMMANDS {
         let _ = write!(page, ".It Xr {} 1\n{}", page_of(row), prose(&format!("{}.", row.about)));
     }
-    page += ".El\n.Sh OPTIONS\nThese are the options of all commands.\nThey stand before or after the \
-             command, as\n.Fl Fl option Ar value\nor\n.Fl Fl option Ns = Ns Ar value .\nA switch also \
+    page += ".El\n.Sh OPTIONS\nThese are the options of all commands.\n\
+             They stand before or after the \
+             command, as\n.Fl Fl option Ar value\nor\n.Fl Fl option Ns = Ns Ar value .\n\
+             A switch also \
              takes\n.Li =true\nor\n.Li =false .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n";
     for (group, title) in Group::SHOWN {
         let items: String = common().filter(|flag| flag.group == group).map(item).collect();
@@ -221,8 +223,8 @@ fn exit_status(code: u8, meaning: &str, advice: &str) -> String {
     format!(".It {code}\n{}", prose(&format!("{meaning}{colon}{advice}.")))
 }
 
-/// The pages that a reader of this one may need: of all commands, and of those that take up what
-/// this one leaves.
+/// The related pages: that of all commands, and those of the commands that typically follow this
+/// one.
 fn related(row: &CommandRow) -> Vec<String> {
     let is_related = |other: &&CommandRow| {
         let is_about_characters = |row: &CommandRow| row.name.ends_with("-character");
