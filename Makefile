@@ -3,8 +3,8 @@ CARGO_HOME ?= $(HOME)/.cargo
 RUSTC ?= rustc
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
-# The static binary is built for musl where rustc has musl's standard library, else for the host's own C
-# library, linked statically.
+# The static binary is built for musl where rustc has musl's standard library, else for the host's
+# own C library, linked statically.
 HOST := $(shell $(RUSTC) -vV | sed -n 's/^host: //p')
 SYSROOT := $(shell $(RUSTC) --print sysroot)
 MUSL := $(subst -gnu,-musl,$(HOST))
@@ -13,15 +13,17 @@ LIBC = $(if $(findstring musl,$(TARGET)),musl,gnu)
 FUZZ_TARGETS = $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
 FUZZ_SECONDS ?= 30
 STATIC = target/static/$(TARGET)/release/openai
-# Without the index of unwind tables, 42 KB that nothing reads, as a panic aborts.
+# Omits the index of the unwind tables (.eh_frame_hdr): 42 KB that nothing reads, because a panic
+# aborts.
 STATIC_FLAGS = -C target-feature=+crt-static -C link-arg=-Wl,--no-eh-frame-hdr $(REMAP)
-# No path of the machine that builds is in the binary: not that of the crates' sources, of what their build scripts
-# wrote, of the standard library's source where rustup has it. RUSTFLAGS knows no quotes: a path with a space stays.
+# Removes the paths of the build machine from the binary: those of the crates' sources, of the files
+# that their build scripts write, and of rustup's source of the standard library. RUSTFLAGS has no
+# quoting, so a path with a space stays.
 remap = $(if $(word 2,$(1)),,--remap-path-prefix=$(1)=$(2))
 REMAP = $(call remap,$(CURDIR),.) $(call remap,$(CARGO_HOME)/registry/src,crates) \
     $(call remap,$(SYSROOT)/lib/rustlib/src/rust,rust)
-# zig's C compiler links for musl where the environment names no linker. For this machine rustc does it alone, where it
-# has the standard library.
+# For musl, zig's C compiler links, unless the environment names a linker. For this machine's own
+# processor rustc links alone if it has the standard library for it.
 READY := $(wildcard $(SYSROOT)/lib/rustlib/$(TARGET)/lib)
 LINKER_NAME := CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_LINKER
 LINKER = $($(LINKER_NAME))
@@ -33,38 +35,44 @@ static: export CC_$(subst -,_,$(TARGET)) = $(ZIG)
 static: export $(LINKER_NAME) = $(ZIG)
 STATIC_FLAGS += -C relocation-model=static -C link-self-contained=no
 endif
-# STD=build builds the standard library from its source, as small as the rest and without symbols for backtraces, which
-# a stripped binary has none of: 240 KB less. It takes what is not stable in cargo, and RUSTC_BOOTSTRAP allows that.
+# STD=build builds the standard library from its source, as small as the rest and without symbols
+# for backtraces, which a stripped binary has none of: 240 KB less. It needs unstable options of
+# cargo, which RUSTC_BOOTSTRAP allows.
 STD ?= $(if $(and $(READY),$(if $(ZIG),,yes)),,build)
 ifeq ($(STD),build)
 BUILD_STD = -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size
 BUILD_STD_FLAGS = -C force-unwind-tables=no
 static: export RUSTC_BOOTSTRAP = 1
-# On 32-bit musl the time goes on after January 2038.
+# Makes time_t 64 bits wide on 32-bit musl, so that the clock does not end in January 2038.
 static: export RUST_LIBC_UNSTABLE_MUSL_V1_2_3 = 1
 endif
 
-# Four flags that not every linker and C library can do: each is tried on an empty program, linked as the real one is.
+# Four linker options that not every linker and C library supports. Each is first tried on an empty
+# program, which is linked like the real one.
+#
 # Merges functions with the same code, 17 KB less. No code here compares the addresses of functions.
 FOLDED = -C link-arg=-Wl,--icf=all
-# Drops the unwind tables, 270 KB, which only a backtrace would read. gcc's startup files need theirs.
+# Drops the unwind tables, 270 KB, which only a backtrace would read. gcc's startup files need
+# theirs.
 NO_TABLES = -C link-arg=-Wl,-T,$(PROBE).ld
 NO_TABLES_SCRIPT = SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*.o) .eh_frame \
     .gcc_except_table* .ARM.exidx* .ARM.extab*) } } INSERT AFTER .text;
-# Puts what a plain HTTP request does not run at the end, and before that what TLS has in common with the rest: around
-# each page that is run the kernel maps 64 KB of the file, so that less of it is resident.
+# Moves the code that a plain HTTP request does not run to the end, and before it the code that TLS
+# shares with the rest. The kernel maps 64 KB of the file around each page that is executed, so that
+# less of it becomes resident.
 ORDERED = -C link-arg=-Wl,-T,$(PROBE).order.ld
 SHARED = 4core3ptr 5alloc3 5alloc7raw_vec 16rustls_pki_types 16default_provider 12SecureRandom 15GetRandomFailed
 RARE = 6rustls 6webpki 4ring 13saphyr_parser 4mpmc 5gjson9modifiers 3api4yaml 3net11tls_session 4jobs4list 4jobs4wait \
     4jobs8download 4jobs8recovery 4jobs10state_file 4jobs11output_file
 ORDER_SCRIPT = SECTIONS { .text.shared : { *($(SHARED:%=.text.*%?*) .text.unlikely .text.unlikely.*) } \
     .text.rare : { *libring*(.text .text.*) *libunwind*(.text .text.*) *($(RARE:%=.text.*%?*)) } } INSERT AFTER .text;
-# Packs relative relocations: 107 KB less in a position-independent binary. With a C library that does not support them
-# (glibc before 2.36, musl before 1.2.4) the binary crashes at its start, so the empty program is run as well.
+# Packs relative relocations: 107 KB less in a position-independent binary. With a C library that
+# does not support them (glibc before 2.36, musl before 1.2.4) the binary crashes at its start, so
+# the empty program is run as well.
 PACKED = -C link-arg=-Wl,-z,pack-relative-relocs
 PROBE = target/static/$(TARGET)/probe
 ifeq ($(STD),build)
-# There may be no standard library yet to link an empty Rust program with: the linker's driver links one in C.
+# The standard library may not be built yet, so that an empty program in C is linked instead.
 PROBED = echo 'int main(void) { return 0; }' | $(or $(LINKER),cc) -static -s -o $(PROBE) -x c - \
     $$(printf '%s\n' $$flags $$1 | sed -n 's/^link-arg=//p')
 else
@@ -72,7 +80,8 @@ PROBED = echo 'fn main() {}' | $(RUSTC) --target $(TARGET) $(if $(LINKER),-C lin
     $$flags $$1
 endif
 
-# The goals that run the static binary build it first. BINARY=path runs that one instead, as it is.
+# The targets that run the static binary build it first. With BINARY=path they run that file, and
+# build nothing.
 ifndef BINARY
 BINARY = $(STATIC)
 test-static budgets faults empty-root name-server conformance: static
@@ -87,25 +96,25 @@ help:
 	@echo 'make test          run every test'
 	@echo 'make lint          check format, lints, and the crates against deny.toml'
 	@echo 'make static        build one static binary, print its path (TARGET=triple, STD=build)'
-	@echo 'make dist          pack what is handed out for one target, print its path (TARGET=triple)'
-	@echo 'make dist-check    build it again elsewhere, and compare the bytes'
+	@echo 'make dist          make the release archive for one target, print its path (TARGET=triple)'
+	@echo 'make dist-check    build the archive again in another directory, and compare the bytes'
 	@echo 'make packages      make a .deb, .rpm, .apk and .ipk of it, print their paths (TARGET=triple)'
-	@echo 'make dist-all      all of this for every target, an image and the sums (MINISIGN_KEY=path: signed)'
+	@echo 'make dist-all      archives and packages for all targets, an image, checksums (MINISIGN_KEY=path: signed)'
 	@echo 'make dist-all-check  check the packages and the image: install, remove, run'
 	@echo 'make test-static   run the integration tests with the static binary (this and below: BINARY=path)'
 	@echo 'make budgets       measure the static binary against its budgets, side by side with curl'
 	@echo 'make faults        cut runs with a state file at every system call, and repeat them (FAULTS=fsync: only these)'
 	@echo 'make empty-root    run the static binary in an empty root'
-	@echo 'make name-server   run the static binary against a name server with faults (root; OTHER=path: that one too)'
-	@echo 'make conformance   run the static binary against a mock server made by others'
-	@echo 'make fuzz          look for input that breaks what tests/properties says, FUZZ_SECONDS=30 for each target'
+	@echo 'make name-server   run the static binary against a faulty name server (as root; OTHER=path: that one too)'
+	@echo 'make conformance   run the static binary against Steady, a mock server of the API'
+	@echo 'make fuzz          search for input that violates tests/properties, FUZZ_SECONDS=30 for each target'
 	@echo 'make simulate      play random histories of a job with a state file (HISTORIES=1000000, SEED=n: that one)'
 	@echo 'make man           write the man pages, print their paths'
 	@echo 'make completions   write the completions for bash, zsh and fish, print their paths'
-	@echo 'make clean         remove what was built'
+	@echo 'make clean         remove all build results'
 
-# First OpenAI's version of the API, with an upload, then xAI's with a URL: the last line of its log is the download from
-# another origin.
+# First OpenAI's version of the API, with an upload, then xAI's with a URL: the last line of its log
+# is the download from another origin.
 demo:
 	$(CARGO) build --locked --release --bin openai --example standin
 	PATH="$(abspath $(TARGET_DIR))/release:$$PATH" \
@@ -125,7 +134,8 @@ lint:
 	@$(MAKE) --no-print-directory lint-fuzz
 	@$(MAKE) --no-print-directory deny
 
-# The fuzz targets include source files of the program. The fuzzer itself, which is C++, is not needed to check them.
+# The fuzz targets include source files of the program. The fuzzer itself, which is C++, is not
+# needed to check them.
 lint-fuzz: tests/fuzz/Cargo.lock
 	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	CUSTOM_LIBFUZZER_PATH=none/libnone.a $(CARGO) clippy --manifest-path tests/fuzz/Cargo.toml \
@@ -134,7 +144,8 @@ lint-fuzz: tests/fuzz/Cargo.lock
 tests/fuzz/Cargo.lock: Cargo.lock
 	cp Cargo.lock $@
 
-# The database of advisories is a repository of its own. If it cannot be fetched, an older copy is used, with its date.
+# The database of advisories is a repository of its own. If it cannot be fetched, an older copy is
+# used, and its date is printed.
 deny:
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
 	    echo 'not checked: licences, sources, duplicates and advisories of the crates: cargo-deny is missing' \
@@ -165,12 +176,12 @@ static:
 	@if ! command -v readelf >/dev/null; then \
 	    echo 'not checked to be static: readelf is missing (package binutils)'; \
 	elif readelf --program-headers $(STATIC) | grep INTERP; then \
-	    echo '$(STATIC) is not static: it asks for an interpreter' >&2; exit 1; \
+	    echo '$(STATIC) is not static: it has an INTERP segment' >&2; exit 1; \
 	fi
 	@echo $(STATIC)
 
-# What is handed out. Its date is that of the release in the CHANGELOG, before that of the commit; nothing else in it
-# is of this machine, this user or this hour.
+# The release archive. Its date is that of the release in the CHANGELOG or, before a release, that
+# of the commit. Nothing else in it depends on the machine, the user or the time.
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 RELEASED := $(shell sed -n '/^## /{s/.*\([0-9]\{4\}-[0-9][0-9]-[0-9][0-9]\).*/\1/p;q;}' CHANGELOG.md)
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell $(if $(RELEASED),date -u -d $(RELEASED) +%s,git log -1 --format=%ct)))
@@ -201,13 +212,13 @@ dist: static
 dist-check: dist
 	@bash tests/dist/check_archive.sh target/dist/$(PACKAGE).tar.gz $(TARGET)
 
-# From the same files, packages. MAINTAINER is who hands them out.
+# Packages with the files of the archive. MAINTAINER is written into them.
 MAINTAINER ?= the openai-videos authors <openai-videos@packages.invalid>
 packages: dist
 	@SOURCE_DATE_EPOCH=$(EPOCH) MAINTAINER='$(MAINTAINER)' \
 	    bash tests/dist/packages.sh target/dist/$(PACKAGE) $(VERSION) $(TARGET)
 
-# Everything that is handed out, for all targets. MINISIGN_KEY=path signs the sums.
+# The archives and packages for all targets, and the image. MINISIGN_KEY=path signs the sums.
 TARGETS ?= $(addsuffix -unknown-linux-musl,x86_64 i686 aarch64 riscv64gc) \
     $(addsuffix -unknown-linux-musleabihf,armv7 arm)
 ARCHIVE = openai-videos-$(VERSION)
@@ -227,8 +238,9 @@ dist-all-check: dist-all
 	@SOURCE_DATE_EPOCH=$(EPOCH) MAINTAINER='$(MAINTAINER)' bash tests/dist/check_packages.sh target/dist $(VERSION)
 	@bash tests/dist/check_image.sh target/dist/$(ARCHIVE)-oci.tar $(VERSION) $(TARGET_DIR)/debug/examples/standin
 
-# A binary that does not run here runs under qemu-user, without the tests that cannot work there: qemu sets the signals
-# that the parent ignores, and a run takes longer to start than a wait of 10 ms lasts. TESTS=filters: only those.
+# A binary that does not run here runs under qemu-user, without the tests that cannot work there:
+# qemu sets the signals that the parent ignores, and a wait of 10 ms is over before a run has
+# started. TESTS=filters: only those.
 NOT_UNDER_QEMU = a_signal_ignored_by_the_parent_stays_ignored an_expired_wait_ends_with_code_8_and_prints_the_job \
     line_breaks_in_a_job_id_are_escaped_in_every_message a_failed_job_ends_with_code_1_and_one_that_runs_too_long_ends_with_code_8
 QEMU_aarch64 = qemu-aarch64-static
@@ -271,14 +283,14 @@ name-server:
 conformance:
 	@bash tests/conformance.sh $(BINARY) ../shared/bin/steady
 
-# RUSTC_BOOTSTRAP lets a stable compiler watch memory, as fuzzers want it. What they find new is kept under the target
-# directory, for the next run.
-# More of what the suite does with 100,000 histories. SEED=n replays one and prints it.
+# The suite plays 100,000 histories, and this plays more. SEED=n replays one and prints it.
 simulate: export CARGO_PROFILE_TEST_OPT_LEVEL = 2
 simulate: export HISTORIES ?= 1000000
 simulate:
 	$(CARGO) test --locked --lib simulation
 
+# RUSTC_BOOTSTRAP lets a stable compiler instrument memory accesses for the fuzzer. New inputs are
+# kept in the target directory for the next run.
 fuzz: export RUSTC_BOOTSTRAP = 1
 fuzz: export RUST_BACKTRACE = 0
 fuzz: tests/fuzz/Cargo.lock
@@ -292,8 +304,8 @@ fuzz: tests/fuzz/Cargo.lock
 	    echo "$$target: $$(grep ^Done $$found.log)"; \
 	done
 
-# One program writes both, from the tables that the parser and the help use.
-# mandoc looks for the pages that these refer to where the system has its own.
+# One program writes the man pages and the completions, from the tables that the parser and the help
+# use. mandoc searches the system's directories for the pages that these refer to.
 man:
 	@$(CARGO) run --locked --quiet --example documents $(TARGET_DIR)/documents | grep /man/
 	@if command -v mandoc >/dev/null; then \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the binary against Steady, a mock server that checks every request against OpenAI's
-# published description of the API. Needs node and npm.
+# Runs the binary against Steady, a mock server that checks every request against OpenAI's published
+# description of the API. Needs node and npm.
 # Usage: conformance.sh BINARY STEADY
 set -euo pipefail
 
@@ -25,7 +25,7 @@ stop() {
 trap stop EXIT
 trap 'exit 1' INT TERM HUP
 
-# Between this and the server's start the port could go to another program: the health check would notice.
+# Another program could take the port before the server does; the health check would fail then.
 port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => {
     console.log(s.address().port); s.close() })')
 base=http://127.0.0.1:$port
@@ -46,13 +46,13 @@ done
 passed=0
 failed=0
 
-# run ARGS...: leaves the exit code in $code and the streams in $scratch/out and $scratch/err.
+# run ARGS...: sets $code to the exit code, and writes the streams to $scratch/out and $scratch/err.
 run() {
     code=0
     env -i "$binary" "$@" >"$scratch/out" 2>"$scratch/err" <"${input:-/dev/null}" || code=$?
 }
 
-# verdict NAME HOLDS: counts the check, and shows the run where it does not hold.
+# verdict NAME HOLDS: counts the check, and prints the run if HOLDS is not yes.
 verdict() {
     if [[ $2 == yes ]]; then
         passed=$((passed + 1))
@@ -69,7 +69,8 @@ job='id object model status progress created_at completed_at expires_at prompt s
     remixed_from_video_id error'
 character='id name created_at'
 
-# prints FIELDS NAME ARGS...: an object with these fields is printed, and only $notice is on standard error.
+# prints FIELDS NAME ARGS...: an object with these fields is printed, and only $notice is on
+# standard error.
 prints() {
     local fields=$1 name=$2 holds=yes field
     shift 2
@@ -81,7 +82,8 @@ prints() {
     verdict "$name" "$holds"
 }
 
-# is_refused NAME REASON ARGS...: code 3, the server's own reason on standard error, nothing on standard output.
+# is_refused NAME REASON ARGS...: code 3, the server's own reason on standard error, nothing on
+# standard output.
 is_refused() {
     local name=$1 reason=$2 holds=yes
     shift 2
@@ -98,7 +100,7 @@ prints "$job" 'extend: a reference as a form' "${extend[@]}" --seconds 4 --video
 prints "$job" 'extend: an upload' "${extend[@]}" --seconds 4 --video "@$clip"
 prints "$job" 'extend: an object as JSON' "${extend[@]}" --seconds 4 --video '{"id": "video_123"}'
 prints "$job" 'extend: an object in the short form' "${extend[@]}" --seconds 4 --video '{id: video_123}'
-# 20 is allowed by the description's text and not by its type, which Steady goes by.
+# The text of the description allows 20, but its type, which Steady checks, does not.
 is_refused 'extend: a value outside the description' 'not in allowed values' \
     "${extend[@]}" --seconds 20 --video video_123
 
@@ -123,13 +125,14 @@ prints "$job" 'remix: as a form' "${videos[@]}" remix video_123 --prompt x --enc
 prints "$character" 'create-character: a file' "${videos[@]}" create-character --name x --video "$clip"
 prints "$character" 'create-character: a file after @' "${videos[@]}" create-character --name x --video "@$clip"
 
-# The calls by which the official CLI tests its own videos commands, word for word but for the file's name.
+# The calls by which the official CLI tests its own videos commands, word for word but for the
+# file's name.
 printf 'Example data' >"$scratch/example"
 official=(--base-url "$base" --api-key string --admin-api-key string videos)
 prints "$job" 'official: create' "${official[@]}" create --prompt x --input-reference 'Example data' --model sora-2 \
     --seconds 4 --size 720x1280
 prints "$job" 'official: retrieve' "${official[@]}" retrieve --video-id video_123
-# Steady makes up a page for each request.
+# Steady sends a random page for each request.
 notice='openai: the list may be incomplete: the server does not return its next page' \
     prints "$job" 'official: list' "${official[@]}" list --max-items 10 --after after --limit 0 --order asc
 prints 'id object deleted' 'official: delete' "${official[@]}" delete --video-id video_123
@@ -141,7 +144,7 @@ prints "$job" 'official: extend' "${official[@]}" extend --prompt x --seconds 4 
 prints "$character" 'official: get-character' "${official[@]}" get-character --character-id char_123
 prints "$job" 'official: remix' "${official[@]}" remix --video-id video_123 --prompt x
 
-# piped YAML FIELDS NAME ARGS...: as prints, with this YAML on standard input.
+# piped YAML FIELDS NAME ARGS...: like prints, with this YAML on standard input.
 piped() {
     local yaml=$1
     shift

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The first steps with the program, against the server that OPENAI_BASE_URL names: two new videos and their files.
+# A first session with the program, against the server that OPENAI_BASE_URL names: two new videos
+# and their files.
 # Usage: demo.sh DIRECTORY    (with openai in PATH)
 set -euo pipefail
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Tests DNS lookups from an empty root that holds nothing but a /etc/resolv.conf, with a name server that has the faults
-# of real ones. The C library does the lookups, so each static build is run.
+# Tests DNS lookups from an empty root that holds nothing but a /etc/resolv.conf, with a name server
+# that has the faults of real ones. The lookups are done by the C library, so the static build of
+# each is tested.
 # Usage: name_server.sh STANDIN NAME_SERVER BINARY...
 set -euo pipefail
 
@@ -58,7 +59,8 @@ all() {
     try 0 '' 1 denied.test
     try 0 '' 2 silent.test
     try 0 '' 1 second.test
-    # Nothing listens on ::1, so each of these goes on to the other address or names the one that failed.
+    # Nothing listens on ::1, so each of these goes on to the other address or names the one that
+    # failed.
     try 0 '' 1 both.test
     try 0 '' 1 both.test -4
     try 6 'openai: no connection to both.test:PORT: Connection refused' 1 both.test -6

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# C compiler and linker for TARGET, one of rustc's musl targets: zig's (`pip install ziglang`), which brings
-# musl for every processor.
+# C compiler and linker for TARGET, one of rustc's musl targets: zig's (`pip install ziglang`),
+# which brings musl for every processor.
 set -euo pipefail
 
 cpu=baseline
@@ -12,7 +12,8 @@ riscv64gc-*) zig=riscv64-linux-musl ;;
 *) zig=${TARGET/-unknown/} ;;
 esac
 
-# rustc and the crate cc name target and processor in words that zig does not know. Nothing is dynamic.
+# Drops the arguments with which rustc and the crate cc name the target and the processor, as zig
+# has other names for them, and one about dynamic linking, which no binary here has.
 args=()
 for arg in "$@"; do
     case $arg in

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks a release archive against the README, and that another build has the same bytes: one
-# of the packed crate, in another directory, with another CARGO_HOME, umask, time zone and language.
+# Compares a release archive with the README and with a second build, which must have the same
+# bytes: that of the packed crate, in another directory, with another CARGO_HOME, umask, time zone
+# and language.
 # Usage: check_archive.sh TARBALL TARGET
 set -euo pipefail
 
@@ -17,10 +18,10 @@ mkdir "$work/first"
 tar --extract --file "$tarball" --directory "$work/first"
 openai=$work/first/$name/openai
 
-# shellcheck disable=SC2016 # backticks are what code stands between
+# shellcheck disable=SC2016 # the backticks are those of the README
 diff <(sed -n '/^```text$/,/^```$/{/^```/!p;}' README.md) \
     <(tar --list --file "$tarball" | sed -n "s|^$name/\(.*[^/]\)$|\1|p") ||
-    { echo 'the README tells of other files than are packed' >&2; exit 1; }
+    { echo 'the README lists other files than the archive has' >&2; exit 1; }
 if [[ ${target%%-*} == $(uname -m) ]]; then
     version=$("$openai" --version)
     [[ $name == "${version/ /-}-$target" ]] || { echo "$name has $version" >&2; exit 1; }
@@ -34,7 +35,7 @@ if strings -n 4 "$openai" | grep -F -e "$PWD" -e "$home" -e "$HOME/" -e "$sysroo
     echo 'these paths of this machine are in the binary' >&2
     exit 1
 fi
-echo "ok      $name: what the README says, and no path of this machine"
+echo "ok      $name: the files of the README, and no path of this machine"
 
 cargo package --locked --allow-dirty --no-verify --target-dir "$work" >"$work/said" 2>&1 || { cat "$work/said"; exit 1; }
 if grep -A 3 '^warning' "$work/said"; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the image layout: skopeo reads the image of each platform and copies that of this machine, whose root
-# has nothing but the binary, which runs there as the image's user; buildah builds with the README's Dockerfile.
+# Checks the image layout: skopeo reads the image of each platform. That of this machine has only
+# the binary, which runs in the image's root as its user. buildah builds the README's Dockerfile.
 # Usage: check_image.sh FILE VERSION STANDIN
 set -euo pipefail
 
@@ -25,7 +25,7 @@ mkdir "$work/docker" "$work/root"
 tar --extract --file "$work/docker.tar" --directory "$work/docker"
 layer=("$work"/docker/*.tar)
 [[ $(tar --list --file "${layer[0]}") == openai ]] || { echo 'the image has more than the binary' >&2; exit 1; }
-echo 'ok      the image of each platform is what it says, and a docker archive'
+echo 'ok      the image of each platform has its description, and converts to a docker archive'
 
 if ((EUID != 0)); then
     echo 'not checked: the image in a root of its own: that takes root'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks the packages in a directory: the same bytes when they are made again, every file in its place, the
-# conflict, and the .deb installed into a root of Debian and removed again. What lacks its tool is not checked, and named.
+# Checks the packages in a directory: that they are reproducible, that every file is in its place,
+# that they conflict with the official command line, and that the .deb can be installed into a root
+# of Debian and removed. A check whose tool is missing is skipped with a message.
 # Usage: check_packages.sh DIRECTORY VERSION   (with SOURCE_DATE_EPOCH and MAINTAINER)
 set -euo pipefail
 
@@ -28,7 +29,7 @@ for package in "$work"/again/*.*; do
 done
 echo 'ok      packages: the same bytes when they are made again'
 
-# The files that every package has, and where zsh looks.
+# The files of every package. ZSH: the directory in which zsh searches completions.
 expected() { # ZSH
     (cd "$directory" && find "$name/man" -name '*.1' -printf 'usr/share/man/man1/%f.gz\n')
     printf '%s\n' usr/bin/openai usr/share/bash-completion/completions/openai "usr/share/zsh/$1/_openai" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes one OCI image layout for all targets, a tar file: nothing in an image but /openai.
+# Makes one OCI image layout for all targets, as a tar file. Each image has only the file /openai.
 # Usage: image.sh FILE VERSION EPOCH DIRECTORY...   (the directories that the archives are made of)
 set -euo pipefail
 
@@ -55,7 +55,7 @@ for directory; do
     manifests+=${manifests:+,}'{"mediaType":"'$type.manifest.v1+json'",'$manifest',"platform":{'$platform'}}'
 done
 
-# The layout names one image, the index of those for each platform.
+# The layout has one entry: the index of the images for each platform.
 type=application/vnd.oci.image.index.v1+json
 index=$(printf '{"schemaVersion":2,"mediaType":"%s","manifests":[%s],"annotations":{%s}}' \
     "$type" "$manifests" "$labels" | blob)

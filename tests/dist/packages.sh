@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the packages for one target from the directory that the archive is made of, and prints their paths.
+# Makes the packages for one target from the directory that the archive is made of, and prints their
+# paths.
 # Usage: packages.sh DIRECTORY VERSION TARGET   (with SOURCE_DATE_EPOCH and MAINTAINER)
 set -euo pipefail
 umask 022
@@ -7,8 +8,9 @@ umask 022
 description=$(dirname "$(realpath "$0")")/nfpm.yaml
 export VERSION=$2 ARCH
 
-# The names of the processors: that of nfpm, which it translates, and that of OpenWrt's feeds. A Raspberry Pi 1
-# has Debian's armhf, too, so that the .deb of that name is for v6, and there is none for v7.
+# The names of the processors: nfpm's, which it translates for each format, and OpenWrt's. On a
+# Raspberry Pi 1 Debian is armhf, too, so the .deb with that name is for v6, and there is none for
+# v7.
 formats=(deb rpm apk)
 case $3 in
 x86_64-*) arch=amd64 openwrt=x86_64 ;;
@@ -26,7 +28,7 @@ out=$(realpath "$1/..")
 cp -r --no-preserve=mode "$1/." "$staged"
 cd "$staged"
 gzip -9 --no-name man/*.1
-# What Debian's policy wants beside them.
+# Debian's policy requires a changelog, and a reason for the static binary.
 mkdir debian
 printf 'openai-videos (%s-1) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' \
     "$VERSION" "$MAINTAINER" "$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")" | gzip -9 --no-name >debian/changelog.gz
