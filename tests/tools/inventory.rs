@@ -265,6 +265,21 @@ fn files_below(directory: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// The entry of a library in the bill.
+fn component(part: &Linked) -> Value {
+    let mut component = json!({
+        "type": "library",
+        "bom-ref": part.name,
+        "name": part.name,
+        "licenses": [{"expression": part.licence}],
+    });
+    if let Some(version) = &part.version {
+        component["version"] = version.as_str().into();
+        component["purl"] = format!("pkg:github/rust-lang/rust@{version}").into();
+    }
+    component
+}
+
 /// Corrects the bill of cargo-cyclonedx, which lists all crates of `cargo metadata` and identifies
 /// this crate by its path.
 fn materials(bill: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> {
@@ -288,19 +303,7 @@ fn materials(bill: &str, crates: &[Crate], linked: &[Linked]) -> Result<String> 
     if components.len() != inside.len() {
         return Err(format!("the bill has {} of {} crates", components.len(), inside.len()).into());
     }
-    for part in linked {
-        let mut component = json!({
-            "type": "library",
-            "bom-ref": part.name,
-            "name": part.name,
-            "licenses": [{"expression": part.licence}],
-        });
-        if let Some(version) = &part.version {
-            component["version"] = version.as_str().into();
-            component["purl"] = format!("pkg:github/rust-lang/rust@{version}").into();
-        }
-        components.push(component);
-    }
+    components.extend(linked.iter().map(component));
     let dependencies = bill["dependencies"].as_array_mut().ok_or("no dependencies")?;
     dependencies.retain(|dependency| references.contains(text(&dependency["ref"])));
     for dependency in dependencies {

@@ -98,15 +98,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
         task => task,
     };
     let settings = settings(&args, env)?;
-    let output = output(&args, row.command, terminals)?;
-    check_standard_output(output.as_ref(), row, terminals)?;
-    check_distinct(&args, output.as_ref())?;
-    let skip_existing = skips_existing(&args, output.as_ref())?;
-    if let Some(output) = output.as_ref().filter(|_| !args.dry_run)
-        && !(skip_existing && output.is_stored())
-    {
-        check_writable(output)?;
-    }
+    let (output, skip_existing) = checked_output(&args, row, terminals)?;
     let state = args.state.as_deref().map(PathBuf::from);
     let wait = (args.wait || output.is_some()).then(|| wait(&args));
     let id = row.creates_job() && state.is_none();
@@ -131,6 +123,24 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
         show: Verbosity::new(&args, env, terminals, id),
         view,
     })
+}
+
+/// The output, and whether it is kept if it exists already. Checks that the result can be written.
+fn checked_output(
+    args: &Args,
+    row: &CommandRow,
+    terminals: Terminals,
+) -> Result<(Option<Output>, bool), Error> {
+    let output = output(args, row.command, terminals)?;
+    check_standard_output(output.as_ref(), row, terminals)?;
+    check_distinct(args, output.as_ref())?;
+    let skip_existing = skips_existing(args, output.as_ref())?;
+    if let Some(output) = output.as_ref().filter(|_| !args.dry_run)
+        && !(skip_existing && output.is_stored())
+    {
+        check_writable(output)?;
+    }
+    Ok((output, skip_existing))
 }
 
 /// `piped_body`: the text on standard input, if it was read for missing options.
