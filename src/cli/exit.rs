@@ -24,7 +24,7 @@ pub(crate) enum Code {
 
 /// Code, meaning, and the action that a scheduler should take.
 pub(crate) const TABLE: [(u8, &str, &str); 11] = [
-    (Code::Done as u8, "done; with --wait completed, with --output the file is whole", ""),
+    (Code::Done as u8, "done; with --wait completed, with --output the file is complete", ""),
     (Code::JobFailed as u8, "the job ended as failed", "a new request is needed"),
     (Code::Usage as u8, "bad or missing argument; nothing was sent", "fix the command"),
     (Code::Refused as u8, "the API refused the request (4xx)", "fix the request"),

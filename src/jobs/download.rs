@@ -2,10 +2,10 @@
 //! URL that the job names where the server has no content.
 //!
 //! A file is written under a temporary name beside the target. Once its length is checked it is
-//! fsynced and renamed, so that the target is whole or untouched. An interrupted download resumes
-//! with a range request (`Range` and `If-Range`, RFC 9110, 14.2 and 13.1.5). The validator in
-//! `If-Range` makes the server send the whole content if it has changed, because the halves of two
-//! videos do not make one.
+//! fsynced and renamed, so that the target is complete or unchanged. An interrupted download
+//! resumes with a range request (`Range` and `If-Range`, RFC 9110, 14.2 and 13.1.5). The validator
+//! in `If-Range` makes the server send the whole content if it has changed, because the halves of
+//! two videos do not make one.
 
 use std::io::{self, Read};
 use std::thread;

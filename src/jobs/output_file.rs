@@ -22,7 +22,7 @@ use crate::random;
 
 /// Where a download goes.
 pub enum Target<'a> {
-    /// A file, which is whole or untouched. A path to a device or a pipe is written directly.
+    /// A file, which is complete or unchanged. A path to a device or a pipe is written directly.
     File(&'a Path),
     /// A stream. Bytes written to it cannot be taken back if the download fails.
     Writer(&'a mut dyn Write),

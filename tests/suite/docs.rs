@@ -443,7 +443,10 @@ fn a_bill_of_materials_that_lacks_a_crate_is_refused() {
         &bill,
         r#"{
             "metadata": {"component": {"bom-ref": "path+file:///home/me/openai"}},
-            "components": [{"name": "ring", "version": "0.17.14"}, {"name": "syn", "version": "3.0.10"}],
+            "components": [
+                {"name": "ring", "version": "0.17.14"},
+                {"name": "syn", "version": "3.0.10"}
+            ],
             "dependencies": []
         }"#,
     )

@@ -335,8 +335,8 @@ fn secrets_are_redacted_in_every_format() {
 fn forced_colours_are_printed_and_control_characters_escaped() {
     let evil = "{\"id\":\"\u{9b}2J\u{202e}\",\"n\":1,\"t\":true}";
     let painted = "{\n  \u{1b}[1;34m\"id\"\u{1b}[0m: \u{1b}[32m\"\\u009b2J\\u202e\"\u{1b}[0m,\n  \
-                   \u{1b}[1;34m\"n\"\u{1b}[0m: \u{1b}[33m1\u{1b}[0m,\n  \u{1b}[1;34m\"t\"\u{1b}[0m: \
-                   \u{1b}[36mtrue\u{1b}[0m\n}\n";
+                   \u{1b}[1;34m\"n\"\u{1b}[0m: \u{1b}[33m1\u{1b}[0m,\n  \
+                   \u{1b}[1;34m\"t\"\u{1b}[0m: \u{1b}[36mtrue\u{1b}[0m\n}\n";
     let force = [("FORCE_COLOR", "1")];
     retrieve(Reply::json(200, evil), &[], &force, (0, painted, ""));
     let one_line = format!("{evil}\n");

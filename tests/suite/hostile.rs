@@ -152,9 +152,9 @@ fn is_consistent(file: &[u8], response: &[u8]) -> bool {
     let framed =
         |line: &str| line.starts_with("content-length") || line.starts_with("transfer-encoding");
     let framing: Vec<&str> = head.split("\r\n").filter(|line| framed(line)).collect();
-    let promise = format!("content-length: {}", CLIP.len());
+    let announced = format!("content-length: {}", CLIP.len());
     file == CLIP
-        || framing != [promise.as_str()]
+        || framing != [announced.as_str()]
         || (file.len() == CLIP.len() && response[end..].starts_with(file))
 }
 

@@ -306,8 +306,8 @@ fn a_state_file_of_0_1_0_is_resumed() {
     let directory = TempDir::new();
     let server = Server::script(vec![job("completed")]);
     let record = format!(
-        "{{\"openai-videos-state\":1,\"phase\":\"submitted\",\"since\":1800000000,\"idempotency_key\":\"k\",\
-         \"id\":\"video_1\",\"request\":{{\"base_url\":\"{}\",\"fields\":{{\"prompt\":\"x\",\
+        "{{\"openai-videos-state\":1,\"phase\":\"submitted\",\"since\":1800000000,\
+         \"idempotency_key\":\"k\",\"id\":\"video_1\",\"request\":{{\"base_url\":\"{}\",\"fields\":{{\"prompt\":\"x\",\
          \"seconds\":\"4\",\"video\":{{\n\"id\":\"v\"\n}}}}}}}}\n",
         server.base_url()
     );
@@ -400,8 +400,9 @@ fn a_request_of_0_1_0_without_an_account_is_repeated_with_any_key() {
     let directory = TempDir::new();
     let server = Server::script(vec![empty_list(), job("completed")]);
     let record = format!(
-        "{{\"openai-videos-state\":1,\"phase\":\"submitting\",\"since\":{},\"idempotency_key\":\"k\",\
-         \"request\":{{\"base_url\":\"{}\",\"fields\":{{\"prompt\":\"x\",\"seconds\":\"4\",\
+        "{{\"openai-videos-state\":1,\"phase\":\"submitting\",\"since\":{},\
+         \"idempotency_key\":\"k\",\"request\":{{\"base_url\":\"{}\",\
+         \"fields\":{{\"prompt\":\"x\",\"seconds\":\"4\",\
          \"video\":{{\n\"id\": \"v\"\n}}}}}}}}\n",
         now() - 600,
         server.base_url()

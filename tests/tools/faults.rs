@@ -3,11 +3,11 @@
 //! A whole `openai videos extend --state job -o out.mp4` is traced, and then run once for each of
 //! its system calls after start-up and each fault: killed before the call, sent a SIGTERM before
 //! it, or the call failing. After each the run is repeated without faults until it ends with 0, or
-//! twice with 7. Then the server has at most one job, the output is whole or as it was, and nothing
-//! else is left behind.
+//! twice with 7. Then the server has at most one job, the output is complete or unchanged, and
+//! nothing else is left behind.
 //!
-//! Needs strace. A fault that breaks a promise is printed with the command that replays it. NAME
-//! restricts the faults to those with this text in their names, such as `upload` or `fsync`.
+//! Needs strace. A fault that violates a guarantee is printed with the command that replays it.
+//! NAME restricts the faults to those with this text in their names, such as `upload` or `fsync`.
 
 // The lints keep the library from printing and from reading the environment. This is a program.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays all histories, and returns whether every one kept the promises.
+/// Plays all histories, and returns whether all guarantees held.
 fn run() -> Result<bool, String> {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let (binary, name) = match args.as_slice() {
@@ -66,7 +66,7 @@ fn run() -> Result<bool, String> {
     Ok(report(&cases, &outcomes, &binary))
 }
 
-/// Prints what broke a promise, and a summary. Returns whether nothing did.
+/// Prints the violated guarantees and a summary. Returns whether there is no violation.
 fn report(cases: &[Case], outcomes: &[Result<History, String>], binary: &Path) -> bool {
     for (case, outcome) in cases.iter().zip(outcomes) {
         if let Err(why) = outcome {
@@ -78,7 +78,7 @@ fn report(cases: &[Case], outcomes: &[Result<History, String>], binary: &Path) -
     let count = |has: fn(&History) -> bool| histories.iter().filter(|one| has(one)).count();
     let broken = outcomes.len() - histories.len();
     println!(
-        "{runs} runs, {} faults: {broken} broke a promise, {} left a doubt, {} were not reached",
+        "{runs} runs, {} faults: {broken} violations, {} in doubt, {} not reached",
         outcomes.len(),
         count(|history| history.is_in_doubt),
         count(|history| !history.has_fault)

@@ -86,7 +86,7 @@ pub struct Case {
     pub fault: Fault,
 }
 
-/// A history that broke no promise.
+/// A history without a violated guarantee.
 pub struct History {
     pub runs: usize,
     /// Whether the first run came to its fault.
@@ -120,7 +120,7 @@ impl Case {
     /// Plays the history.
     ///
     /// # Errors
-    /// The promise that was broken, and a line for each run.
+    /// The violated guarantee, and a line for each run.
     pub fn play(&self, binary: &Path) -> Result<History, String> {
         let mut site = Site::new(self.scenario).map_err(|why| why.to_string())?;
         self.play_at(&mut site, binary).map_err(|why| format!("{why}\n{}", site.log))
@@ -171,8 +171,8 @@ impl Run {
         self.stdout.starts_with("{\n") && self.stdout.ends_with("}\n")
     }
 
-    /// The promise about every run that this one breaks.
-    fn broken_promise(&self) -> Option<&'static str> {
+    /// The guarantee about every run that this one violates.
+    fn violation(&self) -> Option<&'static str> {
         let code = self.code();
         if !(code <= 10 || (self.is_traced && [KILLED, TERMINATED].contains(&code))) {
             Some("its exit code is not documented")
@@ -235,12 +235,12 @@ impl Site {
         let jobs = self.jobs.load(Ordering::SeqCst);
         self.log += &format!("    {status}; jobs: {jobs}; state: {:?}\n", self.state());
         self.log += &run.stderr.lines().map(|line| format!("        {line}\n")).collect::<String>();
-        if let Some(promise) = run.broken_promise() {
-            Err(promise.to_owned())
+        if let Some(violation) = run.violation() {
+            Err(violation.to_owned())
         } else if jobs > 1 {
             Err("it pays twice".to_owned())
         } else if !self.is_output_sound() {
-            Err("the output is neither whole nor as it was".to_owned())
+            Err("the output is neither complete nor unchanged".to_owned())
         } else {
             Ok(run)
         }
@@ -297,7 +297,7 @@ impl Site {
         }
     }
 
-    /// Whether the output is whole and the state file empty.
+    /// Whether the output is complete and the state file empty.
     fn is_delivered(&self) -> bool {
         fs::read(self.work(OUTPUT)).is_ok_and(|bytes| bytes == CLIP) && self.state().is_empty()
     }

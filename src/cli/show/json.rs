@@ -157,9 +157,13 @@ mod tests {
         let painted = paint(json);
         assert_eq!(
             painted,
-            format!(
-                r#"{{{KEY}"k\\"{PLAIN}: {STRING}"v\","{PLAIN}, {KEY}"n"{PLAIN}: {NUMBER}-1.5e3{PLAIN}, {KEY}"t"{PLAIN}: [{WORD}true{PLAIN}, {WORD}null{PLAIN}], {KEY}"e"{PLAIN}: {{}}}}"#
-            )
+            [
+                format!(r#"{{{KEY}"k\\"{PLAIN}: {STRING}"v\","{PLAIN}, "#),
+                format!(r#"{KEY}"n"{PLAIN}: {NUMBER}-1.5e3{PLAIN}, "#),
+                format!(r#"{KEY}"t"{PLAIN}: [{WORD}true{PLAIN}, {WORD}null{PLAIN}], "#),
+                format!(r#"{KEY}"e"{PLAIN}: {{}}}}"#),
+            ]
+            .concat()
         );
         // Text that is not JSON is kept as well.
         for odd in ["\"", "\"\\", "t", "-", "}\"a", " é\u{1f3ac} \n", "]]", ",,[", "a\"b"] {

@@ -195,10 +195,10 @@ impl Server {
             1 => format!(r#"{{"status":"success","data":{{"id":"{id}","status":"{status}"}}}}"#),
             2 => format!(r#"{{"status":200,"data":{{"id":"{id}","status":"{status}"}}}}"#),
             3 => format!(
-                r#"{{"code":0,"request_id":"req-1","data":{{"task_id":"{id}","status":"{status}"}}}}"#
+                r#"{{"code":0,"request_id":"r-1","data":{{"task_id":"{id}","status":"{status}"}}}}"#
             ),
             6 => format!(
-                r#"{{"id":"req-1","status":"succeeded","data":{{"id":"{id}","status":"{status}"}}}}"#
+                r#"{{"id":"r-1","status":"succeeded","data":{{"id":"{id}","status":"{status}"}}}}"#
             ),
             4 => format!(r#"{{"id":"{id}","status":"{status}","video":{{"id":"other_0"}}}}"#),
             _ => format!(r#"{{"id":"{id}","status":"{status}"}}"#),
