@@ -313,9 +313,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         group: Group::Request,
         on: SENDING,
         help: "Read the request's fields from an object in FILE, JSON or YAML",
-        more: "'-' reads standard input, which is also read where an option is missing, if it is a \
-               pipe or a regular file. Options win over its fields. '@' has no special meaning \
-               in it.",
+        more: "'-' reads standard input. If a required option is missing, standard input is read \
+               without '-', too, if it is a pipe or a regular file. Options override its fields. \
+               '@' has no special meaning in it.",
         set: Set::Os(|args, value| args.body = Some(value)),
         ..NONE
     },
@@ -326,7 +326,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         on: SENDING,
         common: true,
         help: "Set a request field; NAME:=JSON for a JSON value",
-        more: "Repeatable. Wins over --body. Examples: model=sora-2, duration:=6, seconds=5. \
+        more: "Repeatable. Overrides --body. Examples: model=sora-2, duration:=6, seconds=5. \
                duration replaces --seconds; video_id or video_url replaces --video.",
         set: Set::Text(|args, value| args.fields.push(value)),
         ..NONE

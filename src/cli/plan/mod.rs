@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_wins_over_its_variable() {
+    fn a_flag_overrides_its_variable() {
         let env = [
             ("OPENAI_BASE_URL", "http://env.example"),
             ("OPENAI_API_KEY", "env"),

@@ -131,7 +131,7 @@ fn path(path: &Option<String>) -> Option<String> {
     path.clone().filter(|path| !path.is_empty())
 }
 
-/// `FORCE_COLOR` wins over `NO_COLOR`, as in the official command line; without either, a terminal
+/// `FORCE_COLOR` overrides `NO_COLOR`, as in the official command line; without either, a terminal
 /// has colours.
 fn colours(env: Env<'_>, is_terminal: bool) -> bool {
     match (env_value(env, "FORCE_COLOR"), env_value(env, "NO_COLOR")) {

@@ -28,7 +28,7 @@ const ABOUT_JOBS: &str = "\
 /// The files that all commands read.
 const FILES: [(&str, &str); 2] = [
     ("/etc/resolv.conf", "The name servers. It is not needed for a URL with an IP address."),
-    ("/etc/hosts", "Addresses of hosts, which win over those of the name servers."),
+    ("/etc/hosts", "Addresses of hosts, which override those of the name servers."),
 ];
 
 /// Every page, by its file name.
@@ -63,8 +63,7 @@ fn about(command: Command) -> &'static str {
         }
         Command::Send(_) => {
             "It uploads a video and prints the character, which later prompts can name. A \
-             request whose outcome is unknown is not sent again, as there may be a character of \
-             it."
+             request whose outcome is unknown is not sent again, because a character may exist."
         }
         Command::List => {
             "It prints each job, whatever command created it, as a document of its own: JSON \
@@ -81,7 +80,7 @@ fn about(command: Command) -> &'static str {
              complete or unchanged, or else writes them to standard output, unless that is a \
              terminal. A broken download is resumed where it stopped. Where the server has no \
              content, the video is downloaded from the URL that the job names. Content that is \
-             not ready is asked for again for up to a minute."
+             not ready is requested again for up to a minute."
         }
         Command::Delete => "It deletes the job ID and its media, and prints the server's response.",
         Command::GetCharacter => "It prints the character ID.",
@@ -134,10 +133,9 @@ fn of_all() -> String {
         let _ = write!(page, ".It Xr {} 1\n{}", page_of(row), prose(&format!("{}.", row.about)));
     }
     page += ".El\n.Sh OPTIONS\nThese are the options of all commands.\n\
-             They stand before or after the \
-             command, as\n.Fl Fl option Ar value\nor\n.Fl Fl option Ns = Ns Ar value .\n\
-             A switch also \
-             takes\n.Li =true\nor\n.Li =false .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n";
+             They stand before or after the command, as\n.Fl Fl option Ar value\n\
+             or\n.Fl Fl option Ns = Ns Ar value .\n\
+             A switch also takes\n.Li =true\nor\n.Li =false .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n";
     for (group, title) in Group::SHOWN {
         let items: String = common().filter(|flag| flag.group == group).map(item).collect();
         if !items.is_empty() {
@@ -165,7 +163,7 @@ fn of_all() -> String {
 
 fn environment() -> String {
     let mut text =
-        ".Sh ENVIRONMENT\nAn option wins over its variable.\n.Bl -tag -width Ds\n".to_owned();
+        ".Sh ENVIRONMENT\nAn option overrides its variable.\n.Bl -tag -width Ds\n".to_owned();
     for flag in common().filter(|flag| !flag.env.is_empty()) {
         let _ = write!(text, ".It Ev {}\nAs\n.Fl Fl {} .\n", flag.env, flag.long);
     }
