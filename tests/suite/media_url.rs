@@ -276,8 +276,8 @@ fn a_plain_http_url_from_an_https_server_needs_allow_http() {
         outcome
     };
     run(&[]).code(3).stderr_contains(&format!(
-        "openai: the job names its media by '{url}', and plain http is not accepted from a server \
-         of https\nhint: pass --allow-http to download it all the same\n"
+        "openai: the job names its media by '{url}', and an https server may not refer to \
+         plain http\nhint: pass --allow-http to download it all the same\n"
     ));
     has_media(&run(&["--allow-http"]));
     store.finish();
