@@ -261,6 +261,7 @@ test-static:
 	    chmod +x $(UNDER_QEMU); \
 	    $(UNDER_QEMU) --version || exit; \
 	    set -- $(UNDER_QEMU) $(NOT_UNDER_QEMU:%=--skip %); \
+	    export OPENAI_EMULATED_TARGET=$(TARGET); \
 	fi; \
 	binary=$$(realpath $$1); shift; \
 	OPENAI_UNDER_TEST="$$binary" $(CARGO) test --locked --no-fail-fast --test suite -- $(TESTS) "$$@"
