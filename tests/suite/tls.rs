@@ -403,6 +403,7 @@ fn offered_suites(hello: &[u8]) -> Vec<u16> {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // the environment of the tests
 fn the_cipher_that_suits_the_processor_is_offered_first() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
