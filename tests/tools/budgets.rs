@@ -85,17 +85,17 @@ struct Limits {
 
 const MUSL: Limits = Limits {
     size: owed(1.65, 1.82),
-    request: owed(1.3, 1.5),
-    tls_request: owed(1.8, 2.2),
+    request: owed(1.3, 1.6),
+    tls_request: owed(1.8, 2.3),
     large: budget(2.0),
-    tls_large: owed(2.0, 2.7),
+    tls_large: owed(2.0, 2.8),
 };
 const GLIBC: Limits = Limits {
     size: owed(2.7, 2.87),
-    request: budget(2.4),
-    tls_request: owed(2.7, 2.8),
+    request: owed(2.4, 2.6),
+    tls_request: owed(2.7, 3.0),
     large: budget(3.0),
-    tls_large: owed(3.0, 3.2),
+    tls_large: owed(3.0, 3.4),
 };
 
 /// The table of the budgets.
