@@ -227,9 +227,7 @@ impl Client {
     /// [`Error::Api`], [`Error::Connect`], or [`Error::NoResponse`] if there is no readable
     /// response, after the retries.
     pub fn retrieve(&self, id: &str) -> Result<Job, Error> {
-        let path = format!("/videos/{}", segment(id));
-        let request = Request::get(&path);
-        wait::parse_job(&self.http, &request, self.http.text(&request)?, id)
+        wait::retrieve(&self.http, id)
     }
 
     /// Polls until the job is completed. Failed polls are repeated until [`Wait::timeout`]; a 401,

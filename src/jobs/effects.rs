@@ -18,7 +18,6 @@ use crate::jobs::recovery::{PageHeaders, Wanted};
 use crate::jobs::state_file::{Boot, Description, Record, unix_seconds};
 use crate::jobs::submit;
 use crate::jobs::wait::{self, Wait};
-use crate::url::segment;
 
 /// A larger body, in bytes, may take minutes to send.
 const QUICKLY_SENT: u64 = 64 * 1024;
@@ -152,9 +151,7 @@ impl Effects for Live<'_> {
     }
 
     fn retrieve(&mut self, id: &str) -> Result<Job, Error> {
-        let path = format!("/videos/{}", segment(id));
-        let request = Request::get(&path);
-        wait::parse_job(&self.http, &request, self.http.text(&request)?, id)
+        wait::retrieve(&self.http, id)
     }
 
     fn wait(&mut self, job: Job) -> (Result<Job, Error>, bool) {

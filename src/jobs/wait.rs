@@ -111,8 +111,15 @@ fn poll(http: &Http, path: &str, job: &Job, deadline: Instant) -> Result<Job, Fa
     parse_job(http, &request, text, job.id()).map_err(|error| FailedPoll { error, asked })
 }
 
+/// The job as it is now.
+pub(crate) fn retrieve(http: &Http, id: &str) -> Result<Job, Error> {
+    let path = format!("/videos/{}", segment(id));
+    let request = Request::get(&path);
+    parse_job(http, &request, http.text(&request)?, id)
+}
+
 /// The job with this id from the response to `request`.
-pub(crate) fn parse_job(
+fn parse_job(
     http: &Http,
     request: &Request<'_>,
     text: TextResponse,
