@@ -71,12 +71,15 @@ impl Header {
     /// Headers that follow from the body: another value would break the framing of the request.
     const OWNED: [&str; 4] = ["content-length", "content-type", "transfer-encoding", "connection"];
 
+    /// Headers that ureq sends only in ASCII. Others are sent in UTF-8.
+    const ASCII: [&str; 2] = ["authorization", "host"];
+
     /// Reads `Name: value`.
     ///
     /// # Errors
     /// [`Error::Invalid`] without a colon, for an invalid name or one that the request body owns,
-    /// or for a control character in the value. The message shows the name only: the value may be a
-    /// secret.
+    /// for a control character in the value, or for any but ASCII in `Authorization` and `Host`.
+    /// The message shows the name only: the value may be a secret.
     pub fn parse(line: &str) -> Result<Self, Error> {
         let Some((name, value)) = line.split_once(':') else {
             return Err(Error::invalid_with("a header has no colon", "write it as 'Name: value'"));
@@ -94,10 +97,16 @@ impl Header {
             )));
         }
         let value = value.trim_matches([' ', '\t']);
-        if value.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(Error::invalid(format!(
-                "the value of the header '{name}' holds a control character"
-            )));
+        let unusable = if value.chars().any(|c| c.is_control() && c != '\t') {
+            Some("a control character")
+        } else if Self::ASCII.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            (!value.is_ascii()).then_some("a character that is not ASCII")
+        } else {
+            None
+        };
+        if let Some(unusable) = unusable {
+            let message = format!("the value of the header '{name}' holds {unusable}");
+            return Err(Error::invalid(message));
         }
         Ok(Self { name: name.to_owned(), value: value.to_owned(), is_secret: false })
     }
@@ -167,6 +176,11 @@ mod tests {
             (": b", "'' is not a header name"),
             ("X A: b", "'X A' is not a header name"),
             ("X-A: b\r\nX-B: c", "the value of the header 'X-A' holds a control character"),
+            (
+                "Authorization: Bearer \u{e9}",
+                "the value of the header 'Authorization' holds a character that is not ASCII",
+            ),
+            ("host: \u{e9}", "the value of the header 'host' holds a character that is not ASCII"),
             (
                 "Content-Length: 0",
                 "the header 'Content-Length' follows from the request body and cannot be set",

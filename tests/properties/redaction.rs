@@ -20,7 +20,9 @@ fn settings(secret: &str, random: &mut Random) -> Settings {
     let header = |line: String| Header::parse(&line).unwrap();
     match random.below(5) {
         0 if secret.is_ascii() => settings.api_key = Some(ApiKey::new(secret).unwrap()),
-        1 => settings.headers.push(header(format!("Authorization: Bearer {secret}"))),
+        1 if secret.is_ascii() => {
+            settings.headers.push(header(format!("Authorization: Bearer {secret}")))
+        }
         2 => settings.headers.push(header(format!("X-Region: {secret}")).secret()),
         3 => {
             let encoded: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
