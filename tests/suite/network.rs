@@ -151,11 +151,18 @@ fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
     for status in [307, 308] {
         let stderr = format!(
             "openai: the server redirects the request (HTTP {status}) to \
-             'https://other.example/v1'\n\
-             hint: set --base-url to the redirect target\n"
+             'https://other.example/api/videos/extensions'\n\
+             hint: set --base-url to 'https://other.example/api'\n"
         );
-        let secret = "https://user:topsecret@other.example/v1#sig=topsecret";
-        for target in ["https://other.example/v1", secret] {
+        let secret = "https://user:topsecret@other.example/api/videos/extensions#sig=topsecret";
+        for target in ["https://other.example/api/videos/extensions", secret] {
+            against(Reply::redirect(status, target), &[]).is(3, "", &stderr);
+        }
+        for target in ["/v2/videos/extensions", "https://videos.example/v2/movies"] {
+            let stderr = format!(
+                "openai: the server redirects the request (HTTP {status}) to '{target}'\n\
+                 hint: set --base-url to the redirect target, without the path of the request\n"
+            );
             against(Reply::redirect(status, target), &[]).is(3, "", &stderr);
         }
     }

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use openai_videos::ApiErrorKind::{Gone, MethodNotAllowed, NotAuthorized, NotFound};
 use openai_videos::{
-    ApiError, ConnectError, ConnectErrorKind, Encoding, Error, Job, Settings, Status, shorten,
+    ApiError, BaseUrl, ConnectError, ConnectErrorKind, Encoding, Error, Job, Settings, Status,
+    shorten,
 };
 
 use crate::cli::plan::Named;
@@ -74,11 +75,23 @@ pub(crate) fn hint(
         Error::MediaUrl { is_unencrypted: true, .. } => {
             "pass --allow-http to download it all the same".to_owned()
         }
-        Error::Redirect { .. } => "set --base-url to the redirect target".to_owned(),
+        Error::Redirect { target, .. } => redirect_hint(target),
         Error::Connect { host, source } => return connect_hint(host, &**source, settings),
         Error::Api(error) => return api_hint(error, settings, named),
         _ => return None,
     })
+}
+
+/// Every path of the API begins with `/videos`. The target may be a relative reference.
+fn redirect_hint(target: &str) -> String {
+    let is_end = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    let mut places = target.rmatch_indices("/videos");
+    let place = places.find(|(at, path)| is_end(&target[at + path.len()..]));
+    let base_url = place.map(|(at, _)| &target[..at]);
+    match base_url.filter(|url| BaseUrl::new(url).is_ok()) {
+        Some(url) => format!("set --base-url to {}", quoted(url)),
+        None => "set --base-url to the redirect target, without the path of the request".to_owned(),
+    }
 }
 
 fn api_hint(
