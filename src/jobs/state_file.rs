@@ -29,8 +29,11 @@ use crate::text::shorten;
 /// The start of every record. A file that starts otherwise is not a state file, and is left
 /// untouched.
 const MAGIC: &str = "{\"openai-videos-state\":1,";
-/// The largest state file, in bytes.
-const LIMIT: u64 = 4 * 1024 * 1024;
+/// The largest state file, in bytes: room for several records of the largest request, as each
+/// attempt of a POST has one.
+const LIMIT: u64 = 16 * 1024 * 1024;
+/// The largest record of a request, in bytes.
+const LARGEST_RECORD: u64 = 2 * 1024 * 1024;
 /// The room that is kept for the id of a job, in bytes.
 const LONGEST_ID: u64 = 64 * 1024;
 /// The length of the shortest part of a URL that may be a secret, in bytes.
@@ -184,7 +187,8 @@ impl State for StateFile {
         let length = record.line().len() as u64;
         // Before a POST there has to be room for the record of its job too.
         let needed = if record.id.is_some() { length } else { 2 * length + LONGEST_ID };
-        if self.journal.end + needed > LIMIT {
+        let is_too_large = record.id.is_none() && length > LARGEST_RECORD;
+        if is_too_large || self.journal.end + needed > LIMIT {
             return Err(Error::invalid("the request is too large for a state file: 2 MB at most"));
         }
         let is_first = self.journal.end == 0;

@@ -626,6 +626,26 @@ fn the_state_file_the_output_and_the_inputs_are_different_files() {
 }
 
 #[test]
+fn a_large_request_with_a_state_file_is_sent_again_in_another_encoding() {
+    let directory = TempDir::new();
+    let prompt = "x".repeat(1_900_000);
+    fs::write(directory.path().join("body"), format!(r#"{{"prompt":"x","note":"{prompt}"}}"#))
+        .unwrap();
+    let server = Server::script(vec![
+        Reply::status(503),
+        Reply::status(415),
+        job("queued"),
+        job("completed"),
+    ]);
+    let run = openai(&EXTEND).args(&["--body", "body", "--state", "job", "--wait", "-q"]);
+    let run = run.args(&["--poll-interval", "10ms"]).current_dir(directory.path()).server(&server);
+    run.run().is(0, COMPLETED, "");
+    let switched = &server.finish()[2];
+    assert!(switched.header("content-type").unwrap().starts_with("multipart/form-data"));
+    assert!(switched.whole && switched.body_len > prompt.len() as u64);
+}
+
+#[test]
 fn skip_existing_sends_nothing_if_the_output_is_not_empty() {
     let directory = TempDir::new();
     let output = directory.path().join("out.mp4");
