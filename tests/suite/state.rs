@@ -625,6 +625,40 @@ fn the_state_file_the_output_and_the_inputs_are_different_files() {
     assert_eq!(std::fs::read(inside("clip.mp4")).unwrap(), b"clip");
 }
 
+/// As in `openai ... --body - -o body <body`.
+#[test]
+fn an_output_that_is_also_read_as_standard_input_is_refused() {
+    let body = r#"{"prompt":"p","seconds":"4","video":"v"}"#;
+    let message = |name: &str, file: &str| {
+        format!("openai: {name} and standard input cannot be the same file '{file}'\n")
+    };
+    let run = |args: &[&str], server: &Server| {
+        let run = openai(&["videos", "extend"]).args(args).file("body", body).server(server);
+        let file = fs::File::open(run.directory().join("body")).unwrap();
+        run.stdin_from(file).run()
+    };
+    let output = ["-o", "body"];
+    for (args, name) in [
+        (&["--body", "-"][..], "--output"),
+        (&[], "--output"),
+        (&["--prompt", "p", "--seconds", "4", "--video", "@-"], "--output"),
+        (&["--body", "-", "--state", "body"], "--state"),
+    ] {
+        let server = Server::script(vec![]);
+        let more = if name == "--output" { &output[..] } else { &[] };
+        let run = run(&[args, more].concat(), &server);
+        run.is(2, "", &message(name, "body"));
+        assert_eq!(fs::read(run.directory.join("body")).unwrap(), body.as_bytes());
+        server.finish();
+    }
+    // A complete call does not read standard input.
+    let server = Server::videos();
+    let run = run(&[&EXTEND[2..], &output[..]].concat(), &server);
+    run.success();
+    assert_eq!(fs::read(run.directory.join("body")).unwrap(), CLIP);
+    server.finish();
+}
+
 #[test]
 fn a_large_request_with_a_state_file_is_sent_again_in_another_encoding() {
     let directory = TempDir::new();

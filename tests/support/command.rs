@@ -54,6 +54,7 @@ pub struct Openai {
 enum Stdin {
     Empty,
     Bytes(Vec<u8>),
+    File(File),
     HeldOpen,
 }
 
@@ -88,6 +89,12 @@ impl Openai {
     /// Sets what is on standard input, which is `/dev/null` otherwise.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Openai {
         self.stdin = Stdin::Bytes(bytes.into());
+        self
+    }
+
+    /// Makes this file standard input.
+    pub fn stdin_from(mut self, file: File) -> Openai {
+        self.stdin = Stdin::File(file);
         self
     }
 
@@ -137,18 +144,24 @@ impl Openai {
         command.args(&self.args).env_clear().envs(self.env.iter().cloned());
         command.current_dir(self.directory()).stderr(Stdio::piped());
         let call = self.call();
+        let mut bytes = None;
         command.stdin(match self.stdin {
             Stdin::Empty => Stdio::null(),
-            Stdin::Bytes(_) | Stdin::HeldOpen => Stdio::piped(),
+            Stdin::File(file) => file.into(),
+            Stdin::HeldOpen => Stdio::piped(),
+            Stdin::Bytes(written) => {
+                bytes = Some(written);
+                Stdio::piped()
+            }
         });
         command.stdout(self.stdout.unwrap_or_else(Stdio::piped));
         let start = Instant::now();
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("{call}\ndid not start: {error}"));
-        let feed = child.stdin.take().map(|mut pipe| match self.stdin {
+        let feed = child.stdin.take().map(|mut pipe| match bytes {
+            Some(bytes) => thread::spawn(move || pipe.write_all(&bytes).map(|()| None)),
             // The pipe is returned, as dropping it would close it.
-            Stdin::Bytes(bytes) => thread::spawn(move || pipe.write_all(&bytes).map(|()| None)),
-            _ => thread::spawn(move || Ok(Some(pipe))),
+            None => thread::spawn(move || Ok(Some(pipe))),
         });
         Running {
             call,

@@ -88,11 +88,20 @@ fn open(path: &Path, limit: Duration) -> io::Result<File> {
     })
 }
 
+/// Standard input as a file, for its metadata and for a thread to read.
+fn stdin() -> io::Result<File> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+pub(crate) fn stdin_metadata() -> io::Result<fs::Metadata> {
+    stdin()?.metadata()
+}
+
 /// The text on standard input, as for `--body -`, if standard input is a pipe or a regular file. A
 /// terminal is not read, because its user does not expect to have to type a request. `None` if it
 /// is neither, is empty, or sends nothing for `silence`.
 pub(crate) fn piped_body(silence: Duration) -> Result<Option<String>, Error> {
-    let Ok(file) = io::stdin().as_fd().try_clone_to_owned().map(File::from) else {
+    let Ok(file) = stdin() else {
         return Ok(None);
     };
     let kind = file.metadata().map(|metadata| metadata.file_type());

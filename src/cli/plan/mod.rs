@@ -7,7 +7,7 @@ mod input;
 pub(crate) mod output;
 mod proxies;
 mod request;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod view;
 
 use std::ffi::{OsStr, OsString};
@@ -92,13 +92,15 @@ impl Plan {
 pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<Plan, Error> {
     let row = command(&args.words)?;
     check_flags(&args, row)?;
-    let is_stdin_free = !reads_standard_input(&args, env)?;
+    let has_reader = reads_standard_input(&args, env)?;
     let task = match action(&args, row, None) {
         Err(error) if !matches!(error, Error::Missing { .. }) => return Err(error),
         task => task,
     };
+    let reads_body =
+        task.is_err() && !has_reader && args.body.is_none() && terminals.may_read_stdin;
     let settings = settings(&args, env)?;
-    let (output, skip_existing) = checked_output(&args, row, terminals)?;
+    let (output, skip_existing) = checked_output(&args, row, terminals, has_reader || reads_body)?;
     let state = args.state.as_deref().map(PathBuf::from);
     let wait = (args.wait || output.is_some()).then(|| wait(&args));
     let id = row.creates_job() && state.is_none();
@@ -106,7 +108,7 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     let download = download(&args)?;
     // Last, so that every other usage error is reported without waiting for standard input.
     let task = match task {
-        Err(missing) if is_stdin_free && args.body.is_none() && terminals.may_read_stdin => {
+        Err(missing) if reads_body => {
             let body = input::piped_body(STDIN_SILENCE)?;
             body.map_or(Err(missing), |body| action(&args, row, Some(&body)))
         }
@@ -130,10 +132,11 @@ fn checked_output(
     args: &Args,
     row: &CommandRow,
     terminals: Terminals,
+    reads_stdin: bool,
 ) -> Result<(Option<Output>, bool), Error> {
     let output = output(args, row.command, terminals)?;
     check_standard_output(output.as_ref(), row, terminals)?;
-    check_distinct(args, output.as_ref())?;
+    check_distinct(args, output.as_ref(), reads_stdin)?;
     let skip_existing = skips_existing(args, output.as_ref())?;
     if let Some(output) = output.as_ref().filter(|_| !args.dry_run)
         && !(skip_existing && output.is_stored())

@@ -12,7 +12,7 @@ use openai_videos::{Error, check_output};
 use crate::cli::args::command::{Command, CommandRow};
 use crate::cli::args::flags::Args;
 use crate::cli::args::value::invalid;
-use crate::cli::plan::input::{FileOrText, file_or_text};
+use crate::cli::plan::input::{self, FileOrText, file_or_text};
 use crate::cli::stdio::Terminals;
 
 /// Where the media go.
@@ -176,29 +176,40 @@ pub(crate) fn check_standard_output(
 }
 
 /// Checks that the state file and the output differ from each other and from every input, because
-/// writing one would destroy the other.
-pub(crate) fn check_distinct(args: &Args, output: Option<&Output>) -> Result<(), Error> {
-    let state = args.state.as_deref().map(|path| ("--state", path));
+/// writing one would destroy the other. `reads_stdin`: standard input is one of the inputs.
+pub(crate) fn check_distinct(
+    args: &Args,
+    output: Option<&Output>,
+    reads_stdin: bool,
+) -> Result<(), Error> {
+    let state = args.state.as_deref().map(|path| ("--state", Path::new(path)));
     let output = match output {
-        Some(Output::File(path)) => Some(("--output", path.as_os_str())),
+        Some(Output::File(path)) => Some(("--output", path.as_path())),
         _ => None,
     };
-    let inputs: Vec<(&str, &OsStr)> = inputs(args).filter(|(_, path)| is_file(path)).collect();
-    let others = output.iter().chain(&inputs);
-    let of_state = state.iter().flat_map(|state| others.clone().map(move |other| (state, other)));
-    let of_output =
-        output.iter().flat_map(|output| inputs.iter().map(move |input| (output, input)));
-    for ((name, path), (other_name, other)) in of_state.chain(of_output) {
-        if is_same_file(Path::new(path), Path::new(other)) {
-            let path = path.to_string_lossy();
-            let message = format!("{name} and {other_name} cannot be the same file '{path}'");
-            return Err(Error::invalid(message));
+    let same = |name: &str, other: &str, path: &Path| {
+        let path = path.display();
+        Err(Error::invalid(format!("{name} and {other} cannot be the same file '{path}'")))
+    };
+    if let (Some((name, path)), Some((other, output))) = (state, output)
+        && is_same_path(path, output)
+    {
+        return same(name, other, path);
+    }
+    let stdin = reads_stdin.then(|| ("standard input", input::stdin_metadata()));
+    let named = inputs(args).map(|(name, path)| (name, fs::metadata(path)));
+    let inputs: Vec<(&str, fs::Metadata)> =
+        named.chain(stdin).filter_map(|(name, file)| Some((name, file.ok()?))).collect();
+    for (name, path) in state.into_iter().chain(output) {
+        let Ok(written) = fs::metadata(path) else { continue };
+        if let Some((input, _)) = inputs.iter().find(|(_, read)| is_same_file(&written, read)) {
+            return same(name, input, path);
         }
     }
     Ok(())
 }
 
-/// The files that are read.
+/// The files that are read, except for standard input.
 fn inputs(args: &Args) -> impl Iterator<Item = (&'static str, &OsStr)> {
     let after_at = |name, value| match file_or_text(value) {
         FileOrText::File(path) => Some((name, path)),
@@ -211,18 +222,19 @@ fn inputs(args: &Args) -> impl Iterator<Item = (&'static str, &OsStr)> {
     let headers = args.headers.iter().filter_map(move |value| after_at("--header", value.as_ref()));
     let body = args.body.as_deref().map(|path| ("--body", path));
     let key = args.api_key_file.as_deref().map(|path| ("--api-key-file", path));
-    video.into_iter().chain(image).chain(prompt).chain(body).chain(key).chain(headers)
+    let all = video.into_iter().chain(image).chain(prompt).chain(body).chain(key).chain(headers);
+    all.filter(|(_, path)| *path != "-")
 }
 
-/// Devices and pipes are not destroyed by writing.
-fn is_file(path: &OsStr) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+/// Whether this is one regular file. Devices and pipes are not destroyed by writing.
+fn is_same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {
+    a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
 /// Whether two paths lead to one file, which need not exist.
-fn is_same_file(a: &Path, b: &Path) -> bool {
+fn is_same_path(a: &Path, b: &Path) -> bool {
     match (fs::metadata(a), fs::metadata(b)) {
-        (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        (Ok(a), Ok(b)) => is_same_file(&a, &b),
         (Err(_), Err(_)) => name_in_directory(a).is_some_and(|a| name_in_directory(b) == Some(a)),
         _ => false,
     }
