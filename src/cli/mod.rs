@@ -45,6 +45,7 @@ fn carry_out(
     printer: &mut Printer,
 ) -> Result<(), Error> {
     let (args, parsed) = parse::parse(argv);
+    printer.redact_secrets_of(plan::settings::known_secrets(&args, env));
     // First, because --format-error applies to usage errors as well.
     let format_error = printer.show_errors_in(View::of_errors(&args, env, printer.terminals()));
     parsed?;

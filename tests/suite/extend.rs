@@ -723,6 +723,27 @@ fn an_empty_transform_prints_the_whole_result() {
 }
 
 #[test]
+fn a_usage_error_shows_no_secret() {
+    let secret = "sk-topsecret-1";
+    let field = format!("x:={{{secret}");
+    let authorization = format!("Authorization: Bearer {secret}");
+    for (args, message) in [
+        (&["--field", &field][..], "--field: x: '{[key]' is not JSON: "),
+        (&["--seconds", secret], "--seconds: invalid value '[key]'; possible values: "),
+        (&["--sk-topsecret-1"], "unknown option '--[key]'"),
+    ] {
+        let run = || openai(&EXTEND).args(args);
+        for run in [
+            run().env("OPENAI_API_KEY", secret),
+            run().args(&["--api-key", secret]),
+            run().args(&["--header", &authorization, "--format-error", "json"]),
+        ] {
+            run.run().code(2).stderr_contains(message).never_shows("topsecret");
+        }
+    }
+}
+
+#[test]
 fn headers_are_read_from_a_file_and_redacted() {
     let file = "# for the gateway\r\nX-Extra: sesame-open\r\n\n  \nAccept:\nX-Tab:\ta\tb";
     let request =

@@ -36,6 +36,17 @@ pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     Ok(settings)
 }
 
+/// Settings with the secrets that options and variables contain themselves, for errors about the
+/// others.
+pub(crate) fn known_secrets(args: &Args, env: Env<'_>) -> Option<Settings> {
+    let mut settings = Settings::new(BaseUrl::new(DEFAULT_BASE_URL).ok()?);
+    let variable = || env_value(env, "OPENAI_API_KEY")?.into_string().ok();
+    let key = args.api_key.clone().or_else(variable);
+    settings.api_key = key.and_then(|key| ApiKey::new(key.trim_matches(' ')).ok());
+    settings.headers = args.headers.iter().filter_map(|line| Header::parse(line).ok()).collect();
+    Some(settings)
+}
+
 /// The headers of `--header`: `Name: value`, or `@FILE` with one on each line.
 fn headers(args: &Args) -> Result<Vec<Header>, Error> {
     let mut headers = Vec::new();

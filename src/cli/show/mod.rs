@@ -30,8 +30,8 @@ pub(crate) struct Printer {
     terminals: Terminals,
     results: View,
     errors: View,
-    /// Their secrets are redacted, and hints name their base URL. `None` until the arguments are
-    /// resolved.
+    /// Their secrets are redacted, and hints name their base URL. Until the arguments are resolved,
+    /// they have no more than the secrets in them.
     settings: Option<Arc<Settings>>,
     /// The resource that the command names by its id, for hints.
     named: Option<Named>,
@@ -59,11 +59,16 @@ impl Printer {
         Ok(())
     }
 
+    /// Redacts the secrets of these settings from now on.
+    pub(crate) fn redact_secrets_of(&mut self, settings: Option<Settings>) {
+        self.settings = settings.map(Arc::new);
+    }
+
     /// Prints results in the format of this plan from now on, and redacts the secrets of its
     /// settings.
     pub(crate) fn show_results_of(&mut self, plan: &Plan) {
         self.results = plan.view.clone();
-        self.settings = Some(Arc::new(plan.settings.clone()));
+        self.redact_secrets_of(Some(plan.settings.clone()));
         self.named = plan.named();
     }
 
