@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use crate::support::{
-    CLIP, JOB, Openai, Outcome, PRINTED, Reply, Request, Server, TempDir, job, openai,
+    CLIP, JOB, Openai, Outcome, PRINTED, Reply, Request, SHORT_WAIT, Server, TempDir, job, openai,
+    slow_job,
 };
 
 /// A command that creates a job, with its shortest complete call.
@@ -140,9 +141,9 @@ fn the_job_is_waited_for_and_its_media_are_stored() {
 #[test]
 fn a_failed_job_ends_with_code_1_and_one_that_runs_too_long_ends_with_code_8() {
     for command in CREATING {
-        let server = Server::script(vec![job("failed"), job("queued"), job("queued")]);
+        let server = Server::script(vec![job("failed"), slow_job("queued"), job("queued")]);
         command.call(&["--wait"]).server(&server).run().code(1);
-        command.call(&["--wait", "--wait-timeout", "10ms"]).server(&server).run().code(8);
+        command.call(&["--wait"]).args(&SHORT_WAIT).server(&server).run().code(8);
         server.finish();
     }
 }

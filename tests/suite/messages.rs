@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use crate::support::{EXTEND, Reply, Server, TempDir, openai};
+use crate::support::{EXTEND, Reply, SHORT_WAIT, Server, TempDir, openai};
 
 /// The id of a job: in JSON, escaped where it has to be exact, and shortened to one line in a
 /// message.
@@ -32,13 +32,14 @@ fn line_breaks_in_a_job_id_are_escaped_in_every_message() {
     let server = Server::script(vec![job("queued", ""), job("in\\nprogress", "")]);
     let url = server.base_url();
     openai(&EXTEND)
-        .args(&["--wait-timeout", "10ms", "--wait", "-q", "--transform", "x"])
+        .args(&SHORT_WAIT)
+        .args(&["--wait", "-q", "--transform", "x"])
         .server(&server)
         .run()
         .code(8)
         .stderr(&format!(
             "openai: job {EXACT}\n\
-             openai: the job '{FOLDED}' is still running after 10ms (status: in progress)\n\
+             openai: the job '{FOLDED}' is still running after 500ms (status: in progress)\n\
              hint: run the same command again if it had --state, or wait with: \
              openai videos retrieve --wait --base-url '{url}' -- '{EXACT}'\n"
         ));

@@ -8,7 +8,10 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use crate::support::{CLIP, EXTEND, Openai, Reply, Request, Server, TempDir, job, openai, program};
+use crate::support::{
+    CLIP, EXTEND, Openai, Reply, Request, SHORT_WAIT, Server, TempDir, job, openai, program,
+    slow_job,
+};
 
 const COMPLETED: &str = "{\n  \"id\": \"video_1\",\n  \"status\": \"completed\"\n}\n";
 
@@ -108,10 +111,10 @@ fn the_job_of_a_large_request_is_in_the_state_file() {
         let body = format!("{{\"image\":\"{}\"}}", "A".repeat(size));
         fs::write(directory.path().join("body"), body).unwrap();
         let busy = || Reply::json(503, "{}").header("Retry-After", "0");
-        let replies = (0..refusals).map(|_| busy()).chain([job("queued"), job("queued")]);
+        let replies = (0..refusals).map(|_| busy()).chain([slow_job("queued"), job("queued")]);
         let server = Server::script(replies.chain([job("completed")]).collect());
         let run = || call(&server, &directory).args(&["--body", "body"]);
-        run().args(&["--wait-timeout", "10ms"]).run().code(8);
+        run().args(&SHORT_WAIT).run().code(8);
         assert!(state(&directory).contains(r#""phase":"submitted""#), "{size}");
         run().run().is(0, COMPLETED, "");
         let requests = server.finish();
@@ -122,8 +125,8 @@ fn the_job_of_a_large_request_is_in_the_state_file() {
 #[test]
 fn a_rerun_after_the_wait_timeout_keeps_waiting() {
     let directory = TempDir::new();
-    let server = Server::script(vec![job("queued"), job("in_progress"), job("completed")]);
-    call(&server, &directory).args(&["--wait-timeout", "10ms"]).run().code(8);
+    let server = Server::script(vec![slow_job("queued"), job("in_progress"), job("completed")]);
+    call(&server, &directory).args(&SHORT_WAIT).run().code(8);
     call(&server, &directory).run().is(0, COMPLETED, "");
     server.finish();
 }
@@ -354,11 +357,15 @@ fn an_interrupted_request_is_not_repeated_with_another_key_organization_or_proje
 fn a_run_with_a_new_key_recovers_a_listed_job_and_does_not_report_a_missing_one_as_gone() {
     let directory = TempDir::new();
     let missing = || Reply::json(404, r#"{"error":"no"}"#);
-    let server =
-        Server::script(vec![Reply::silence(), listed("x"), job("queued"), missing(), missing()]);
+    let silence = Reply::silence;
+    let server = Server::script(vec![silence(), listed("x"), silence(), missing(), missing()]);
     interrupt_the_request(&server, &directory);
     let run = |key: &str| call(&server, &directory).args(&["--api-key", key]);
-    run("sk-new").args(&["--wait-timeout", "10ms"]).run().code(8);
+    let mut waiting = run("sk-new").spawn();
+    server.wait_for(3);
+    waiting.kill();
+    let _ = waiting.wait();
+    assert!(state(&directory).contains("submitted"));
     // Recovered with the new key, it is that key's job.
     run("sk-new").run().code(3).stderr_contains("and remove 'job' to create another one\n");
     run("sk-third").run().is(
@@ -476,9 +483,12 @@ fn a_conflict_during_recovery_keeps_the_state_file() {
 #[test]
 fn a_job_that_the_server_no_longer_has_is_reported_with_a_hint() {
     let directory = TempDir::new();
-    let server =
-        Server::script(vec![job("queued"), job("queued"), Reply::json(404, r#"{"error":"no"}"#)]);
-    call(&server, &directory).args(&["--wait-timeout", "10ms"]).run().code(8);
+    let server = Server::script(vec![
+        slow_job("queued"),
+        job("queued"),
+        Reply::json(404, r#"{"error":"no"}"#),
+    ]);
+    call(&server, &directory).args(&SHORT_WAIT).run().code(8);
     call(&server, &directory).run().is(
         3,
         "",
@@ -496,14 +506,12 @@ fn a_missing_content_is_not_a_missing_job() {
     // The server asks for a longer interval than the run has time for: the second request is the
     // last.
     let missing = Reply::json(404, r#"{"error":"no"}"#).header("openai-poll-after-ms", "60000");
-    let jobs = [job("queued"), job("queued"), job("completed")];
+    let jobs = [slow_job("queued"), job("queued"), job("completed")];
     let replies = [missing.clone(), missing, job("completed")];
     let server = Server::script(jobs.into_iter().chain(replies).collect());
-    let run = |timeout: &str| {
-        call(&server, &directory).args(&["-o", "out", "--wait-timeout", timeout]).run()
-    };
-    run("10ms").code(8);
-    let outcome = run("500ms");
+    let run = || call(&server, &directory).args(&["-o", "out"]).args(&SHORT_WAIT).run();
+    run().code(8);
+    let outcome = run();
     outcome.code(3);
     assert!(!outcome.stderr_text().contains("remove"), "{}", outcome.stderr_text());
     assert!(state(&directory).contains("submitted"));
@@ -515,8 +523,8 @@ fn a_job_that_this_run_has_found_is_not_reported_as_gone() {
     let directory = TempDir::new();
     let missing = Reply::json(404, r#"{"error":"no"}"#);
     let found = || job("queued").header("openai-poll-after-ms", "100");
-    let server = Server::script(vec![found(), found(), found(), missing]);
-    call(&server, &directory).args(&["--wait-timeout", "10ms"]).run().code(8);
+    let server = Server::script(vec![slow_job("queued"), found(), found(), missing]);
+    call(&server, &directory).args(&SHORT_WAIT).run().code(8);
     let outcome = call(&server, &directory).run();
     outcome.code(3);
     assert!(!outcome.stderr_text().contains("remove"), "{}", outcome.stderr_text());

@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{CLIP, EXTEND, Openai, Reply, Server, fill, job, openai, short_queue};
+use crate::support::{
+    CLIP, EXTEND, Openai, Reply, SHORT_WAIT, Server, fill, job, openai, short_queue, slow_job,
+};
 
 const NOTE: &str = "openai: job video_1\n";
 
@@ -214,13 +216,13 @@ fn status_202_with_a_pending_job_is_a_poll_like_any_other() {
 
 #[test]
 fn an_expired_wait_ends_with_code_8_and_prints_the_job() {
-    let server = Server::script(vec![job("queued"), job("in_progress")]);
+    let server = Server::script(vec![slow_job("queued"), job("in_progress")]);
     let url = server.base_url();
-    extend().args(&["--wait-timeout", "10ms"]).server(&server).run().is(
+    extend().args(&SHORT_WAIT).server(&server).run().is(
         8,
         &printed("in_progress"),
         &format!(
-            "{NOTE}openai: the job 'video_1' is still running after 10ms (status: in_progress)\n\
+            "{NOTE}openai: the job 'video_1' is still running after 500ms (status: in_progress)\n\
              hint: run the same command again if it had --state, or wait with: \
              openai videos retrieve --wait --base-url '{url}' -- 'video_1'\n"
         ),
@@ -231,7 +233,7 @@ fn an_expired_wait_ends_with_code_8_and_prints_the_job() {
 #[test]
 fn a_silent_server_does_not_extend_the_wait_timeout() {
     let server = Server::script(vec![job("queued"), Reply::silence()]);
-    let outcome = extend().args(&["--wait-timeout", "200ms"]).server(&server).run();
+    let outcome = extend().args(&SHORT_WAIT).server(&server).run();
     outcome.code(8).stdout(&printed("queued"));
     server.finish();
 }
@@ -390,13 +392,17 @@ fn options_that_do_not_apply_to_the_command_are_refused() {
 fn waiting_uses_no_processor_time() {
     let server = Server::script(vec![Reply::json(200, r#"{"id":"video_1"}"#), job("completed")]);
     let running = extend().args(&["-q", "--poll-interval", "1500ms"]).server(&server).spawn();
-    server.wait_for(1);
-    std::thread::sleep(Duration::from_millis(1000));
     // Fields 14 and 15 are user and system time in ticks of 10 ms (proc_pid_stat(5)).
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id())).unwrap();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    let ticks = fields[11].parse::<u32>().unwrap() + fields[12].parse::<u32>().unwrap();
-    assert!(ticks <= 20, "{ticks} ticks\n{stat}");
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+        fields[11].parse::<u32>().unwrap() + fields[12].parse::<u32>().unwrap()
+    };
+    server.wait_for(1);
+    let before = ticks();
+    thread::sleep(Duration::from_millis(1000));
+    let used = ticks() - before;
+    assert!(used <= 20, "{used} ticks");
     running.wait().success();
     server.finish();
 }

@@ -21,7 +21,7 @@ pub use proxy::{Manner, Proxy};
 pub use queue::{fill, short_queue};
 pub use random::Random;
 pub use reply::Reply;
-pub use samples::{DOWNLOAD, EXTEND, JOB, PRINTED, call, job, media};
+pub use samples::{DOWNLOAD, EXTEND, JOB, PRINTED, SHORT_WAIT, call, job, media, slow_job};
 pub use server::Server;
 pub use temp::TempDir;
 pub use tls::{Authority, Identity, TlsServer};

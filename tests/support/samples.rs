@@ -12,6 +12,9 @@ pub const EXTEND: [&str; 8] = call("x", "4", "v");
 /// A quiet download to a file.
 pub const DOWNLOAD: [&str; 6] = ["videos", "download-content", "video_1", "-q", "-o", "out.mp4"];
 
+/// A wait that is long enough to begin with a poll on a slow machine, too.
+pub const SHORT_WAIT: [&str; 2] = ["--wait-timeout", "500ms"];
+
 /// The shortest response that is a job.
 pub const JOB: &str = r#"{"id":"video_1"}"#;
 /// The output for [`JOB`].
@@ -21,6 +24,13 @@ pub const PRINTED: &str = "{\n  \"id\": \"video_1\"\n}\n";
 pub fn job(status: &str) -> Reply {
     Reply::json(200, &format!(r#"{{"id":"video_1","status":"{status}"}}"#))
         .header("openai-poll-after-ms", "100")
+}
+
+/// A job with this status, and a poll interval of a minute. A run with [`SHORT_WAIT`] polls it
+/// once, at its deadline.
+pub fn slow_job(status: &str) -> Reply {
+    Reply::json(200, &format!(r#"{{"id":"video_1","status":"{status}"}}"#))
+        .header("openai-poll-after-ms", "60000")
 }
 
 /// Content of 1 MB in which no two positions look alike.
