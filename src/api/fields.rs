@@ -89,6 +89,14 @@ impl Fields {
         Self::from_json(&json)
     }
 
+    /// The fields as a JSON object.
+    pub(crate) fn to_json(&self) -> String {
+        let member =
+            |(name, value): &(String, Value)| format!("{}:{}", json::quote(name), value.to_json());
+        let members: Vec<String> = self.0.iter().map(member).collect();
+        format!("{{{}}}", members.join(","))
+    }
+
     /// Sets the value of a field. A new field is appended; a known one keeps its place.
     pub fn set(&mut self, name: impl Into<String>, value: Value) {
         let name = name.into();

@@ -25,6 +25,8 @@ pub struct VideoRequest {
     /// The id in the path.
     pub(crate) remixed_id: Option<String>,
     fields: Fields,
+    /// The fields as a JSON object.
+    pub(crate) json: String,
     upload: Option<Upload>,
     encoding: Encoding,
     pub(crate) idempotency_key: Option<String>,
@@ -130,6 +132,7 @@ impl VideoRequest {
             operation,
             path,
             remixed_id,
+            json: fields.to_json(),
             fields,
             upload,
             encoding: Encoding::Auto,
@@ -207,17 +210,6 @@ impl VideoRequest {
             (Encoding::Multipart, Some(_)) => Some(Encoding::DataUrl),
             _ => Some(Encoding::Multipart),
         }
-    }
-
-    /// The fields as a JSON object.
-    pub(crate) fn to_json(&self) -> String {
-        let members: Vec<String> = self
-            .fields
-            .0
-            .iter()
-            .map(|(name, value)| format!("{}:{}", json::quote(name), value.to_json()))
-            .collect();
-        format!("{{{}}}", members.join(","))
     }
 
     /// The text parts of the form: a reference object becomes `video[id]`, one part for each of its
@@ -340,7 +332,7 @@ mod tests {
     fn an_id_is_sent_as_the_documented_json() {
         let request = VideoRequest::extend("a \"b\"\n🎬", "4", id()).unwrap();
         assert_eq!(
-            request.to_json(),
+            request.json,
             r#"{"prompt":"a \"b\"\n🎬","seconds":"4","video":{"id":"video_1"}}"#
         );
     }
@@ -368,7 +360,7 @@ mod tests {
         fields.set("duration", Value::json("6.50").unwrap());
         let request = VideoRequest::from_fields(Operation::Extend, fields, Some(id())).unwrap();
         assert_eq!(
-            request.to_json(),
+            request.json,
             r#"{"model":"m","prompt":"b","seconds":4,"video":{"id":"video_1"},"duration":6.50}"#
         );
     }
@@ -382,7 +374,7 @@ mod tests {
         .unwrap();
         let mut request = VideoRequest::from_fields(Operation::Extend, fields, None).unwrap();
         assert_eq!(
-            request.to_json(),
+            request.json,
             r#"{"prompt":"a  b","seconds":4,"video":{"id":"v 1","n":[1.50,2e3]}}"#
         );
         assert_eq!(request.to_parts()[3].1, "[1.50,2e3]");
@@ -396,7 +388,7 @@ mod tests {
                 Some(Reference::object(video).unwrap()),
             )
             .unwrap();
-            assert_eq!(request.to_json(), r#"{"prompt":"p","seconds":4,"video":{"id":"v"}}"#);
+            assert_eq!(request.json, r#"{"prompt":"p","seconds":4,"video":{"id":"v"}}"#);
         }
     }
 

@@ -47,7 +47,7 @@ pub(crate) enum RequestTarget<'a> {
 
 pub(crate) enum Body<'a> {
     None,
-    Json(String),
+    Json(&'a str),
     Form(Form<'a>),
     DataUrl(DataUrl<'a>),
 }

@@ -59,7 +59,7 @@ impl Download {
     /// Sets the request that created the job. Servers echo its URLs in the job; none of them is
     /// taken for the URL of the media.
     pub fn created_by(&mut self, request: &VideoRequest) {
-        self.sent = media::strings(&request.to_json());
+        self.sent = media::strings(&request.json);
     }
 }
 

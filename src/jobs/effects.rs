@@ -120,7 +120,7 @@ impl<'a> Live<'a> {
             Some(Upload::File(path)) => path.metadata().map_or(0, |metadata| metadata.len()),
             _ => 0,
         };
-        file + self.request.to_json().len() as u64
+        file + self.request.json.len() as u64
     }
 }
 

@@ -164,8 +164,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) fn of(request: &VideoRequest) -> Self {
-        let text = request.to_json();
-        let fields = Object::parse(&text).unwrap_or(Object(Vec::new()));
+        let fields = Object::parse(&request.json).unwrap_or(Object(Vec::new()));
         let video = fields.get("video").and_then(|video| match Object::parse(video.get()) {
             Ok(object) => object.scalar("id"),
             Err(_) => json::scalar(video).filter(|id| !id.contains(':')),

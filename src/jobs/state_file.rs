@@ -411,7 +411,7 @@ impl Description {
         Ok(Self(format!(
             "{{\"base_url\":{}{path},\"fields\":{}{file}}}",
             json::quote(settings.base_url.as_str()),
-            request.to_json()
+            request.json
         )))
     }
 

@@ -124,8 +124,8 @@ fn body(request: &VideoRequest, encoding: Encoding) -> Result<Body<'_>, Error> {
             let file = upload.map(|upload| (rule.field, upload));
             Body::Form(Form::new(&request.to_parts(), file, random::token())?)
         }
-        (_, Some(upload)) => Body::DataUrl(DataUrl::new(&request.to_json(), rule, upload)?),
-        (_, None) => Body::Json(request.to_json()),
+        (_, Some(upload)) => Body::DataUrl(DataUrl::new(&request.json, rule, upload)?),
+        (_, None) => Body::Json(&request.json),
     })
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn preview(http: &Http, request: &VideoRequest) -> Result<Preview, Er
     let redact = |text: String| http.settings().redact(text);
     let content = match &body {
         Body::None => PreviewBody::Json(String::new()),
-        Body::Json(json) => PreviewBody::Json(redact(json.clone())),
+        Body::Json(json) => PreviewBody::Json(redact((*json).to_owned())),
         Body::DataUrl(body) => PreviewBody::Json(redact(body.preview())),
         Body::Form(form) => {
             let parts = request.to_parts().into_iter();
