@@ -50,6 +50,13 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// The response to such a request is too large to be a job or a list.
+    TooLarge {
+        /// Method and path.
+        request: String,
+        /// The largest size that is read, in a sentence.
+        reason: String,
+    },
     /// A POST was sent and its outcome is not known: a job may exist and may be paid for, or a
     /// character may exist.
     UnknownOutcome {
@@ -175,7 +182,7 @@ impl fmt::Display for Error {
             }
             Error::NoKey => f.write_str("no API key"),
             Error::Connect { host, source } => write!(f, "no connection to {host}: {source}"),
-            Error::NoResponse { request, reason } => {
+            Error::NoResponse { request, reason } | Error::TooLarge { request, reason } => {
                 write!(f, "no readable response to {request}: {reason}")
             }
             Error::UnknownOutcome { reason, .. } => {

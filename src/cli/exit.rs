@@ -77,7 +77,9 @@ impl From<&Error> for Code {
             Error::MediaRefused { .. } => Code::Unavailable,
             Error::JobFailed(_) => Code::JobFailed,
             Error::WaitTimeout { .. } => Code::WaitTimeout,
-            Error::Connect { .. } | Error::NoResponse { .. } => Code::NoConnection,
+            Error::Connect { .. } | Error::NoResponse { .. } | Error::TooLarge { .. } => {
+                Code::NoConnection
+            }
             Error::UnknownOutcome { .. } | Error::Unresolved { .. } => Code::UnknownOutcome,
             Error::StateLocked { .. } => Code::StateLocked,
             // `Error` is `non_exhaustive`: the remaining and any new variants count as local

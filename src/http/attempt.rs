@@ -33,6 +33,8 @@ pub(crate) enum AttemptError {
     },
     /// The request was sent, and no readable response came, for this reason.
     NoResponse(String),
+    /// The response is too large, for this reason.
+    TooLarge(String),
 }
 
 /// A failed attempt: the error to end with, and the facts that
@@ -125,6 +127,12 @@ impl FailedAttempt {
             AttemptError::NoResponse(reason) => {
                 (no_response(request, reason, settings), Retry::IfSafe)
             }
+            AttemptError::TooLarge(reason) => match no_response(request, reason, settings) {
+                Error::NoResponse { request, reason } => {
+                    (Error::TooLarge { request, reason }, Retry::IfSafe)
+                }
+                error => (error, Retry::IfSafe),
+            },
         };
         Self { error, retry, asked: None, poll_after: None }
     }
@@ -173,7 +181,9 @@ impl FailedAttempt {
     /// key (409).
     pub(crate) fn may_be_performed(&self) -> bool {
         match &self.error {
-            Error::UnknownOutcome { .. } | Error::NoResponse { .. } => true,
+            Error::UnknownOutcome { .. } | Error::NoResponse { .. } | Error::TooLarge { .. } => {
+                true
+            }
             Error::Api(api) => {
                 matches!(api.kind, ApiErrorKind::ServerError | ApiErrorKind::Conflict)
             }

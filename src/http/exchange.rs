@@ -270,7 +270,7 @@ impl Http {
         result.map_err(|error| self.read_error(error))?;
         if bytes.len() as u64 > MAX_JSON {
             let reason = format!("the response is larger than {} MiB", MAX_JSON >> 20);
-            return Err(AttemptError::NoResponse(reason));
+            return Err(AttemptError::TooLarge(reason));
         }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),

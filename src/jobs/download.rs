@@ -532,7 +532,8 @@ fn is_temporary(error: &Error) -> bool {
             api.kind,
             ApiErrorKind::Conflict | ApiErrorKind::Unavailable | ApiErrorKind::ServerError
         ),
-        error => matches!(error, Error::Connect { .. } | Error::NoResponse { .. }),
+        Error::Connect { .. } | Error::NoResponse { .. } | Error::TooLarge { .. } => true,
+        _ => false,
     }
 }
 

@@ -16,9 +16,6 @@ use crate::jobs::state_file::Record;
 const SEARCH_INTERVAL: Duration = Duration::from_secs(10);
 /// How far this machine's two clocks may come apart before the wall clock counts as set.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
-/// The words in the error of [`Http::text`](crate::http::Http::text) for a response that is too
-/// large.
-const TOO_LARGE: &str = "larger than 16 MiB";
 
 /// The id of the job that an interrupted POST created; `None` if the POST may be sent again.
 pub(crate) fn recover(
@@ -141,9 +138,7 @@ fn no_list(error: Error) -> Result<String, Error> {
         Error::Redirect { target, .. } => {
             Ok(format!("the list of jobs is redirected to '{target}'"))
         }
-        Error::NoResponse { reason, .. } if reason.contains(TOO_LARGE) => {
-            Ok("the server's list of jobs is too large".to_owned())
-        }
+        Error::TooLarge { .. } => Ok("the server's list of jobs is too large".to_owned()),
         error => Err(error),
     }
 }

@@ -140,7 +140,10 @@ fn is_final(error: &Error, expected_by: Option<Instant>) -> bool {
             expected_by.is_none_or(|time| time <= Instant::now())
         }
         Error::Api(api) => matches!(api.kind, ApiErrorKind::NotAuthorized | ApiErrorKind::Gone),
-        Error::Connect { .. } | Error::NoResponse { .. } | Error::Redirect { .. } => false,
+        Error::Connect { .. }
+        | Error::NoResponse { .. }
+        | Error::TooLarge { .. }
+        | Error::Redirect { .. } => false,
         _ => true,
     }
 }
