@@ -314,8 +314,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         on: SENDING,
         help: "Read the request's fields from an object in FILE, JSON or YAML",
         more: "'-' reads standard input. If a required option is missing, standard input is read \
-               without '-', too, if it is a pipe or a regular file. Options override its fields. \
-               '@' has no special meaning in it.",
+               without '-', too, if it is a pipe or a regular file; a pipe that sends nothing for \
+               10 s is given up. Options override its fields. '@' has no special meaning in it.",
         set: Set::Os(|args, value| args.body = Some(value)),
         ..NONE
     },

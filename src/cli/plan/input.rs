@@ -97,24 +97,33 @@ pub(crate) fn stdin_metadata() -> io::Result<fs::Metadata> {
     stdin()?.metadata()
 }
 
-/// The text on standard input, as for `--body -`, if standard input is a pipe or a regular file. A
-/// terminal is not read, because its user does not expect to have to type a request. `None` if it
-/// is neither, is empty, or sends nothing for `silence`.
-pub(crate) fn piped_body(silence: Duration) -> Result<Option<String>, Error> {
+/// What standard input has for the options that are missing.
+pub(crate) enum PipedBody {
+    Text(String),
+    /// It is empty, or neither a pipe nor a regular file.
+    Nothing,
+    /// Nothing came, and its end did not come either.
+    Silence,
+}
+
+/// Reads standard input, as for `--body -`, if it is a pipe or a regular file. A terminal is not
+/// read, because its user does not expect to have to type a request. `silence` is the longest time
+/// to wait for more.
+pub(crate) fn piped_body(silence: Duration) -> Result<PipedBody, Error> {
     let Ok(file) = stdin() else {
-        return Ok(None);
+        return Ok(PipedBody::Nothing);
     };
     let kind = file.metadata().map(|metadata| metadata.file_type());
     if !kind.is_ok_and(|kind| kind.is_fifo() || kind.is_file()) {
-        return Ok(None);
+        return Ok(PipedBody::Nothing);
     }
     let (path, name) = (OsStr::new("-"), "standard input");
     match read_within(file.take(LIMIT + 1), silence) {
         Some(read) => {
             let text = decode(check(read, path, name)?, path, name)?;
-            Ok(Some(text).filter(|text| !text.trim().is_empty()))
+            Ok(if text.trim().is_empty() { PipedBody::Nothing } else { PipedBody::Text(text) })
         }
-        None => Ok(None),
+        None => Ok(PipedBody::Silence),
     }
 }
 

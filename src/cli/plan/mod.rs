@@ -23,7 +23,7 @@ use crate::cli::args::flags::{Args, FIELDS, FLAGS, Flag};
 use crate::cli::args::parse::command;
 use crate::cli::args::value::{choice, invalid};
 use crate::cli::env::{Env, env_value};
-use crate::cli::plan::input::id;
+use crate::cli::plan::input::{PipedBody, id};
 use crate::cli::plan::output::{
     Output, check_distinct, check_standard_output, check_writable, output, skips_existing,
 };
@@ -107,16 +107,15 @@ pub(crate) fn resolve(args: Args, env: Env<'_>, terminals: Terminals) -> Result<
     let view = View::of_results(&args, env, terminals, row.command)?;
     let download = download(&args)?;
     // Last, so that every other usage error is reported without waiting for standard input.
-    let task = match task {
-        Err(missing) if reads_body => {
-            let body = input::piped_body(STDIN_SILENCE)?;
-            body.map_or(Err(missing), |body| action(&args, row, Some(&body)))
-        }
-        task => task,
+    let piped = if reads_body { input::piped_body(STDIN_SILENCE)? } else { PipedBody::Nothing };
+    let task = match &piped {
+        PipedBody::Text(body) => action(&args, row, Some(body)),
+        PipedBody::Nothing | PipedBody::Silence => task,
     };
+    let silence = matches!(piped, PipedBody::Silence).then_some(STDIN_SILENCE);
     Ok(Plan {
         settings,
-        task: task.map_err(|error| request::name_missing_option(error, row))?,
+        task: task.map_err(|error| request::name_missing_option(error, row, silence))?,
         wait,
         output,
         skip_existing,
@@ -354,6 +353,15 @@ mod tests {
     fn standard_input_cannot_be_read_twice() {
         let message = "--prompt @- and --body - cannot both read standard input";
         assert_eq!(plan(&with(&["--prompt", "@-", "--body", "-"]), &[]).unwrap_err(), message);
+    }
+
+    #[test]
+    fn silence_of_standard_input_is_named_beside_the_missing_option() {
+        let error = Error::Missing { field: "prompt" };
+        let row = command(&["videos".into(), "create".into()]).unwrap();
+        let error = request::name_missing_option(error, row, Some(STDIN_SILENCE));
+        let message = "missing option --prompt, and standard input sent nothing for 10 s";
+        assert_eq!(error.to_string(), message);
     }
 
     #[test]

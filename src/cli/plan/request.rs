@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use openai_videos::json::unquoted;
 use openai_videos::{
@@ -134,14 +135,18 @@ fn reference_in_body(fields: &Fields, operation: Operation) -> Option<Reference>
     })
 }
 
-/// Names the option for a missing field: the library knows only the field.
-pub(crate) fn name_missing_option(error: Error, row: &CommandRow) -> Error {
-    match error {
-        Error::Missing { field } => {
-            Error::invalid_with(format!("missing option --{field}"), example(row))
-        }
-        other => other,
-    }
+/// Names the option for a missing field: the library knows only the field. `silence`: for how long
+/// standard input was read and sent nothing.
+pub(crate) fn name_missing_option(
+    error: Error,
+    row: &CommandRow,
+    silence: Option<Duration>,
+) -> Error {
+    let Error::Missing { field } = error else { return error };
+    let silence = silence.map_or(String::new(), |silence| {
+        format!(", and standard input sent nothing for {} s", silence.as_secs())
+    });
+    Error::invalid_with(format!("missing option --{field}{silence}"), example(row))
 }
 
 /// `NAME=TEXT` or `NAME:=JSON`.
