@@ -390,19 +390,20 @@ fn options_that_do_not_apply_to_the_command_are_refused() {
 
 #[test]
 fn waiting_uses_no_processor_time() {
-    let server = Server::script(vec![Reply::json(200, r#"{"id":"video_1"}"#), job("completed")]);
-    let running = extend().args(&["-q", "--poll-interval", "1500ms"]).server(&server).spawn();
+    let server = Server::script(vec![job("queued"), Reply::silence()]);
+    let mut running = extend().args(&["-q", "--poll-interval", "1s"]).server(&server).spawn();
     // Fields 14 and 15 are user and system time in ticks of 10 ms (proc_pid_stat(5)).
-    let ticks = || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id())).unwrap();
+    let ticks = |id: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
         fields[11].parse::<u32>().unwrap() + fields[12].parse::<u32>().unwrap()
     };
     server.wait_for(1);
-    let before = ticks();
-    thread::sleep(Duration::from_millis(1000));
-    let used = ticks() - before;
+    let before = ticks(running.id());
+    server.wait_for(2);
+    let used = ticks(running.id()) - before;
     assert!(used <= 20, "{used} ticks");
-    running.wait().success();
+    running.kill();
+    let _ = running.wait();
     server.finish();
 }
