@@ -273,7 +273,8 @@ mod tests {
 
     #[test]
     fn a_truncated_body_is_not_a_job() {
-        let text = r#"{"object":"list","data":[{"id":"video_1","status":"queued","error":{"message":"no"}}]}"#;
+        let job = r#"{"id":"video_1","status":"queued","error":{"message":"no"}}"#;
+        let text = &format!(r#"{{"object":"list","data":[{job}]}}"#);
         for end in 0..text.len() {
             assert_eq!(Job::parse(&text[..end]), None, "{}", &text[..end]);
         }

@@ -4,7 +4,12 @@ use crate::support::{CLIP, EXTEND, Openai, Reply, Request, Server, TempDir, call
 use serde_json::json;
 
 /// All 13 fields of the API reference and a gateway's own field, not in alphabetical order.
-const JOB: &str = r#"{"id":"video_456","object":"video","model":"sora-2","status":"queued","progress":0,"created_at":1758941485,"completed_at":null,"expires_at":null,"prompt":"x","size":"720x1280","seconds":"12","remixed_from_video_id":"video_123","error":null,"usage":{"cost":0.50}}"#;
+const JOB: &str = concat!(
+    r#"{"id":"video_456","object":"video","model":"sora-2","status":"queued","progress":0,"#,
+    r#""created_at":1758941485,"completed_at":null,"expires_at":null,"#,
+    r#""prompt":"x","size":"720x1280","seconds":"12","#,
+    r#""remixed_from_video_id":"video_123","error":null,"usage":{"cost":0.50}}"#
+);
 const PRINTED: &str = r#"{
   "id": "video_456",
   "object": "video",
@@ -188,7 +193,10 @@ fn prompts_come_from_arguments_files_and_standard_input() {
 
 #[test]
 fn options_and_fields_override_the_body() {
-    let body = r#"{"model": "sora-2", "prompt": "@not-a-file.txt", "seconds": 4, "video": {"id": "v"}, "big": 1.0}"#;
+    let body = concat!(
+        r#"{"model": "sora-2", "prompt": "@not-a-file.txt", "seconds": 4, "#,
+        r#""video": {"id": "v"}, "big": 1.0}"#
+    );
     let run = |args: &[&str], stdin: &str| {
         let server = Server::script(vec![Reply::json(200, JOB)]);
         openai(&["videos", "extend"])
@@ -228,7 +236,10 @@ fn options_and_fields_override_the_body() {
 fn a_body_may_be_yaml_and_numbers_keep_their_literals() {
     let yaml = "# for tonight\nprompt: >-\n  @It\n  snows\nseconds: \"8\"\nvideo: {id: video_123}\n\
                 weight: 1.50\nnotes: [yes, 2026-11-24, null]\n";
-    let body = r#"{"prompt":"@It snows","seconds":"8","video":{"id":"video_123"},"weight":1.50,"notes":["yes","2026-11-24",null]}"#;
+    let body = concat!(
+        r#"{"prompt":"@It snows","seconds":"8","video":{"id":"video_123"},"#,
+        r#""weight":1.50,"notes":["yes","2026-11-24",null]}"#
+    );
     for file in ["body.yaml", "-"] {
         let server = Server::script(vec![Reply::json(200, JOB)]);
         openai(&["videos", "extend", "--body", file])

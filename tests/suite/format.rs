@@ -5,7 +5,10 @@ use std::process::{Command, Stdio};
 use crate::support::{EXTEND, Reply, Server, openai, program, skipped};
 
 /// A job with its own order of members, a number with a trailing zero, escapes and a time.
-const JOB: &str = r#"{"id":"video_1","status":"failed","created_at":1758941485,"seconds":"8","cost":0.50,"prompt":"a \"b\"\n\u00e9","error":{"code":"moderation","message":"not this"}}"#;
+const JOB: &str = concat!(
+    r#"{"id":"video_1","status":"failed","created_at":1758941485,"seconds":"8","#,
+    r#""cost":0.50,"prompt":"a \"b\"\n\u00e9","error":{"code":"moderation","message":"not this"}}"#
+);
 const PRINTED: &str = r#"{
   "id": "video_1",
   "status": "failed",
@@ -19,7 +22,10 @@ const PRINTED: &str = r#"{
   }
 }
 "#;
-const REFUSAL: &str = r#"{"error":{"message":"bad \"seconds\"","type":"invalid_request_error","param":null,"code":1.0}}"#;
+const REFUSAL: &str = concat!(
+    r#"{"error":{"message":"bad \"seconds\"","#,
+    r#""type":"invalid_request_error","param":null,"code":1.0}}"#
+);
 
 /// Runs `retrieve` with this response and compares the exit code, standard output and standard
 /// error.

@@ -22,9 +22,8 @@ fn against(reply: Reply, more: &[&str]) -> Outcome {
 #[test]
 fn client_errors_have_their_exit_codes_and_messages() {
     let error = |message: &str| {
-        format!(
-            r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":"seconds","code":null}}}}"#
-        )
+        let details = r#""type":"invalid_request_error","param":"seconds","code":null"#;
+        format!(r#"{{"error":{{"message":"{message}",{details}}}}}"#)
     };
     let shown = |status: u16, message: &str| {
         format!(
@@ -96,7 +95,10 @@ fn an_api_key_in_a_response_is_redacted() {
 
 #[test]
 fn a_result_keeps_ids_numbers_and_words_that_contain_the_key_or_a_header() {
-    let job = r#"{"id":"video_00000000","task_id":"00000000","size":100000000,"status":"queued","note":"of 00000000","type":"application/json","url":"https://console.example.com"}"#;
+    let job = concat!(
+        r#"{"id":"video_00000000","task_id":"00000000","size":100000000,"status":"queued","#,
+        r#""note":"of 00000000","type":"application/json","url":"https://console.example.com"}"#
+    );
     let server = Server::script(vec![Reply::json(200, job)]);
     openai(&["videos", "retrieve", "v", "--api-key", "00000000", "--format", "raw"])
         .args(&["--header", "Accept: application/json"])

@@ -38,8 +38,8 @@ fn a_closed_pipe_ends_with_code_0_and_an_unsaved_job_id_is_reported() {
 
 #[test]
 fn unicode_text_and_escapes_are_printed_unchanged() {
-    let server =
-        Server::script(vec![Reply::json(200, r#"{"id":"1","prompt":"日本 🎬 \u00e9 \" \\ \n"}"#)]);
+    let job = r#"{"id":"1","prompt":"日本 🎬 \u00e9 \" \\ \n"}"#;
+    let server = Server::script(vec![Reply::json(200, job)]);
     openai(&EXTEND).server(&server).run().is(
         0,
         "{\n  \"id\": \"1\",\n  \"prompt\": \"日本 🎬 \\u00e9 \\\" \\\\ \\n\"\n}\n",

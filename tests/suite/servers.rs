@@ -119,17 +119,20 @@ fn has_no_private_headers(requests: &[Request]) {
 }
 
 /// `extend` with the fields that xAI wants.
-const EXTEND_BY_URL: &[&str] = &[
-    "extend",
-    "--prompt",
-    "x",
-    "--field",
-    "model=grok-imagine-video",
-    "--field",
-    "duration:=6",
-    "--video",
-    "{url: https://example.com/a.mp4}",
-];
+const fn extend(video: &str) -> [&str; 9] {
+    [
+        "extend",
+        "--prompt",
+        "x",
+        "--field",
+        "model=grok-imagine-video",
+        "--field",
+        "duration:=6",
+        "--video",
+        video,
+    ]
+}
+const EXTEND_BY_URL: &[&str] = &extend("{url: https://example.com/a.mp4}");
 /// The conversation with a server that has `/content`.
 const BY_URL: Conversation<'_> = Conversation {
     server: "",
@@ -417,9 +420,8 @@ fn retrieve_works_with_vllm_omni() {
 #[test]
 fn a_failed_job_of_vllm_omni_ends_with_code_1() {
     for code in ["500", "\"500\""] {
-        let job = format!(
-            r#"{{"id":"v","status":"failed","progress":12.5,"error":{{"code":{code},"message":"out of memory"}}}}"#
-        );
+        let error = format!(r#"{{"code":{code},"message":"out of memory"}}"#);
+        let job = format!(r#"{{"id":"v","status":"failed","progress":12.5,"error":{error}}}"#);
         let server = Server::script(vec![Reply::json(200, &job)]);
         run(&server, "/v1", &["retrieve", "v", "--wait"])
             .run()
@@ -492,18 +494,7 @@ fn data_url() -> String {
 fn an_upload_to_xai_is_sent_again_as_a_data_url() {
     for server in ["xai", "grok2api"] {
         let (server, host) = Server::like(server, Some(KEY), 0);
-        let command = &[
-            "extend",
-            "--prompt",
-            "x",
-            "--field",
-            "model=grok-imagine-video",
-            "--field",
-            "duration:=6",
-            "--video",
-            "@clip.mp4",
-        ];
-        let outcome = run(&server, "/v1", command).run();
+        let outcome = run(&server, "/v1", &extend("@clip.mp4")).run();
         is_complete(&outcome);
         let requests = server.finish();
         let id = "d97415a1-5796-b7ec-379f-1";

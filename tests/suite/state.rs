@@ -310,7 +310,8 @@ fn a_state_file_of_0_1_0_is_resumed() {
     let server = Server::script(vec![job("completed")]);
     let record = format!(
         "{{\"openai-videos-state\":1,\"phase\":\"submitted\",\"since\":1800000000,\
-         \"idempotency_key\":\"k\",\"id\":\"video_1\",\"request\":{{\"base_url\":\"{}\",\"fields\":{{\"prompt\":\"x\",\
+         \"idempotency_key\":\"k\",\"id\":\"video_1\",\
+         \"request\":{{\"base_url\":\"{}\",\"fields\":{{\"prompt\":\"x\",\
          \"seconds\":\"4\",\"video\":{{\n\"id\":\"v\"\n}}}}}}}}\n",
         server.base_url()
     );

@@ -1,8 +1,8 @@
 //! Measures the built binary over loopback and compares it with its budgets and with curl: `budgets
 //! --libc musl|gnu BINARY`. Figures that are the same in every run (size, memory, instructions,
-//! crates) fail above their budget, or above the limit that holds until an owed one is met. Times are
-//! printed with their budget and never fail. Plain http
-//! is measured against a server of this program's own, TLS against nginx.
+//! crates) fail above their budget, or above the limit that holds until an owed one is met. Times
+//! are printed with their budget and never fail. Plain http is measured against a server of this
+//! program's own, TLS against nginx.
 
 // The lints keep the library from printing and from reading the environment. This is a program.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]

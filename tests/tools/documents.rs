@@ -151,7 +151,8 @@ fn bash() -> String {
     let names = names();
     let (words, pattern) = (names.join(" "), names.join(" | "));
     format!(
-        r#"# bash completion for openai videos; source it, or put it into /usr/share/bash-completion/completions
+        r#"# bash completion for openai videos
+# Source it, or put it into /usr/share/bash-completion/completions.
 
 _openai_words() {{
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
@@ -163,7 +164,8 @@ _openai_files() {{ # PREFIX
 }}
 
 _openai() {{
-    local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}} videos='' command='' word
+    local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}}
+    local videos='' command='' word
     COMPREPLY=()
     # bash takes --flag=value for three words.
     if [[ $cur == = ]]; then

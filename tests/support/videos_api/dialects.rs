@@ -120,8 +120,14 @@ pub const DIALECTS: [Dialect; 16] = [
         forms: Forms::Read,
         id: "suscipit-{n}",
         responses: &[
-            r#"{"id":"{id}","status":"in_progress","error":{"code":"a","message":"b"},"seconds":"qui","progress":-3}"#,
-            r#"{"id":"et","status":"completed","error":{"code":"a","message":"b"},"seconds":"sed","progress":71}"#,
+            concat!(
+                r#"{"id":"{id}","status":"in_progress","error":{"code":"a","message":"b"},"#,
+                r#""seconds":"qui","progress":-3}"#
+            ),
+            concat!(
+                r#"{"id":"et","status":"completed","error":{"code":"a","message":"b"},"#,
+                r#""seconds":"sed","progress":71}"#
+            ),
         ],
         content: MEDIA,
         error: OPENAI_ERROR,
@@ -144,7 +150,10 @@ pub const DIALECTS: [Dialect; 16] = [
         responses: &[
             r#"{"object":"list","data":[{"id":"{id}","status":"in_queue","seconds":"5.04"}]}"#,
             r#"{"object":"list","data":[{"id":"{id}","status":"processing","seconds":"5.04"}]}"#,
-            r#"{"object":"list","data":[{"id":"{id}","status":"succeeded","seconds":"5.04","video_url":"{media}"}]}"#,
+            concat!(
+                r#"{"object":"list","data":[{"id":"{id}","status":"succeeded","#,
+                r#""seconds":"5.04","video_url":"{media}"}]}"#
+            ),
         ],
         content: NO_CONTENT,
         error: r#"{"error":{message}}"#,
@@ -159,10 +168,16 @@ pub const DIALECTS: [Dialect; 16] = [
         responses: &[
             r#"{"id":"{id}","object":"video","status":"queued","progress":0.0,"error":null}"#,
             r#"{"id":"{id}","object":"video","status":"in_progress","progress":33.5,"error":null}"#,
-            r#"{"id":"{id}","object":"video","status":"completed","progress":100.0,"inference_time_s":12.25,"peak_memory_mb":20480.5,"error":null}"#,
+            concat!(
+                r#"{"id":"{id}","object":"video","status":"completed","progress":100.0,"#,
+                r#""inference_time_s":12.25,"peak_memory_mb":20480.5,"error":null}"#
+            ),
         ],
         content: MEDIA,
-        error: r#"{"error":{"message":{message},"type":"BadRequestError","param":null,"code":400}}"#,
+        error: concat!(
+            r#"{"error":{"message":{message},"#,
+            r#""type":"BadRequestError","param":null,"code":400}}"#
+        ),
         ..SGLANG
     },
     NEW_API,
@@ -182,7 +197,10 @@ pub const DIALECTS: [Dialect; 16] = [
         responses: &[
             r#"{"id":"{id}","polling_url":"/api/v1/videos/{id}","status":"pending"}"#,
             r#"{"id":"{id}","polling_url":"/api/v1/videos/{id}","status":"in_progress"}"#,
-            r#"{"id":"{id}","polling_url":"/api/v1/videos/{id}","status":"completed","unsigned_urls":["{media}"],"usage":{"cost":0.5}}"#,
+            concat!(
+                r#"{"id":"{id}","polling_url":"/api/v1/videos/{id}","status":"completed","#,
+                r#""unsigned_urls":["{media}"],"usage":{"cost":0.5}}"#
+            ),
         ],
         content: MEDIA,
         ..NEW_API
@@ -191,7 +209,10 @@ pub const DIALECTS: [Dialect; 16] = [
         name: "together",
         responses: &[
             r#"{"id":"{id}","object":"video","status":"queued","seconds":"5"}"#,
-            r#"{"id":"{id}","object":"video","status":"completed","seconds":"5","outputs":{"cost":0.28,"video_url":"{media}"}}"#,
+            concat!(
+                r#"{"id":"{id}","object":"video","status":"completed","seconds":"5","#,
+                r#""outputs":{"cost":0.28,"video_url":"{media}"}}"#
+            ),
         ],
         content: NO_CONTENT,
         ..NEW_API
@@ -226,7 +247,11 @@ const XAI: Dialect = Dialect {
     responses: &[
         r#"{"request_id":"{id}"}"#,
         r#"{"status":"pending"}"#,
-        r#"{"status":"done","video":{"url":"{media}","duration":14,"respect_moderation":true},"model":"grok-imagine-video","usage":{"cost_in_usd_ticks":3000000000}}"#,
+        concat!(
+            r#"{"status":"done","#,
+            r#""video":{"url":"{media}","duration":14,"respect_moderation":true},"#,
+            r#""model":"grok-imagine-video","usage":{"cost_in_usd_ticks":3000000000}}"#
+        ),
     ],
     content: NO_CONTENT,
     error: r#"{"code":"Client specified an invalid argument","error":{message}}"#,
@@ -278,7 +303,10 @@ const SGLANG: Dialect = Dialect {
     forms: Forms::Read,
     id: "7f2c0d-{n}",
     responses: &[
-        r#"{"id":"{id}","object":"video","status":"queued","seconds":4,"size":"","error":{"message":""}}"#,
+        concat!(
+            r#"{"id":"{id}","object":"video","status":"queued","#,
+            r#""seconds":4,"size":"","error":{"message":""}}"#
+        ),
         r#"{"id":"{id}","object":"video","status":"completed","seconds":4,"size":"","error":null}"#,
     ],
     content: &[

@@ -135,7 +135,8 @@ fn of_all() -> String {
     page += ".El\n.Sh OPTIONS\nThese are the options of all commands.\n\
              They stand before or after the command, as\n.Fl Fl option Ar value\n\
              or\n.Fl Fl option Ns = Ns Ar value .\n\
-             A switch also takes\n.Li =true\nor\n.Li =false .\n.Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n";
+             A switch also takes\n.Li =true\nor\n.Li =false .\n\
+             .Ar DURATION\nis 90, 90s, 1.5m, 2h or 250ms.\n";
     for (group, title) in Group::SHOWN {
         let items: String = common().filter(|flag| flag.group == group).map(item).collect();
         if !items.is_empty() {
