@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{self, Object};
 
-/// The largest time that is taken for seconds (the year 5138): larger ones are milliseconds.
+/// The largest time that is taken for seconds (the year 5138). Larger ones are milliseconds.
 const MAX_SECONDS: f64 = 1e11;
 
 /// A video job as the API reference describes it, `VideoResource`.
@@ -130,7 +130,7 @@ fn number(value: &RawValue) -> Option<f64> {
 }
 
 /// A time in seconds since 1970, from one in seconds or milliseconds.
-fn unix_seconds(value: &RawValue) -> Option<u64> {
+pub(crate) fn unix_seconds(value: &RawValue) -> Option<u64> {
     let time = number(value).filter(|time| *time >= 0.0)?;
     Some(if time > MAX_SECONDS { time / 1000.0 } else { time } as u64)
 }

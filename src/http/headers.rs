@@ -1,12 +1,13 @@
 //! Lists of headers, and which of their values may be shown.
 
+use crate::settings::header::is_harmless;
+
 /// Header names and values, in order.
 pub(crate) type Headers = Vec<(String, String)>;
 
-/// Headers whose values are shown. Any other may hold a secret, above all those that the user adds.
-const SHOWN: [&str; 27] = [
-    "accept",
-    "accept-encoding",
+/// Headers whose values are shown, beside those that never hold a secret. Any other may hold one,
+/// above all those that the user adds.
+const SHOWN: [&str; 17] = [
     "accept-ranges",
     "connection",
     "content-encoding",
@@ -15,21 +16,13 @@ const SHOWN: [&str; 27] = [
     "content-type",
     "date",
     "etag",
-    "expect",
-    "host",
-    "idempotency-key",
-    "if-range",
-    "openai-organization",
     "openai-poll-after-ms",
     "openai-processing-ms",
-    "openai-project",
     "openai-version",
-    "range",
     "retry-after",
     "retry-after-ms",
     "server",
     "transfer-encoding",
-    "user-agent",
     "x-request-id",
     "x-should-retry",
 ];
@@ -37,7 +30,7 @@ const SHOWN: [&str; 27] = [
 /// The headers with `[hidden]` in place of each value that may be secret.
 pub(crate) fn shown(headers: &[(String, String)]) -> Headers {
     let value = |name: &str, value: &str| {
-        let is_shown = SHOWN.contains(&name.to_ascii_lowercase().as_str());
+        let is_shown = is_harmless(name) || SHOWN.contains(&name.to_ascii_lowercase().as_str());
         if is_shown { value.to_owned() } else { "[hidden]".to_owned() }
     };
     headers.iter().map(|(name, text)| (name.clone(), value(name, text))).collect()

@@ -20,8 +20,8 @@ use std::time::Duration;
 use crate::api::api_error::ApiErrorKind;
 use crate::api::error::Error;
 use crate::api::event::Event;
+use crate::http::attempt::no_response;
 pub(crate) use crate::http::attempt::{AttemptError, FailedAttempt};
-use crate::http::attempt::{list_url, no_response};
 pub(crate) use crate::http::exchange::Http;
 use crate::http::request::{Method, Request};
 use crate::http::response::ResponseHead;
@@ -38,11 +38,6 @@ impl Http {
     /// The URL of a path below the base URL.
     pub(crate) fn url(&self, path: &str) -> String {
         Request::get(path).url(&self.settings)
-    }
-
-    /// The URL that lists recent jobs, for a request whose outcome is unknown.
-    pub(crate) fn list_url(&self) -> String {
-        list_url(&self.settings)
     }
 
     /// Sends a request until it succeeds or may not be sent again, and returns the 2xx response.

@@ -11,6 +11,7 @@ use crate::api::event::Event;
 use crate::api::job::Job;
 use crate::api::reference::Upload;
 use crate::api::video_request::VideoRequest;
+use crate::http::attempt::list_url;
 use crate::http::request::Request;
 use crate::http::{Http, TextResponse};
 use crate::jobs::account::Account;
@@ -110,7 +111,7 @@ impl<'a> Live<'a> {
             is_large: self.body_size() > QUICKLY_SENT,
             waits: self.wait.is_some(),
             patience: self.wait.map_or(Wait::TIMEOUT, |wait| wait.timeout),
-            list_url: self.http.list_url(),
+            list_url: list_url(settings),
         })
     }
 

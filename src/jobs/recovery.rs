@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::api::job::Job;
 use crate::api::operation::Operation;
+use crate::api::video;
 use crate::api::video_request::VideoRequest;
 use crate::http::response::ResponseHead;
 use crate::jobs::list::Page;
@@ -303,10 +304,7 @@ impl<'a> Listing<'a> {
 
 /// The date of a job in Unix seconds, if it has one.
 fn created(members: &Object<'_>) -> Option<u64> {
-    let created: f64 = members.scalar("created_at")?.parse().ok()?;
-    // Milliseconds are recognised by their size: as seconds they would be thousands of years away.
-    let created = if created > 1e11 { created / 1000.0 } else { created };
-    (created.is_finite() && created >= 1.0).then_some(created as u64)
+    video::unix_seconds(members.get("created_at")?).filter(|created| *created > 0)
 }
 
 impl Candidate {

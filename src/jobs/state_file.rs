@@ -19,9 +19,9 @@ use serde_json::value::RawValue;
 
 use crate::api::error::Error;
 use crate::api::operation::Operation;
-use crate::api::reference::Upload;
 use crate::api::video_request::VideoRequest;
 use crate::digest::sha256;
+use crate::http::body::source::{Source, cannot_read};
 use crate::json::{self, Object};
 use crate::settings::Settings;
 use crate::text::shorten;
@@ -389,13 +389,21 @@ pub(crate) struct Description(String);
 
 impl Description {
     /// # Errors
-    /// [`Error::Invalid`] for a stream, which cannot be compared, or a missing file;
-    /// [`Error::File`] for one whose metadata cannot be read.
+    /// As [`Source::of`], and [`Error::Invalid`] for a stream, which cannot be compared.
     pub(crate) fn of(settings: &Settings, request: &VideoRequest) -> Result<Self, Error> {
-        let file = match request.upload() {
+        let file = match request.upload().map(Source::of).transpose()? {
             None => String::new(),
-            Some(Upload::File(path)) => format!(",\"file\":{}", describe_file(path)?),
-            Some(Upload::Stream(_)) => {
+            Some(Source::File { path, .. }) => format!(",\"file\":{}", describe_file(path)?),
+            Some(Source::Pipe(path)) => {
+                return Err(Error::invalid_with(
+                    format!(
+                        "'{}' is not a regular file, which another run could compare",
+                        path.display()
+                    ),
+                    "upload a regular file",
+                ));
+            }
+            Some(Source::Stream(_)) => {
                 return Err(Error::invalid_with(
                     "a stream cannot be uploaded with a state file: another run could not \
                      tell whether it is the same",
@@ -490,18 +498,7 @@ fn digest(canonical: &str) -> String {
 
 fn describe_file(path: &Path) -> Result<String, Error> {
     let found = path.canonicalize().and_then(|path| Ok((path.metadata()?, path)));
-    let (metadata, canonical) = found.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            Error::invalid(format!("there is no file '{}' to upload", path.display()))
-        }
-        _ => Error::file(format!("cannot read '{}'", path.display()), error),
-    })?;
-    if !metadata.is_file() {
-        return Err(Error::invalid_with(
-            format!("'{}' is not a regular file, which another run could compare", path.display()),
-            "upload a regular file",
-        ));
-    }
+    let (metadata, canonical) = found.map_err(|error| cannot_read(path, error))?;
     Ok(format!(
         "{{\"path\":{},\"size\":{},\"mtime\":\"{}.{:09}\"}}",
         json::quote(&canonical.to_string_lossy()),

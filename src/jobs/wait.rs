@@ -13,7 +13,7 @@ use crate::api::event::Event;
 use crate::api::job::Job;
 use crate::api::status::Status;
 use crate::http::request::Request;
-use crate::http::{Http, TextResponse};
+use crate::http::{FailedAttempt, Http, TextResponse};
 use crate::random;
 use crate::settings::Settings;
 use crate::url::segment;
@@ -85,30 +85,23 @@ pub(crate) fn wait(http: &Http, mut job: Job, rules: &Wait) -> Result<Job, Error
             }
             Err(failed) if !is_final(&failed.error, expected_by) => {
                 (http.report)(&Event::PollFailed { error: &failed.error });
-                failed.asked
+                failed.poll_after
             }
             Err(failed) => return Err(failed.error),
         };
     }
 }
 
-/// A poll without a job in its response.
-struct FailedPoll {
-    error: Error,
-    /// The delay that the server asked for.
-    asked: Option<Duration>,
-}
-
 /// Requests the job once. The response has until the deadline, but never less than a second.
-fn poll(http: &Http, path: &str, job: &Job, deadline: Instant) -> Result<Job, FailedPoll> {
+fn poll(http: &Http, path: &str, job: &Job, deadline: Instant) -> Result<Job, FailedAttempt> {
     let request = Request::get(path);
     http.set_deadline(Some(deadline.max(Instant::now() + MIN_POLL_TIMEOUT)));
     let response = http.once(&request);
     http.set_deadline(None);
-    let text = response
-        .map_err(|attempt| FailedPoll { error: attempt.error, asked: attempt.poll_after })?;
-    let asked = text.head.poll_after();
-    parse_job(http, &request, text, job.id()).map_err(|error| FailedPoll { error, asked })
+    let response = response?;
+    let poll_after = response.head.poll_after();
+    parse_job(http, &request, response, job.id())
+        .map_err(|error| FailedAttempt { poll_after, ..FailedAttempt::from(error) })
 }
 
 /// The job as it is now.

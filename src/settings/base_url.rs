@@ -1,9 +1,10 @@
 //! The base URL of the API, as the user gives it.
 
+use std::fmt;
 use std::net::Ipv6Addr;
 
 use crate::api::error::Error;
-use crate::url::is_loopback;
+use crate::url::{self, is_loopback};
 
 /// The server of the API reference. OpenAI shut it down on 2026-09-24.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
@@ -11,8 +12,8 @@ pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 const EXAMPLE: &str = "write it like https://gateway.example.com/v1";
 
 /// An `http` or `https` URL that the API's paths are appended to, such as
-/// `https://api.openai.com/v1`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `https://api.openai.com/v1`. Debug output hides the path, which users put keys into.
+#[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     /// Without a slash at its end.
     url: String,
@@ -98,6 +99,12 @@ impl BaseUrl {
     /// The port, where the URL has one.
     pub(crate) fn port(&self) -> Option<u16> {
         self.port
+    }
+}
+
+impl fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BaseUrl({})", url::origin(&self.url))
     }
 }
 

@@ -48,12 +48,16 @@ const SUSPICIOUS_LEN: usize = 16;
 /// words such as `Bearer`.
 const MIN_PART: usize = 8;
 
+/// Whether a header with this name never holds a secret.
+pub(crate) fn is_harmless(name: &str) -> bool {
+    HARMLESS.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// Whether a server may tell accounts apart by this header.
 pub(crate) fn may_name_account(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let is_of_openai = matches!(name.as_str(), "openai-organization" | "openai-project");
-    let is_known = HARMLESS.iter().chain(&TRACES).any(|known| *known == name);
-    is_of_openai || !is_known
+    is_of_openai || !(is_harmless(&name) || TRACES.contains(&name.as_str()))
 }
 
 /// A request header that the user adds. It replaces the default one of its name, or removes it if
@@ -129,22 +133,18 @@ impl Header {
         is_own.then_some(self.value.as_str())
     }
 
-    fn is_harmless(&self) -> bool {
-        HARMLESS.iter().any(|name| self.is(name))
-    }
-
     /// Whether it authenticates the client, by its name or by its mark.
     pub(crate) fn is_key(&self) -> bool {
         let name = self.name.to_ascii_lowercase();
         let is_marked = self.is_secret || SECRET_NAMES.iter().any(|part| name.contains(part));
-        !self.value.is_empty() && !self.is_harmless() && is_marked
+        !self.value.is_empty() && !is_harmless(&self.name) && is_marked
     }
 
     /// The secrets in it: the whole value, the credentials after a scheme such as `Bearer`, and the
     /// longer of its parts, such as the value of a cookie.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let is_secret =
-            self.is_key() || (self.value.len() >= SUSPICIOUS_LEN && !self.is_harmless());
+            self.is_key() || (self.value.len() >= SUSPICIOUS_LEN && !is_harmless(&self.name));
         let parts = self.value.split([' ', '\t', ';', ',', '=', '"']);
         let is_word = |part: &str| part.len() < 12 && part.bytes().all(|c| c.is_ascii_alphabetic());
         let has_scheme = self.name.to_ascii_lowercase().ends_with("authorization");

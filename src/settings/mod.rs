@@ -85,7 +85,7 @@ impl Family {
 
 /// The settings of a [`Client`](crate::Client). Make them with [`Settings::new`] and set the fields
 /// that differ.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
     /// The base URL of the API.
@@ -232,29 +232,6 @@ impl Settings {
         let key = self.api_key.iter().map(ApiKey::expose);
         let headers = self.headers.iter().flat_map(Header::secrets);
         Secrets::new(key.chain(headers).map(str::to_owned).chain(self.proxies.secrets()))
-    }
-}
-
-/// Redacted: users put keys into the path of a base URL.
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("base_url", &self.redact(self.base_url.as_str().to_owned()))
-            .field("api_key", &self.api_key)
-            .field("organization", &self.organization)
-            .field("project", &self.project)
-            .field("headers", &self.headers)
-            .field("allow_http", &self.allow_http)
-            .field("roots", &self.roots)
-            .field("client_certificate", &self.client_certificate)
-            .field("proxies", &self.proxies)
-            .field("family", &self.family)
-            .field("connect_timeout", &self.connect_timeout)
-            .field("timeout", &self.timeout)
-            .field("stall_timeout", &self.stall_timeout)
-            .field("max_retries", &self.max_retries)
-            .field("retry_unsafe", &self.retry_unsafe)
-            .finish()
     }
 }
 

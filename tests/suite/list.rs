@@ -2,7 +2,8 @@
 
 use crate::support::{Openai, Reply, Request, Server, openai};
 
-const FIRST: &str = r#"{"data":[{"id":"v1","status":"completed","progress":100,"created_at":1758941485},
+const FIRST: &str = r#"{"data":[
+    {"id":"v1","status":"completed","progress":100,"created_at":1758941485},
     {"id":"v2","status":"queued","n":1.50}],"has_more":true}"#;
 const SECOND: &str = r#"{"data":[{"id":"v3","status":"failed"}],"last_id":"v3","has_more":false}"#;
 

@@ -164,7 +164,12 @@ pub(crate) enum Set {
     Number(fn(&mut Args, u32)),
 }
 
-const NONE: Flag = Flag {
+/// What the rows below need not say, for each group of the help.
+const REQUEST: Flag = Flag { group: Group::Request, ..SERVER };
+const RESULT: Flag = Flag { group: Group::Result, ..SERVER };
+const OUTPUT: Flag = Flag { group: Group::Output, ..SERVER };
+const UNUSED: Flag = Flag { group: Group::Unused, may_be_empty: true, ..SERVER };
+const SERVER: Flag = Flag {
     long: "",
     short: None,
     value: "",
@@ -218,7 +223,6 @@ pub(crate) const FLAGS: &[Flag] = &[
     Flag {
         long: "prompt",
         value: "TEXT",
-        group: Group::Request,
         on: CREATING,
         common: true,
         help: "The prompt's text; @FILE reads it from a file",
@@ -226,25 +230,23 @@ pub(crate) const FLAGS: &[Flag] = &[
                standard input. @name that has no '.' or '/' and is not a file is literal text; \
                \\@ starts a literal @.",
         set: Set::Os(|args, value| args.prompt = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "seconds",
         value: "N",
         values: &["4", "8", "12", "16", "20"],
-        group: Group::Request,
         on: TIMED,
         common: true,
         help: "Length: 4, 8 or 12; extend also 16 or 20",
         more: "For extend, of the new segment alone. For any other value, use --field seconds=N or \
                --field duration:=N instead.",
         set: Set::Text(|args, value| args.seconds = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "video",
         value: "REF",
-        group: Group::Request,
         on: REFERRING,
         common: true,
         help: "The video: its id, a URL, @FILE, or {id: ID}",
@@ -253,188 +255,171 @@ pub(crate) const FLAGS: &[Flag] = &[
                is sent as {\"url\": URL}. An object is JSON or the short form, and is sent as it \
                is. @file://FILE is the same as @FILE; \\@ starts an id that begins with @.",
         set: Set::Os(|args, value| args.video = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "video",
         value: "FILE",
-        group: Group::Request,
         on: &[CREATE_CHARACTER],
         common: true,
         help: "The video to upload, with or without @ before it",
         set: Set::Os(|args, value| args.video = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "model",
         value: "MODEL",
-        group: Group::Request,
         on: &[CREATE],
         common: true,
         help: "The model; without it the server chooses",
         set: Set::Text(|args, value| args.model = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "size",
         value: "WxH",
-        group: Group::Request,
         on: &[CREATE],
         common: true,
         help: "Width and height in pixels, such as 1280x720",
         set: Set::Text(|args, value| args.size = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "input-reference",
         value: "REF",
-        group: Group::Request,
         on: &[CREATE],
         common: true,
         help: "An image to begin with: a URL, @FILE or a file's id",
         more: "As --video, but a URL is sent as {\"image_url\": URL} and an id as {\"file_id\": \
                ID}. An object is written as {file_id: ID}.",
         set: Set::Os(|args, value| args.input_reference = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "name",
         value: "TEXT",
-        group: Group::Request,
         on: &[CREATE_CHARACTER],
         common: true,
         help: "The character's name, of 1 to 80 characters",
         set: Set::Text(|args, value| args.name = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "body",
         value: "FILE",
-        group: Group::Request,
         on: SENDING,
         help: "Read the request's fields from an object in FILE, JSON or YAML",
         more: "'-' reads standard input. If a required option is missing, standard input is read \
                without '-', too, if it is a pipe or a regular file; a pipe that sends nothing for \
                10 s is given up. Options override its fields. '@' has no special meaning in it.",
         set: Set::Os(|args, value| args.body = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "field",
         value: "NAME=TEXT",
-        group: Group::Request,
         on: SENDING,
         common: true,
         help: "Set a request field; NAME:=JSON for a JSON value",
         more: "Repeatable. Overrides --body. Examples: model=sora-2, duration:=6, seconds=5. \
                duration replaces --seconds; video_id or video_url replaces --video.",
         set: Set::Text(|args, value| args.fields.push(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "encoding",
         value: "ENCODING",
         default: "auto",
         values: &["auto", "json", "multipart", "data-url"],
-        group: Group::Request,
         on: CREATING,
         help: "Request body: auto, json, multipart or data-url",
         more: "auto sends JSON for a reference and multipart for an upload. If the server does not \
                accept that (415), it switches once: to the form field video[id], or to data-url, \
                which is JSON with the file as a data: URL in base64.",
         set: Set::Text(|args, value| args.encoding = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "dry-run",
-        group: Group::Request,
         on: SENDING,
         common: true,
         help: "Print the request without secrets; send nothing",
         set: Set::Switch(|args, on| args.dry_run = on),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "max-items",
         value: "N",
-        group: Group::Request,
         on: &[Command::List],
         common: true,
         help: "List at most N jobs; without it all",
         more: "Pages are requested as they are needed. --format raw prints one page as received.",
         set: Set::Number(|args, value| args.max_items = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "order",
         value: "ORDER",
         values: &["asc", "desc"],
-        group: Group::Request,
         on: &[Command::List],
         common: true,
         help: "asc: the oldest first; desc: the newest first",
         set: Set::Text(|args, value| args.order = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "after",
         value: "ID",
-        group: Group::Request,
         on: &[Command::List],
         common: true,
         help: "List the jobs that follow the one with this id",
         set: Set::Text(|args, value| args.after = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "limit",
         value: "N",
-        group: Group::Request,
         on: &[Command::List],
         common: true,
         help: "Jobs on one page, 0 to 100",
         set: Set::Number(|args, value| args.limit = Some(value)),
-        ..NONE
+        ..REQUEST
     },
     Flag {
         long: "wait",
-        group: Group::Result,
         on: WAITING,
         common: true,
         help: "Wait until the job is completed or failed",
         more: "The job's id is on standard error before the first poll. A failed job is exit \
                code 1.",
         set: Set::Switch(|args, on| args.wait = on),
-        ..NONE
+        ..RESULT
     },
     Flag {
         long: "wait-timeout",
         value: "DURATION",
         default: "30m",
-        group: Group::Result,
         on: FETCHING,
         common: true,
         help: "Maximum time to wait; the job itself continues",
         more: "For download-content: maximum time to wait for content that is not ready, a \
                minute at most.",
         set: Set::Duration(|args, value| args.wait_timeout = Some(value)),
-        ..NONE
+        ..RESULT
     },
     Flag {
         long: "poll-interval",
         value: "DURATION",
-        group: Group::Result,
         on: FETCHING,
         help: "Poll interval, unless the server sets one",
         more: "Without it: 1s, growing by half up to 15s.",
         set: Set::Duration(|args, value| args.poll_interval = Some(value)),
-        ..NONE
+        ..RESULT
     },
     Flag {
         long: "output",
         short: Some('o'),
         value: "FILE",
-        group: Group::Result,
         on: FETCHING,
         common: true,
         help: "Wait, then store the media; '-' is standard output",
@@ -442,22 +427,20 @@ pub(crate) const FLAGS: &[Flag] = &[
                anything is sent. {id} in its name, beside other text, is replaced by the job's \
                id: {id}.mp4.",
         set: Set::Os(|args, value| args.output = Some(value)),
-        ..NONE
+        ..RESULT
     },
     Flag {
         long: "variant",
         value: "VARIANT",
         values: &["video", "thumbnail", "spritesheet"],
-        group: Group::Result,
         on: FETCHING,
         help: "The media to download: video, thumbnail or spritesheet",
         set: Set::Text(|args, value| args.variant = Some(value)),
-        ..NONE
+        ..RESULT
     },
     Flag {
         long: "state",
         value: "FILE",
-        group: Group::Result,
         on: CREATING,
         common: true,
         help: "Record the job in FILE, so that a rerun resumes it",
@@ -467,35 +450,32 @@ pub(crate) const FLAGS: &[Flag] = &[
                FILE is emptied when the result is delivered or the job has failed, and never \
                contains the key. Without this option the id is on standard error.",
         set: Set::Os(|args, value| args.state = Some(value)),
-        ..NONE
+        ..RESULT
     },
     Flag {
         long: "skip-existing",
-        group: Group::Result,
         on: FETCHING,
         help: "Send nothing if the output FILE exists and is not empty",
         more: "For batches that are run again. It needs --output FILE without {id}, and no key \
                if it skips. A job in the state file is resumed all the same.",
         set: Set::Switch(|args, on| args.skip_existing = on),
-        ..NONE
+        ..RESULT
     },
     Flag {
         long: "video-id",
         value: "ID",
-        group: Group::Result,
         on: BY_VIDEO_ID,
         help: "The id, in place of the argument",
         set: Set::Text(|args, value| args.video_id = Some(value)),
-        ..NONE
+        ..RESULT
     },
     Flag {
         long: "character-id",
         value: "ID",
-        group: Group::Result,
         on: &[Command::GetCharacter],
         help: "The character's id, in place of the argument",
         set: Set::Text(|args, value| args.character_id = Some(value)),
-        ..NONE
+        ..RESULT
     },
     Flag {
         long: "base-url",
@@ -507,7 +487,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         more: "OpenAI shut down its own endpoint on 2026-09-24: set this to your server or \
                gateway.",
         set: Set::Text(|args, value| args.base_url = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "api-key",
@@ -517,7 +497,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         more: "It cannot be used with --api-key-file, and only one of the two variables may be \
                set.",
         set: Set::Text(|args, value| args.api_key = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "api-key-file",
@@ -527,7 +507,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         help: "Read the API key from a file",
         more: "White space around it is dropped. '-' reads standard input.",
         set: Set::Os(|args, value| args.api_key_file = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "organization",
@@ -535,7 +515,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         env: "OPENAI_ORG_ID",
         help: "Value of the header OpenAI-Organization",
         set: Set::Text(|args, value| args.organization = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "project",
@@ -543,7 +523,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         env: "OPENAI_PROJECT_ID",
         help: "Value of the header OpenAI-Project",
         set: Set::Text(|args, value| args.project = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "header",
@@ -553,7 +533,7 @@ pub(crate) const FLAGS: &[Flag] = &[
                line, so that secrets are not in the process list; empty lines and lines that start \
                with # are skipped.",
         set: Set::Text(|args, value| args.headers.push(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "allow-http",
@@ -561,7 +541,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         help: "Allow sending the key over plain http to another machine",
         more: "OPENAI_ALLOW_HTTP=1 does the same.",
         set: Set::Switch(|args, on| args.allow_http = on),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "cacert",
@@ -571,7 +551,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         help: "Trust only the certificates in this file",
         more: "PEM, such as /etc/ssl/certs/ca-certificates.crt.",
         set: Set::Os(|args, value| args.cacert = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "mtls-client-cert-file",
@@ -580,7 +560,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         help: "Client certificate, for servers that ask for one",
         more: "PEM, followed by its chain. It needs --mtls-client-key-file.",
         set: Set::Os(|args, value| args.client_cert = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "mtls-client-key-file",
@@ -589,21 +569,21 @@ pub(crate) const FLAGS: &[Flag] = &[
         help: "Private key of the client certificate",
         more: "PEM, not encrypted.",
         set: Set::Os(|args, value| args.client_key = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "ipv4",
         short: Some('4'),
         help: "Connect to IPv4 addresses only",
         set: Set::Switch(|args, on| set_family(args, Family::V4, on)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "ipv6",
         short: Some('6'),
         help: "Connect to IPv6 addresses only",
         set: Set::Switch(|args, on| set_family(args, Family::V6, on)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "connect-timeout",
@@ -611,7 +591,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         default: "10s",
         help: "Maximum time to connect: DNS, all addresses, proxy and TLS",
         set: Set::Duration(|args, value| args.connect_timeout = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "timeout",
@@ -619,7 +599,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         default: "10m",
         help: "Maximum time from the end of the request to the response",
         set: Set::Duration(|args, value| args.timeout = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "stall-timeout",
@@ -627,7 +607,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         default: "60s",
         help: "Maximum time without a byte sent or received",
         set: Set::Duration(|args, value| args.stall_timeout = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "max-retries",
@@ -635,119 +615,96 @@ pub(crate) const FLAGS: &[Flag] = &[
         default: "2",
         help: "Maximum number of retries, where one cannot pay twice",
         set: Set::Number(|args, value| args.max_retries = Some(value)),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "retry-unsafe",
         help: "Retry even where that may create a second job",
         set: Set::Switch(|args, on| args.retry_unsafe = on),
-        ..NONE
+        ..SERVER
     },
     Flag {
         long: "format",
         value: "FORMAT",
         default: "auto",
         values: FORMATS,
-        group: Group::Output,
         common: true,
         help: "Format: json, jsonl, raw, pretty (a table) or yaml",
         more: "auto is json: indented, in the server's order and with its numbers, coloured on a \
                terminal (FORCE_COLOR and NO_COLOR override that). jsonl is one line; raw is the \
                response as received. explore is the same as json.",
         set: Set::Text(|args, value| args.format = Some(value)),
-        ..NONE
+        ..OUTPUT
     },
     Flag {
         long: "transform",
         value: "GJSON",
         may_be_empty: true,
-        group: Group::Output,
         common: true,
         help: "Print only what this GJSON path finds in the result",
         more: "If it finds nothing, the whole result is printed, with a notice on standard \
                error.",
         set: Set::Text(|args, value| args.transform = Some(value)),
-        ..NONE
+        ..OUTPUT
     },
     Flag {
         long: "raw-output",
         short: Some('r'),
-        group: Group::Output,
         common: true,
         help: "Print a string without quotation marks and escapes",
         set: Set::Switch(|args, on| args.raw_output = on),
-        ..NONE
+        ..OUTPUT
     },
     Flag {
         long: "format-error",
         value: "FORMAT",
         default: "auto",
         values: FORMATS,
-        group: Group::Output,
         help: "The format of errors on standard error; auto is text",
         more: "A server's error is printed as received, of {\"error\": {...}} the inner object; \
                any other error as {\"message\": ..., \"hint\": ...}.",
         set: Set::Text(|args, value| args.format_error = Some(value)),
-        ..NONE
+        ..OUTPUT
     },
     Flag {
         long: "transform-error",
         value: "GJSON",
         may_be_empty: true,
-        group: Group::Output,
         help: "Print only what this GJSON path finds in an error",
         set: Set::Text(|args, value| args.transform_error = Some(value)),
-        ..NONE
+        ..OUTPUT
     },
     Flag {
         long: "debug",
-        group: Group::Output,
         help: "Log requests and responses on standard error, without secrets",
         set: Set::Switch(|args, on| args.debug = on),
-        ..NONE
+        ..OUTPUT
     },
     Flag {
         long: "quiet",
         short: Some('q'),
-        group: Group::Output,
         common: true,
         help: "Show no progress and no warnings",
         set: Set::Switch(|args, on| args.quiet = on),
-        ..NONE
+        ..OUTPUT
     },
     Flag {
         long: "help",
         short: Some('h'),
-        group: Group::Output,
         common: true,
         help: "-h: the common options; --help: everything",
         set: Set::Switch(|args, on| args.help = on.then_some(Help::Whole)),
-        ..NONE
+        ..OUTPUT
     },
     Flag {
         long: "version",
         short: Some('v'),
-        group: Group::Output,
         help: "Print the version",
         set: Set::Switch(|args, on| args.version = on),
-        ..NONE
+        ..OUTPUT
     },
-    Flag {
-        long: "admin-api-key",
-        value: "KEY",
-        may_be_empty: true,
-        group: Group::Unused,
-        set: Set::Text(|_, _| {}),
-        ..NONE
-    },
-    Flag {
-        long: "webhook-secret",
-        value: "SECRET",
-        may_be_empty: true,
-        group: Group::Unused,
-        set: Set::Text(|_, _| {}),
-        ..NONE
-    },
+    Flag { long: "admin-api-key", value: "KEY", set: Set::Text(|_, _| {}), ..UNUSED },
+    Flag { long: "webhook-secret", value: "SECRET", set: Set::Text(|_, _| {}), ..UNUSED },
 ];
 
 #[cfg(test)]

@@ -128,14 +128,12 @@ fn commands(of: Option<Command>) -> impl Iterator<Item = &'static CommandRow> {
 
 /// A line for each command, and one with its purpose.
 fn whole_usage(of: Option<Command>) -> String {
-    usage_lines(
-        commands(of).map(|row| format!("{}{}\n          {}.\n", row.name, row.usage(), row.about)),
-    )
-}
-
-fn usage_lines(calls: impl Iterator<Item = String>) -> String {
     let leads = std::iter::once("Usage:").chain(std::iter::repeat("      "));
-    leads.zip(calls).map(|(lead, call)| format!("{lead} openai videos {call}")).collect()
+    let line = |(lead, row): (&str, &CommandRow)| {
+        let CommandRow { name, about, .. } = row;
+        format!("{lead} openai videos {name}{}\n          {about}.\n", row.usage())
+    };
+    leads.zip(commands(of)).map(line).collect()
 }
 
 /// `  -q, --quiet`, `      --seconds N`.

@@ -1,6 +1,6 @@
 //! The files with certificates and keys that flags or variables name.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use openai_videos::{ClientCertificate, Error, Roots, Settings};
 
@@ -12,66 +12,40 @@ use crate::cli::plan::input;
 /// Reads the files that `--cacert` and the two options for a client certificate name, or their
 /// variables.
 pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result<(), Error> {
-    if let Some(file) = named_file(&args.cacert, "--cacert", "SSL_CERT_FILE", env) {
-        let (pem, shown) = file.read()?;
+    let named = |flag: &Option<OsString>, name: &'static str, variable: &'static str| match flag {
+        Some(path) => Some((name, path.clone())),
+        None => env_value(env, variable).map(|path| (variable, path)),
+    };
+    if let Some((name, path)) = named(&args.cacert, "--cacert", "SSL_CERT_FILE") {
+        let (pem, shown) = read_file(name, &path)?;
         settings.roots = Some(Roots::from_pem(shown, pem));
     }
-    let certificate = named_file(
-        &args.client_cert,
-        "--mtls-client-cert-file",
-        "OPENAI_MTLS_CLIENT_CERT_FILE",
-        env,
-    );
-    let key =
-        named_file(&args.client_key, "--mtls-client-key-file", "OPENAI_MTLS_CLIENT_KEY_FILE", env);
-    settings.client_certificate = match (certificate, key) {
-        (None, None) => None,
-        (Some(one), None) => return Err(missing(one.from, "--mtls-client-key-file")),
-        (None, Some(one)) => return Err(missing(one.from, "--mtls-client-cert-file")),
-        (Some(certificate), Some(key)) => {
-            let (certificate_pem, certificate_shown) = certificate.read()?;
-            let (key_pem, key_shown) = key.read()?;
-            let both = ClientCertificate::from_pem(&certificate_pem, &key_pem);
-            Some(both.map_err(|error| {
-                let files = format!("{certificate_shown} and {key_shown}");
-                with_name(&files, error)
-            })?)
+    let (certificate_flag, key_flag) = ("--mtls-client-cert-file", "--mtls-client-key-file");
+    let certificate = named(&args.client_cert, certificate_flag, "OPENAI_MTLS_CLIENT_CERT_FILE");
+    let key = named(&args.client_key, key_flag, "OPENAI_MTLS_CLIENT_KEY_FILE");
+    let needs = |given: &str, other: &str| Err(Error::invalid(format!("{given} needs {other}")));
+    match (certificate, key) {
+        (None, None) => Ok(()),
+        (Some((name, _)), None) => needs(name, key_flag),
+        (None, Some((name, _))) => needs(name, certificate_flag),
+        (Some((certificate_name, certificate)), Some((key_name, key))) => {
+            let (certificate_pem, certificate_shown) = read_file(certificate_name, &certificate)?;
+            let (key_pem, key_shown) = read_file(key_name, &key)?;
+            let both =
+                ClientCertificate::from_pem(&certificate_pem, &key_pem).map_err(|error| {
+                    with_name(&format!("{certificate_shown} and {key_shown}"), error)
+                })?;
+            settings.client_certificate = Some(both);
+            Ok(())
         }
-    };
-    Ok(())
-}
-
-/// One of the two options for a client certificate without the other one.
-fn missing(given: &str, other: &str) -> Error {
-    Error::invalid(format!("{given} needs {other}"))
-}
-
-struct NamedFile {
-    /// The flag or variable.
-    from: &'static str,
-    path: OsString,
-}
-
-impl NamedFile {
-    /// Its contents, and the name that errors give it.
-    fn read(&self) -> Result<(Vec<u8>, String), Error> {
-        if self.path == "-" {
-            return Err(invalid(self.from, "it cannot be read from standard input"));
-        }
-        let shown = format!("{} '{}'", self.from, self.path.display());
-        Ok((input::bytes(&self.path, self.from)?, shown))
     }
 }
 
-fn named_file(
-    flag: &Option<OsString>,
-    flag_name: &'static str,
-    variable: &'static str,
-    env: Env<'_>,
-) -> Option<NamedFile> {
-    let file = |from, path| NamedFile { from, path };
-    match flag {
-        Some(path) => Some(file(flag_name, path.clone())),
-        None => env_value(env, variable).map(|path| file(variable, path)),
+/// The contents of a file, and the name that errors give it: `name` is the flag or variable that
+/// names it.
+fn read_file(name: &str, path: &OsStr) -> Result<(Vec<u8>, String), Error> {
+    if path == "-" {
+        return Err(invalid(name, "it cannot be read from standard input"));
     }
+    Ok((input::bytes(path, name)?, format!("{name} '{}'", path.display())))
 }

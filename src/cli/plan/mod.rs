@@ -202,14 +202,11 @@ fn check_flags(args: &Args, row: &CommandRow) -> Result<(), Error> {
 
 fn download(args: &Args) -> Result<Download, Error> {
     let mut download = Download::default();
-    download.variant = args.variant.as_deref().map(variant).transpose()?;
+    let variant = args.variant.as_deref().map(|name| choice("variant", name)).transpose()?;
+    download.variant = variant.map(|place| Variant::NAMES[place].1);
     download.ready_within = args.wait_timeout;
     download.poll_interval = args.poll_interval;
     Ok(download)
-}
-
-fn variant(name: &str) -> Result<Variant, Error> {
-    choice("variant", name).map(|place| Variant::NAMES[place].1)
 }
 
 fn wait(args: &Args) -> Wait {

@@ -39,7 +39,7 @@ impl<'a> Source<'a> {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                 Error::invalid(format!("there is no file '{shown}' to upload"))
             }
-            _ => Error::file(format!("cannot read '{shown}'"), error),
+            _ => cannot_read(path, error),
         })?;
         if metadata.is_dir() {
             Err(Error::invalid(format!("'{shown}' is a directory, not a file to upload")))
@@ -106,8 +106,11 @@ impl<'a> Source<'a> {
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    File::open(path)
-        .map_err(|error| Error::file(format!("cannot read '{}'", path.display()), error))
+    File::open(path).map_err(|error| cannot_read(path, error))
+}
+
+pub(crate) fn cannot_read(path: &Path, error: io::Error) -> Error {
+    Error::file(format!("cannot read '{}'", path.display()), error)
 }
 
 /// A pipe or a device that is opened by the first read, in the thread of a [`StreamReader`], as a
@@ -127,9 +130,7 @@ impl Read for Pipe {
 }
 
 fn check_size(file: &File, path: &Path, expected: u64) -> Result<(), Error> {
-    let metadata = file
-        .metadata()
-        .map_err(|error| Error::file(format!("cannot read '{}'", path.display()), error))?;
+    let metadata = file.metadata().map_err(|error| cannot_read(path, error))?;
     if metadata.len() == expected {
         Ok(())
     } else {
@@ -154,9 +155,8 @@ impl SourceReader<'_> {
             }
             SourceReader::File { file, path, size, left } => {
                 let max = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
-                let count = file.read(&mut buffer[..max]).map_err(|error| {
-                    Error::file(format!("cannot read '{}'", path.display()), error)
-                })?;
+                let read = file.read(&mut buffer[..max]);
+                let count = read.map_err(|error| cannot_read(path, error))?;
                 if count == 0 {
                     return Err(Error::FileChanged { path: path.to_path_buf(), expected: *size });
                 }
