@@ -18,7 +18,8 @@ const MARK: &str = "[key]";
 /// Secrets shorter than this many bytes are replaced only where they are a whole value: they occur
 /// in other text by chance.
 const MIN_LEN: usize = 8;
-/// An upper bound in bytes for a piece of an escape, such as `\\ud83c\\udfac` or `%F0%9F%8E%AC`.
+/// An upper bound in bytes for a piece of an escape, such as `\\ud83c\\udfac`, `%F0%9F%8E%AC` or
+/// `&quot;`.
 const LONGEST_ESCAPE: usize = 20;
 
 /// The secrets of some settings, longest first.
@@ -101,7 +102,7 @@ fn replace(text: &str, forms: &[Form]) -> String {
     let mut rest = text;
     // Most of a text is passed over at once, up to where a form or an escape may begin.
     let starts: Vec<char> = forms.iter().filter_map(|form| form.text.chars().next()).collect();
-    let may_start = |c: char| c == '\\' || c == '%' || starts.contains(&c);
+    let may_start = |c: char| matches!(c, '\\' | '%' | '&') || starts.contains(&c);
     while let Some(at) = rest.find(may_start) {
         redacted += &rest[..at];
         rest = &rest[at..];
@@ -142,7 +143,7 @@ impl Form {
     /// The length of this form at the start of a text, if it stands there in some encoding, or as
     /// much of it as the text has before it is cut.
     fn len_at(&self, text: &str) -> Option<usize> {
-        let len = [plain_step, json_step, percent_step]
+        let len = [plain_step, json_step, percent_step, html_step]
             .into_iter()
             .find_map(|step| self.len_by(text, step))?;
         let follows = |c: &u8| c.is_ascii_alphanumeric() || b"+/-_=".contains(c);
@@ -153,18 +154,27 @@ impl Form {
     /// The same in one encoding, of which `step` strips one character.
     fn len_by(&self, text: &str, step: Step) -> Option<usize> {
         let mut rest = text;
+        let mut is_after_space = false;
         for (at, c) in self.text.char_indices() {
-            match step(rest, c) {
-                // A message on one line has one space for several.
-                Some(next) if c == ' ' => {
-                    rest = next;
-                    while let Some(next) = step(rest, c) {
-                        rest = next;
-                    }
-                }
+            let mut next = step(rest, c);
+            // A message on one line has one space for several.
+            while next.is_none()
+                && is_after_space
+                && let Some(more) = step(rest, ' ')
+            {
+                rest = more;
+                next = step(rest, c);
+            }
+            is_after_space = c == ' ';
+            match next {
                 Some(next) => rest = next,
                 None if at + 1 >= MIN_LEN => {
-                    return cut_len(rest).map(|cut| text.len() - rest.len() + cut);
+                    // Dots of the secret may have been found in the `...` that marks the cut.
+                    let end = text.len() - rest.len();
+                    let before = text[..end].bytes().rev().take(3);
+                    let dots = before.take_while(|byte| *byte == b'.').count();
+                    let mut ends = (end - dots..=end).rev();
+                    return ends.find_map(|end| Some(end + cut_len(&text[end..])?));
                 }
                 None => return None,
             }
@@ -177,7 +187,9 @@ impl Form {
 fn cut_len(rest: &str) -> Option<usize> {
     let piece = rest.split("...").next().unwrap_or_default();
     let is_in_escape = |byte: u8| byte.is_ascii_hexdigit() || b"\\u%".contains(&byte);
-    let is_escape = piece.starts_with(['\\', 'u', '%']) && piece.bytes().all(is_in_escape);
+    let is_in_html = |byte: u8| byte.is_ascii_alphanumeric() || b"&#".contains(&byte);
+    let is_escape = (piece.starts_with(['\\', 'u', '%']) && piece.bytes().all(is_in_escape))
+        || (piece.starts_with('&') && piece.bytes().all(is_in_html));
     let is_escape = is_escape && piece.len() < LONGEST_ESCAPE;
     (piece.is_empty() || is_escape).then_some(piece.len())
 }
@@ -254,6 +266,31 @@ fn percent_step(text: &str, c: char) -> Option<&str> {
     Some(rest)
 }
 
+/// In HTML, where a character may be a reference: `&quot;`, `&#34;` or `&#x22;`.
+fn html_step(text: &str, c: char) -> Option<&str> {
+    if !text.starts_with('&') {
+        return text.strip_prefix(c);
+    }
+    referenced(text).filter(|(known, _)| *known == c).map(|(_, rest)| rest)
+}
+
+/// The character of the reference at the start of a text, and the rest of the text.
+fn referenced(text: &str) -> Option<(char, &str)> {
+    let start = text.strip_prefix('&')?;
+    let end = start.bytes().take(LONGEST_ESCAPE).position(|byte| byte == b';')?;
+    let (name, rest) = (&start[..end], &start[end + 1..]);
+    let code = match name.strip_prefix('#').map(|number| (number, number.strip_prefix(['x', 'X'])))
+    {
+        Some((_, Some(hex))) => u32::from_str_radix(hex, 16).ok()?,
+        Some((decimal, None)) => decimal.parse().ok()?,
+        None => {
+            let named = [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\'')];
+            named.iter().find(|(known, _)| *known == name)?.1.into()
+        }
+    };
+    Some((char::from_u32(code)?, rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,9 +312,20 @@ mod tests {
             (r#"a"b\c/d-12"#, r#"{"k":"a\"b\\c/d-12"}"#, r#"{"k":"[key]"}"#),
             (r#"a"b\c/d-12"#, r#"\u0061\u0022b\u005Cc\/d-12"#, "[key]"),
             (r#"a"b\c/d-12"#, r#""{\"k\":\"a\\\"b\\\\c/d-12\"}""#, r#""{\"k\":\"[key]\"}""#),
+            (r"ab \ cd ef", r"ab\u0020\\\u0020cd  ef", "[key]"),
             ("tab\tstop é🎬", r#"tab\tstop \u00e9\ud83c\udfac"#, "[key]"),
             ("a/b+c d%12", "?key=a%2Fb%2bc%20d%2512&x", "?key=[key]&x"),
             ("a/b+c d%12", "?key=%61/b%2Bc+d%2512", "?key=[key]"),
+            ("a&b\"c'd<e>", "<p>a&amp;b&quot;c&#39;d&lt;e&gt;</p>", "<p>[key]</p>"),
+            ("a&b\"c'd<e>", "a&#x26;b&#34;c&apos;d&#x3C;e>", "[key]"),
+            ("a&b;c&amp;d", "a&amp;b;c&amp;amp;d a&b;c&amp;d", "[key] [key]"),
+            ("a&b\"c'd<e>", "bad key a&amp;b&quot;c&#39;d&l...", "bad key [key]..."),
+            (
+                "sk-topsec.ret",
+                "bad key 'sk-topsec...' (see the manual)",
+                "bad key '[key]...' (see the manual)",
+            ),
+            ("sk-topsec...ret", "bad key 'sk-topsec...'", "bad key '[key]...'"),
             ("sk-topsecret", "c2stdG9wc2VjcmV0", "[key]"),
             ("sk-topsecre", "Basic c2stdG9wc2VjcmU=", "Basic [key]"),
             // base64("u:sk-topsecret"), base64("us:sk-topsecret") and a form for URLs.

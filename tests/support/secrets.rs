@@ -49,7 +49,7 @@ pub fn echo(secret: &str, random: &mut Random) -> String {
         let quoted = serde_json::to_string(text).expect("a string");
         quoted[1..quoted.len() - 1].to_owned()
     };
-    match random.below(9) {
+    match random.below(10) {
         0 => secret.to_owned(),
         1 => inside(secret),
         2 => inside(&inside(secret)),
@@ -61,6 +61,7 @@ pub fn echo(secret: &str, random: &mut Random) -> String {
             let before = "user:pass"[..random.below(9)].to_owned();
             URL_SAFE_NO_PAD.encode(before + secret + &"tail"[..random.below(4)])
         }
+        8 => in_html(secret, random),
         // As a message on one line has it.
         _ => secret.split_whitespace().collect::<Vec<_>>().join(" "),
     }
@@ -76,6 +77,34 @@ fn escaped(secret: &str, random: &mut Random) -> String {
         _ => c.to_string(),
     };
     secret.chars().map(&mut escape).collect()
+}
+
+/// The characters that HTML and servers write as a name, with these names.
+const ENTITIES: [(&str, char); 5] =
+    [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\'')];
+
+fn in_html(secret: &str, random: &mut Random) -> String {
+    let mut escape = |c: char| {
+        let name = ENTITIES.iter().find(|(_, known)| *known == c).map(|(name, _)| *name);
+        match (name, random.below(3)) {
+            (Some(name), 0) => format!("&{name};"),
+            (Some(_), 1) => format!("&#{};", u32::from(c)),
+            (Some(_), _) => format!("&#x{:x};", u32::from(c)),
+            (None, _) => c.to_string(),
+        }
+    };
+    secret.chars().map(&mut escape).collect()
+}
+
+fn html_decoded(text: &str) -> String {
+    let mut decoded = text.to_owned();
+    for (name, c) in ENTITIES.into_iter().rev() {
+        let code = u32::from(c);
+        for reference in [format!("&{name};"), format!("&#{code};"), format!("&#x{code:x};")] {
+            decoded = decoded.replace(&reference, &c.to_string());
+        }
+    }
+    decoded
 }
 
 fn percent_encoded(secret: &str, random: &mut Random) -> String {
@@ -96,6 +125,7 @@ pub fn reveals(text: &str, secret: &str) -> bool {
     decoded.push(unescaped(&unescaped(text)));
     decoded.push(unescaped(&unescaped(&unescaped(text))));
     decoded.push(percent_decoded(text));
+    decoded.push(html_decoded(text));
     decoded.extend(base64_decoded(text));
     decoded.iter().any(|text| parts.iter().any(|part| text.contains(part.as_str())))
 }
