@@ -28,8 +28,10 @@ use crate::net::buffers::PageBuffer;
 use crate::random;
 use crate::url::{authority, segment, without_secrets};
 
-/// Size of the buffer, in bytes. With 64 KiB a download of 1 GB takes a tenth longer.
+/// The largest size of the buffer, in bytes. With 64 KiB a download of 1 GB takes a tenth longer.
 const BUFFER_SIZE: usize = 256 * 1024;
+/// The first size of the buffer, more than is ever read at once over TLS.
+const FIRST_BUFFER_SIZE: usize = 68 * 1024;
 /// Text of fewer bytes is a message and not media.
 const SHORT: usize = 4096;
 /// How long a completed job's content may be "not ready".
@@ -379,8 +381,9 @@ impl Transfer<'_> {
         }
         let mut body = self.http.transfer(body, length);
         let mut buffer = PageBuffer::new(BUFFER_SIZE);
-        let buffer = buffer.bytes_mut();
+        buffer.grow(FIRST_BUFFER_SIZE);
         if self.position == 0 {
+            let buffer = buffer.bytes_mut();
             let read =
                 read_start(&mut body, buffer).map_err(|error| self.http.read_error(error))?;
             let start = &buffer[..read];
@@ -390,11 +393,15 @@ impl Transfer<'_> {
             self.write(start)?;
         }
         loop {
-            let count = body.read(buffer).map_err(|error| self.http.read_error(error))?;
+            let room = buffer.bytes_mut();
+            let count = body.read(room).map_err(|error| self.http.read_error(error))?;
             if count == 0 {
                 return self.check_length();
             }
-            self.write(&buffer[..count])?;
+            self.write(&room[..count])?;
+            if count == room.len() {
+                buffer.grow(2 * count);
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! The buffers of a connection, in place of ureq's own, which zero all of their memory for the
-//! shortest request. These are memory that the kernel provides page by page, as it is touched.
+//! shortest request. These begin small, and grow once they are filled.
 
 use ureq::unversioned::transport;
+
+use crate::settings::Settings;
 
 /// How many bytes ureq moves at once, each way.
 pub(crate) const BUFFER: usize = 64 * 1024;
@@ -9,17 +11,21 @@ pub(crate) const BUFFER: usize = 64 * 1024;
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
 /// Room for more than the largest head, so that a larger one is recognised.
 const INPUT: usize = MAX_HEAD + 4096;
+/// Size of the output until a body needs more: room for the longest line of a request head, as the
+/// settings limit the headers.
+const FIRST_OUTPUT: usize = Settings::LARGEST_HEADERS + PAGE;
 /// Room after the input that is always free: ureq reads the request body into it, however much of
 /// an early response the input holds.
 const SCRATCH: usize = 16 * 1024;
 /// A page of memory on most machines. Where they are larger, this does no harm.
 const PAGE: usize = 4096;
 
-/// An output and an input buffer, allocated when one of them is needed first.
-#[derive(Default)]
+/// An output and an input buffer.
 pub(crate) struct Buffers {
-    /// The output, then the input: together they are large enough for pages from the kernel.
-    memory: Option<PageBuffer>,
+    output: PageBuffer,
+    /// Size of the output for the next part of a request body.
+    next_output: usize,
+    input: PageBuffer,
     /// The range of the input that has arrived and is not consumed yet.
     start: usize,
     end: usize,
@@ -27,33 +33,54 @@ pub(crate) struct Buffers {
     made_progress: bool,
 }
 
+impl Default for Buffers {
+    fn default() -> Self {
+        Self {
+            output: PageBuffer::new(BUFFER),
+            next_output: FIRST_OUTPUT,
+            input: PageBuffer::new(INPUT + SCRATCH),
+            start: 0,
+            end: 0,
+            made_progress: false,
+        }
+    }
+}
+
 impl Buffers {
-    fn halves(&mut self) -> (&mut [u8], &mut [u8]) {
-        let memory = self.memory.get_or_insert_with(|| PageBuffer::new(BUFFER + INPUT + SCRATCH));
-        memory.bytes_mut().split_at_mut(BUFFER)
+    /// Moves the input to the front. Returns the room after it.
+    fn scratch(&mut self) -> &mut [u8] {
+        let unused = self.start..self.end;
+        (self.start, self.end) = (0, unused.len());
+        if unused.start > 0 {
+            self.input.bytes_mut().copy_within(unused, 0);
+        }
+        self.input.grow(self.end + SCRATCH);
+        &mut self.input.bytes_mut()[self.end..]
     }
 }
 
 impl transport::Buffers for Buffers {
     fn output(&mut self) -> &mut [u8] {
-        self.halves().0
+        self.output.grow(FIRST_OUTPUT);
+        self.output.bytes_mut()
     }
 
     fn input(&self) -> &[u8] {
-        match &self.memory {
-            Some(memory) => &memory.bytes()[BUFFER..][self.start..self.end],
-            None => &[],
-        }
+        &self.input.bytes()[self.start..self.end]
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
-        let room = self.tmp_and_output().0;
-        let size = room.len() - SCRATCH;
-        &mut room[..size]
+        let room = self.scratch();
+        let size = room.len();
+        let most = INPUT - self.end;
+        &mut self.input.bytes_mut()[self.end..][..size.min(most)]
     }
 
     fn input_appended(&mut self, amount: usize) {
         self.end += amount;
+        if self.end == self.input.bytes().len() {
+            self.input.grow(2 * self.end);
+        }
     }
 
     fn input_consume(&mut self, amount: usize) {
@@ -62,14 +89,10 @@ impl transport::Buffers for Buffers {
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        let unused = self.start..self.end;
-        (self.start, self.end) = (0, unused.len());
-        let end = self.end;
-        let (output, input) = self.halves();
-        if unused.start > 0 {
-            input.copy_within(unused, 0);
-        }
-        (&mut input[end..], output)
+        self.output.grow(self.next_output);
+        self.next_output = BUFFER;
+        self.scratch();
+        (&mut self.input.bytes_mut()[self.end..], self.output.bytes_mut())
     }
 
     fn can_use_input(&self) -> bool {
@@ -77,30 +100,41 @@ impl transport::Buffers for Buffers {
     }
 }
 
-/// Zeroed memory that begins at a page boundary. C libraries usually take 128 KiB and more from the
-/// kernel, which provides it page by page, as it is touched, and put a few bytes of their own
-/// before it. The kernel holds files and packets in whole pages, and processors copy slowly between
-/// addresses whose offsets within a page differ by just a few bytes: without the alignment an
-/// upload takes a tenth longer.
+/// Memory that begins at a page boundary, and grows within what is reserved for it. What it has not
+/// grown to is not touched, so that the kernel provides no pages for it; some C libraries touch all
+/// of what is allocated as zeros. The kernel holds files and packets in whole pages, and processors
+/// copy slowly between addresses whose offsets within a page differ by just a few bytes: without
+/// the alignment an upload takes a tenth longer.
 pub(crate) struct PageBuffer {
     memory: Vec<u8>,
     start: usize,
-    size: usize,
+    most: usize,
 }
 
 impl PageBuffer {
-    pub(crate) fn new(size: usize) -> Self {
-        let memory = vec![0; size + PAGE];
-        let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
-        Self { memory, start, size }
+    /// An empty buffer that can grow to `most` bytes. It is allocated when it first grows.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { memory: Vec::new(), start: 0, most }
+    }
+
+    /// Grows to `size` bytes, or as far as it can. New bytes are zeros.
+    pub(crate) fn grow(&mut self, size: usize) {
+        if self.memory.is_empty() {
+            self.memory.reserve_exact(self.most + PAGE);
+            self.start = self.memory.as_ptr().align_offset(PAGE).min(PAGE);
+        }
+        let end = self.start + size.min(self.most);
+        if self.memory.len() < end {
+            self.memory.resize(end, 0);
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.memory[self.start..][..self.size]
+        &self.memory[self.start..]
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..][..self.size]
+        &mut self.memory[self.start..]
     }
 }
 
@@ -127,18 +161,54 @@ mod tests {
         assert_eq!(buffers.input(), b"");
     }
 
+    /// Receives until there is no more room. Returns the number of bytes.
+    fn fill(buffers: &mut Buffers) -> usize {
+        let mut filled = 0;
+        loop {
+            let room = buffers.input_append_buf().len();
+            if room == 0 {
+                return filled;
+            }
+            receive(buffers, &vec![7; room]);
+            filled += room;
+        }
+    }
+
+    #[test]
+    fn the_input_grows_until_it_has_room_for_more_than_the_largest_head() {
+        let mut buffers = Buffers::default();
+        let first = buffers.input_append_buf().len();
+        assert!((1..MAX_HEAD).contains(&first));
+        receive(&mut buffers, &vec![7; first - 1]);
+        buffers.input_consume(first - 1);
+        assert_eq!(buffers.input_append_buf().len(), first);
+        assert!(fill(&mut buffers) > MAX_HEAD);
+        assert!(buffers.input().iter().all(|byte| *byte == 7));
+    }
+
     #[test]
     fn all_room_is_free_again_once_the_input_is_consumed() {
         let mut buffers = Buffers::default();
-        let size = buffers.input_append_buf().len();
-        assert!(size > MAX_HEAD);
+        let size = fill(&mut buffers);
         for _ in 0..3 {
-            receive(&mut buffers, &vec![7; size]);
             assert!(buffers.input_append_buf().is_empty());
             assert_eq!(buffers.tmp_and_output().0.len(), SCRATCH);
             buffers.input_consume(size);
+            assert_eq!(buffers.input_append_buf().len(), size);
+            receive(&mut buffers, &vec![7; size]);
         }
+        buffers.input_consume(size);
         assert_eq!(buffers.input_append_buf().len(), size);
+    }
+
+    #[test]
+    fn the_output_grows_with_the_second_part_of_a_body() {
+        let mut buffers = Buffers::default();
+        let head = buffers.output().len();
+        assert!(head > Settings::LARGEST_HEADERS);
+        assert_eq!(buffers.tmp_and_output().1.len(), head);
+        assert_eq!(buffers.tmp_and_output().1.len(), BUFFER);
+        assert_eq!(buffers.output().len(), BUFFER);
     }
 
     #[test]
@@ -165,12 +235,20 @@ mod tests {
     }
 
     #[test]
-    fn page_buffers_begin_at_a_page_and_have_the_requested_size() {
-        for size in [0, 1, PAGE, 100_000, 1 << 20] {
-            let mut pages = PageBuffer::new(size);
-            assert_eq!(pages.bytes().len(), size);
-            assert_eq!(pages.bytes_mut().len(), size);
-            assert_eq!(pages.bytes().as_ptr().addr() % PAGE, 0);
+    fn page_buffers_begin_at_a_page_and_keep_their_bytes_as_they_grow() {
+        for most in [0, 1, PAGE, 100_000, 1 << 20] {
+            let mut pages = PageBuffer::new(most);
+            assert!(pages.bytes().is_empty());
+            for size in [most / 3, most / 2, most / 4, most, 2 * most] {
+                let old = pages.bytes().to_vec();
+                pages.grow(size);
+                let (kept, new) = pages.bytes().split_at(old.len());
+                assert_eq!(kept, old);
+                assert!(new.iter().all(|byte| *byte == 0));
+                assert_eq!(pages.bytes().len(), old.len().max(size.min(most)));
+                assert_eq!(pages.bytes().as_ptr().addr() % PAGE, 0);
+                pages.bytes_mut().fill(3);
+            }
         }
     }
 }

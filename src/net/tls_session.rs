@@ -8,9 +8,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rustls::client::ClientConnectionData;
 use rustls::client::{ClientConfig, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
-use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{Error, ProtocolVersion};
 use ureq::unversioned::transport::{NextTimeout, time};
 
@@ -18,10 +19,14 @@ use crate::net::buffers::{BUFFER, PageBuffer};
 use crate::net::tls_errors::tls_error;
 use crate::net::transport::DirectTransport;
 
-/// Room for what is received at once, and for the part of a record before it.
-const INCOMING: usize = BUFFER + 20 * 1024;
+/// Room for four records that are received at once, or for the largest message of a handshake.
+const INCOMING: usize = BUFFER + 4 * 1024;
+/// How much of that is used until more arrives at once.
+const FIRST_INCOMING: usize = 8 * 1024;
+/// How much longer records are than their plaintext, at most.
+const OVERHEAD: usize = 1024;
 /// Room for what is sent at once, in records.
-const OUTGOING: usize = BUFFER + 4 * 1024;
+const OUTGOING: usize = BUFFER + OVERHEAD;
 
 pub(crate) struct Session {
     tls: UnbufferedClientConnection,
@@ -29,12 +34,11 @@ pub(crate) struct Session {
     /// The timeout of the current call, and when that began.
     timeout: NextTimeout,
     since: Instant,
-    /// The outgoing records, then the incoming ones: together they are large enough for pages from
-    /// the kernel.
-    memory: PageBuffer,
-    /// How much of the outgoing part holds records that are not sent yet.
+    outgoing: PageBuffer,
+    /// How many of the outgoing bytes are records that are not sent yet.
     unsent: usize,
-    /// The range of the incoming part that is not processed yet.
+    incoming: PageBuffer,
+    /// The range of the incoming bytes that is not processed yet.
     start: usize,
     end: usize,
     /// Plaintext that a read had no room for.
@@ -77,8 +81,9 @@ impl Session {
             connection,
             timeout,
             since: Instant::now(),
-            memory: PageBuffer::new(OUTGOING + INCOMING),
+            outgoing: PageBuffer::new(OUTGOING),
             unsent: 0,
+            incoming: PageBuffer::new(INCOMING),
             start: 0,
             end: 0,
             rest: Vec::new(),
@@ -181,8 +186,7 @@ impl Session {
 
     /// As [`Session::step`], without the alert. An error of TLS is stored in `failure`.
     fn process(&mut self, room: &mut [u8], payload: &[u8]) -> io::Result<Step> {
-        let (outgoing, incoming) = self.memory.bytes_mut().split_at_mut(OUTGOING);
-        let (free, records) = (&mut outgoing[self.unsent..], &mut incoming[self.start..self.end]);
+        let records = &mut self.incoming.bytes_mut()[self.start..self.end];
         let UnbufferedStatus { discard, state, .. } = self.tls.process_tls_records(records);
         let step = match state {
             Ok(ConnectionState::ReadTraffic(mut traffic)) => {
@@ -199,7 +203,7 @@ impl Session {
                 }
             }
             Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                self.unsent += data.encode(free).map_err(io::Error::other)?;
+                self.unsent += encode(&mut data, &mut self.outgoing, self.unsent)?;
                 Step::Processed
             }
             Ok(ConnectionState::TransmitTlsData(data)) => {
@@ -207,7 +211,9 @@ impl Session {
                 Step::Send
             }
             Ok(ConnectionState::WriteTraffic(mut traffic)) if !payload.is_empty() => {
-                self.unsent += traffic.encrypt(payload, free).map_err(io::Error::other)?;
+                self.outgoing.grow(self.unsent + payload.len() + OVERHEAD);
+                let room = &mut self.outgoing.bytes_mut()[self.unsent..];
+                self.unsent += traffic.encrypt(payload, room).map_err(io::Error::other)?;
                 Step::Encrypted
             }
             Ok(ConnectionState::WriteTraffic(_)) => Step::Ready,
@@ -227,11 +233,10 @@ impl Session {
 
     /// Sends the alert about the failure, if rustls has one for it.
     fn send_alert(&mut self) {
-        let (outgoing, incoming) = self.memory.bytes_mut().split_at_mut(OUTGOING);
-        let (free, records) = (&mut outgoing[self.unsent..], &mut incoming[self.start..self.end]);
+        let records = &mut self.incoming.bytes_mut()[self.start..self.end];
         let status = self.tls.process_tls_records(records);
         if let Ok(ConnectionState::EncodeTlsData(mut alert)) = status.state {
-            self.unsent += alert.encode(free).unwrap_or(0);
+            self.unsent += encode(&mut alert, &mut self.outgoing, self.unsent).unwrap_or(0);
             drop(self.flush());
         }
     }
@@ -239,7 +244,8 @@ impl Session {
     /// Waits for records.
     fn receive(&mut self) -> io::Result<()> {
         let timeout = self.time_left();
-        let incoming = &mut self.memory.bytes_mut()[OUTGOING..];
+        self.incoming.grow(FIRST_INCOMING);
+        let incoming = self.incoming.bytes_mut();
         incoming.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         let room = &mut incoming[self.end..];
@@ -247,6 +253,9 @@ impl Session {
             0 => Err(ErrorKind::UnexpectedEof.into()),
             count => {
                 self.end += count;
+                if self.end == self.incoming.bytes().len() {
+                    self.incoming.grow(2 * self.end);
+                }
                 Ok(())
             }
         }
@@ -255,7 +264,7 @@ impl Session {
     /// Sends the outgoing records.
     fn flush(&mut self) -> io::Result<()> {
         let timeout = self.time_left();
-        let records = &self.memory.bytes()[..mem::take(&mut self.unsent)];
+        let records = &self.outgoing.bytes()[..mem::take(&mut self.unsent)];
         self.connection.write(records, timeout).map_err(ureq::Error::into_io)
     }
 
@@ -274,4 +283,20 @@ impl Session {
         };
         NextTimeout { after, ..self.timeout }
     }
+}
+
+/// Adds a record of the handshake to the outgoing ones. Returns its size.
+fn encode(
+    record: &mut EncodeTlsData<'_, ClientConnectionData>,
+    outgoing: &mut PageBuffer,
+    unsent: usize,
+) -> io::Result<usize> {
+    let encoded = match record.encode(&mut outgoing.bytes_mut()[unsent..]) {
+        Err(EncodeError::InsufficientSize(error)) => {
+            outgoing.grow(unsent + error.required_size);
+            record.encode(&mut outgoing.bytes_mut()[unsent..])
+        }
+        encoded => encoded,
+    };
+    encoded.map_err(io::Error::other)
 }

@@ -127,7 +127,7 @@ impl Settings {
     pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
     /// The largest size of the key and the headers together, in bytes. Most servers accept 8 to 16
     /// KiB.
-    const LARGEST_HEADERS: usize = 32 * 1024;
+    pub(crate) const LARGEST_HEADERS: usize = 32 * 1024;
     /// Default of [`Settings::connect_timeout`].
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
     /// Default of [`Settings::timeout`].

@@ -237,6 +237,32 @@ fn a_client_certificate_authenticates_the_client() {
     assert_eq!(requests.len(), 2);
 }
 
+/// A chain of more than 40 KB, as a handshake message may have 64 KB, and a record 16 KB.
+fn with_long_chain(authority: &Authority, names: &[&str]) -> Identity {
+    let fillers: Vec<String> = (0..1600).map(|n| format!("number-{n:05}.example.com")).collect();
+    let filler = authority.issue(&fillers.iter().map(String::as_str).collect::<Vec<_>>());
+    let Identity { certificate, key } = authority.issue(names);
+    Identity { certificate: certificate + &filler.certificate, key }
+}
+
+#[test]
+fn certificate_chains_may_be_longer_than_a_record() {
+    let authority = Authority::new();
+    let server = TlsServer::requiring_certificate(
+        &with_long_chain(&authority, &["localhost"]),
+        &authority,
+        JOB,
+    );
+    let own = with_long_chain(&authority, &["client.example"]);
+    trusting(&authority.pem, &server.url("localhost"))
+        .file("own.pem", &own.certificate)
+        .file("own.key", &own.key)
+        .args(&["--mtls-client-cert-file", "own.pem", "--mtls-client-key-file", "own.key"])
+        .run()
+        .is(0, PRINTED, "");
+    assert_eq!(server.finish().0.len(), 1);
+}
+
 #[test]
 fn the_client_certificate_is_not_shown_to_another_origin() {
     let authority = Authority::new();
