@@ -13,12 +13,14 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::api::error::Error;
 use crate::random;
+
+/// How often to look whether a named pipe is open.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Where a download goes.
 pub enum Target<'a> {
@@ -231,14 +233,19 @@ fn open_special(path: &Path, stall: Duration) -> io::Result<File> {
     if !fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         return OpenOptions::new().write(true).open(path);
     }
-    let (sender, opened) = mpsc::channel();
     let path = path.to_owned();
     // If it is never opened, the thread runs until the process exits.
-    thread::Builder::new().spawn(move || sender.send(OpenOptions::new().write(true).open(path)))?;
-    opened.recv_timeout(stall).unwrap_or_else(|_| {
-        let reason = format!("no program opened this pipe for reading within {stall:?}");
-        Err(io::Error::new(ErrorKind::TimedOut, reason))
-    })
+    let opening =
+        thread::Builder::new().spawn(move || OpenOptions::new().write(true).open(path))?;
+    let start = Instant::now();
+    while !opening.is_finished() {
+        if start.elapsed() >= stall {
+            let reason = format!("no program opened this pipe for reading within {stall:?}");
+            return Err(io::Error::new(ErrorKind::TimedOut, reason));
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+    opening.join().unwrap_or_else(|_| Err(io::Error::other("the thread that opens it panicked")))
 }
 
 /// The name of a temporary file for a target with this name.

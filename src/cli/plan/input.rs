@@ -10,7 +10,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openai_videos::Error;
 
@@ -24,6 +24,8 @@ use crate::cli::args::value::{invalid, text};
 const LIMIT: u64 = 4 * 1024 * 1024;
 /// How long to wait for a program that opens a named pipe for writing.
 const WRITER_WITHIN: Duration = Duration::from_secs(10);
+/// How often to look whether the pipe is open.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The whole text of a file, or of standard input for `-`. `name` is the flag or variable, for
 /// errors.
@@ -78,14 +80,18 @@ fn open(path: &Path, limit: Duration) -> io::Result<File> {
     if !fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         return File::open(path);
     }
-    let (sender, opened) = mpsc::channel();
     let path = path.to_owned();
     // If it is never opened, the thread runs until the process exits.
-    thread::spawn(move || sender.send(File::open(path)));
-    opened.recv_timeout(limit).unwrap_or_else(|_| {
-        let reason = format!("no program opened this pipe for writing within {limit:?}");
-        Err(io::Error::new(io::ErrorKind::TimedOut, reason))
-    })
+    let opening = thread::Builder::new().spawn(move || File::open(path))?;
+    let start = Instant::now();
+    while !opening.is_finished() {
+        if start.elapsed() >= limit {
+            let reason = format!("no program opened this pipe for writing within {limit:?}");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+    opening.join().unwrap_or_else(|_| Err(io::Error::other("the thread that opens it panicked")))
 }
 
 /// Standard input as a file, for its metadata and for a thread to read.
