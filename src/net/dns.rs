@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -68,9 +68,9 @@ fn resolve(
     wanted: Option<Family>,
     timeout: Duration,
 ) -> Result<Vec<SocketAddr>, ConnectError> {
-    let results = start_lookups(host, wanted)
+    let lookups = Lookups::start(host, wanted)
         .map_err(|error| ConnectError::other(format!("DNS lookup failed: {error}")))?;
-    let lookup = collect(&results, port, timeout);
+    let lookup = collect(lookups, port, timeout);
     let found = in_order(lookup.v6, lookup.v4, source_address);
     if !found.is_empty() {
         return Ok(found);
@@ -87,16 +87,46 @@ fn resolve(
     })
 }
 
-/// Starts a thread per family, as a lookup blocks and cannot be interrupted: past the timeout it
-/// ends with the process.
-fn start_lookups(host: &str, wanted: Option<Family>) -> std::io::Result<Receiver<(Family, Found)>> {
-    let (sender, receiver) = mpsc::channel();
-    let families = [Family::V6, Family::V4].into_iter();
-    for family in families.filter(|it| wanted.is_none_or(|wanted| wanted == *it)) {
-        let (sender, host) = (sender.clone(), host.to_owned());
-        thread::Builder::new().spawn(move || sender.send((family, addresses(&host, family))))?;
+/// The lookups that were started, one for each family.
+struct Lookups {
+    pending: usize,
+    ended: Arc<Ended>,
+}
+
+/// The results of those that ended.
+#[derive(Default)]
+struct Ended {
+    results: Mutex<Vec<(Family, Found)>>,
+    is_one_more: Condvar,
+}
+
+impl Lookups {
+    /// Starts a thread per family, as a lookup blocks and cannot be interrupted: past the timeout it
+    /// ends with the process.
+    fn start(host: &str, wanted: Option<Family>) -> std::io::Result<Self> {
+        let mut lookups = Self { pending: 0, ended: Arc::default() };
+        let families = [Family::V6, Family::V4].into_iter();
+        for family in families.filter(|it| wanted.is_none_or(|wanted| wanted == *it)) {
+            let (ended, host) = (Arc::clone(&lookups.ended), host.to_owned());
+            thread::Builder::new().spawn(move || {
+                let found = addresses(&host, family);
+                ended.results.lock().unwrap_or_else(PoisonError::into_inner).push((family, found));
+                ended.is_one_more.notify_one();
+            })?;
+            lookups.pending += 1;
+        }
+        Ok(lookups)
     }
-    Ok(receiver)
+
+    /// The result of the next one that ends within `timeout`.
+    fn next(&mut self, timeout: Duration) -> Option<(Family, Found)> {
+        let results = self.ended.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited =
+            self.ended.is_one_more.wait_timeout_while(results, timeout, |it| it.is_empty());
+        let result = waited.unwrap_or_else(PoisonError::into_inner).0.pop();
+        self.pending -= usize::from(result.is_some());
+        result
+    }
 }
 
 #[derive(Default)]
@@ -110,17 +140,14 @@ struct Lookup {
 }
 
 /// Collects the addresses found within `timeout`, or sooner once a reachable address is known.
-fn collect(results: &Receiver<(Family, Found)>, port: u16, mut timeout: Duration) -> Lookup {
+fn collect(mut lookups: Lookups, port: u16, mut timeout: Duration) -> Lookup {
     let start = Instant::now();
     let mut lookup = Lookup::default();
-    loop {
+    while lookups.pending > 0 {
         let left = timeout.saturating_sub(start.elapsed());
-        let (family, result) = match results.recv_timeout(left) {
-            Ok(result) => result,
-            Err(ended) => {
-                lookup.is_late = ended == RecvTimeoutError::Timeout;
-                return lookup;
-            }
+        let Some((family, result)) = lookups.next(left) else {
+            lookup.is_late = true;
+            break;
         };
         let found = match result {
             Ok(found) => found.into_iter().map(|it| SocketAddr::new(it, port)).collect::<Vec<_>>(),
@@ -139,6 +166,7 @@ fn collect(results: &Receiver<(Family, Found)>, port: u16, mut timeout: Duration
             Family::V4 => lookup.v4 = found,
         }
     }
+    lookup
 }
 
 /// Asks the C library for the addresses of one family.
