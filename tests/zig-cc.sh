@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# C compiler and linker for TARGET, one of rustc's musl targets: zig's (`pip install ziglang`),
-# which brings musl for every processor.
+# C compiler and linker for TARGET, one of rustc's musl targets: zig's (`pip install
+# ziglang==0.15.2`), which brings musl for every processor.
 set -euo pipefail
 
 cpu=baseline
@@ -13,12 +13,27 @@ riscv64gc-*) zig=riscv64-linux-musl ;;
 esac
 
 # Drops the arguments with which rustc and the crate cc name the target and the processor, as zig
-# has other names for them, and one about dynamic linking, which no binary here has.
+# has other names for them, and one about dynamic linking, which no binary here has. zig links with
+# lld, but refuses some of its options, or ignores them.
 args=()
+direct=()
 for arg in "$@"; do
     case $arg in
     --target=* | -march=* | -Wl,-melf_i386 | -Wl,--no-dynamic-linker) ;;
+    -Wl,--icf=* | -Wl,--defsym=* | -Wl,--no-eh-frame-hdr | -Wl,-T,* | -Wl,-z,pack-relative-relocs)
+        IFS=, read -ra options <<<"${arg#-Wl,}"
+        direct+=("${options[@]}")
+        ;;
     *) args+=("$arg") ;;
     esac
 done
-exec python-zig cc -target "$zig" -mcpu="$cpu" "${args[@]}"
+compile=(python-zig cc -target "$zig" -mcpu="$cpu" "${args[@]}")
+((${#direct[@]} > 0)) || exec "${compile[@]}"
+
+# Links without these options, and repeats the call of lld, which zig prints, with them.
+printed=$(ZIG_VERBOSE_LINK=1 "${compile[@]}" 2>&1) || {
+    echo "$printed" >&2
+    exit 1
+}
+read -ra call <<<"$(grep '^ld.lld ' <<<"$printed" | tail -n 1)"
+exec python-zig "${call[@]}" "${direct[@]}"
