@@ -12,6 +12,7 @@ TARGET ?= $(if $(wildcard $(SYSROOT)/lib/rustlib/$(MUSL)/lib),$(MUSL),$(HOST))
 LIBC = $(if $(findstring musl,$(TARGET)),musl,gnu)
 FUZZ_TARGETS = $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
 FUZZ_SECONDS ?= 30
+# Each target has a target directory of its own, as cargo locks it for the time of a build.
 STATIC = target/static/$(TARGET)/release/openai
 # Omits the index of the unwind tables (.eh_frame_hdr): 42 KB that nothing reads, because a panic
 # aborts.
@@ -188,7 +189,8 @@ static:
 	if links '$(ORDERED)'; then flags="$$flags $(ORDERED)"; fi; \
 	if links '$(PACKED)' && $(PROBE) 2>/dev/null; then flags="$$flags $(PACKED)"; fi; \
 	RUSTFLAGS="$$flags $(BUILD_STD_FLAGS) $(if $(ZIG),$(UNUSED))" $(CARGO) build --locked --release --bin openai $(BUILD_STD) \
-	    --target $(TARGET) --target-dir target/static
+	    --target $(TARGET) --target-dir target/static/$(TARGET)
+	@ln -f target/static/$(TARGET)/$(TARGET)/release/openai $(STATIC)
 	@if ! command -v readelf >/dev/null; then \
 	    echo 'not checked to be static: readelf is missing (package binutils)'; \
 	elif readelf --program-headers $(STATIC) | grep INTERP; then \
@@ -202,7 +204,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 RELEASED := $(shell sed -n '/^## /{s/.*\([0-9]\{4\}-[0-9][0-9]-[0-9][0-9]\).*/\1/p;q;}' CHANGELOG.md)
 EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell $(if $(RELEASED),date -u -d $(RELEASED) +%s,git log -1 --format=%ct)))
 PACKAGE = openai-videos-$(VERSION)-$(TARGET)
-BILL = target/dist/bill
+BILL = target/dist/bill/$(TARGET)
 # Built for this machine: RUSTFLAGS may be meant for the target.
 HELPER = env -u RUSTFLAGS $(CARGO) run --locked --quiet --example
 
@@ -238,9 +240,10 @@ packages: dist
 TARGETS ?= $(addsuffix -unknown-linux-musl,x86_64 i686 aarch64 riscv64gc) \
     $(addsuffix -unknown-linux-musleabihf,armv7 arm)
 ARCHIVE = openai-videos-$(VERSION)
+# Two targets at a time, as a build uses one processor for most of its time.
 dist-all:
 	@rm -rf target/dist
-	@for target in $(TARGETS); do $(MAKE) --no-print-directory packages TARGET=$$target || exit; done
+	@printf '%s\n' $(TARGETS) | xargs -P 2 -I {} $(MAKE) --no-print-directory packages TARGET={}
 	@bash tests/dist/image.sh target/dist/$(ARCHIVE)-oci.tar $(VERSION) $(EPOCH) \
 	    $(TARGETS:%=target/dist/$(ARCHIVE)-%)
 	@cd target/dist && rm -f *.sha256 && \
