@@ -86,9 +86,9 @@ struct Limits {
 const MUSL: Limits = Limits {
     size: owed(1.65, 1.82),
     request: owed(1.3, 1.6),
-    tls_request: owed(1.8, 2.3),
+    tls_request: owed(1.8, 2.1),
     large: budget(2.0),
-    tls_large: owed(2.0, 2.8),
+    tls_large: owed(2.0, 2.3),
 };
 const GLIBC: Limits = Limits {
     size: owed(2.7, 2.87),
