@@ -169,12 +169,12 @@ impl Form {
             match next {
                 Some(next) => rest = next,
                 None if at + 1 >= MIN_LEN => {
-                    // Dots of the secret may have been found in the `...` that marks the cut.
                     let end = text.len() - rest.len();
-                    let before = text[..end].bytes().rev().take(3);
-                    let dots = before.take_while(|byte| *byte == b'.').count();
-                    let mut ends = (end - dots..=end).rev();
-                    return ends.find_map(|end| Some(end + cut_len(&text[end..])?));
+                    // Dots of the secret may have been found in the `...` that marks the cut.
+                    let before_dots = text[..end].trim_end_matches('.').len();
+                    let is_cut = text[before_dots..].starts_with("...");
+                    let cut = cut_len(rest).map(|cut| end + cut);
+                    return cut.or(is_cut.then_some(before_dots));
                 }
                 None => return None,
             }

@@ -196,13 +196,14 @@ pub(crate) fn check_distinct(
     {
         return same(name, other, path);
     }
-    let stdin = reads_stdin.then(|| ("standard input", input::stdin_metadata()));
-    let named = inputs(args).map(|(name, path)| (name, fs::metadata(path)));
-    let inputs: Vec<(&str, fs::Metadata)> =
-        named.chain(stdin).filter_map(|(name, file)| Some((name, file.ok()?))).collect();
-    for (name, path) in state.into_iter().chain(output) {
-        let Ok(written) = fs::metadata(path) else { continue };
-        if let Some((input, _)) = inputs.iter().find(|(_, read)| is_same_file(&written, read)) {
+    let mut inputs = inputs(args);
+    if reads_stdin {
+        inputs.push(("standard input", identity(input::stdin_metadata())));
+    }
+    for (name, path) in [state, output].into_iter().flatten() {
+        let written = identity(fs::metadata(path));
+        let input = inputs.iter().find(|(_, read)| read.is_some() && *read == written);
+        if let Some((input, _)) = input {
             return same(name, input, path);
         }
     }
@@ -210,33 +211,49 @@ pub(crate) fn check_distinct(
 }
 
 /// The files that are read, except for standard input.
-fn inputs(args: &Args) -> impl Iterator<Item = (&'static str, &OsStr)> {
-    let after_at = |name, value| match file_or_text(value) {
-        FileOrText::File(path) => Some((name, path)),
-        FileOrText::Text(_) => None,
+fn inputs(args: &Args) -> Vec<(&'static str, Option<(u64, u64)>)> {
+    let mut inputs = Vec::new();
+    let mut add = |name, path: &OsStr| {
+        if path != "-" {
+            inputs.push((name, identity(fs::metadata(path))));
+        }
     };
-    let video = args.video.as_deref().and_then(|value| after_at("--video", value));
-    let image = args.input_reference.as_deref();
-    let image = image.and_then(|value| after_at("--input-reference", value));
-    let prompt = args.prompt.as_deref().and_then(|value| after_at("--prompt", value));
-    let headers = args.headers.iter().filter_map(move |value| after_at("--header", value.as_ref()));
-    let body = args.body.as_deref().map(|path| ("--body", path));
-    let key = args.api_key_file.as_deref().map(|path| ("--api-key-file", path));
-    let all = video.into_iter().chain(image).chain(prompt).chain(body).chain(key).chain(headers);
-    all.filter(|(_, path)| *path != "-")
+    let mut add_after_at = |name, value: &OsStr| {
+        if let FileOrText::File(path) = file_or_text(value) {
+            add(name, path);
+        }
+    };
+    for (name, value) in [
+        ("--video", &args.video),
+        ("--input-reference", &args.input_reference),
+        ("--prompt", &args.prompt),
+    ] {
+        if let Some(value) = value {
+            add_after_at(name, value);
+        }
+    }
+    for value in &args.headers {
+        add_after_at("--header", value.as_ref());
+    }
+    for (name, path) in [("--body", &args.body), ("--api-key-file", &args.api_key_file)] {
+        if let Some(path) = path {
+            add(name, path);
+        }
+    }
+    inputs
 }
 
-/// Whether this is one regular file. Devices and pipes are not destroyed by writing.
-fn is_same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {
-    a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino())
+/// What tells a regular file from all others. Devices and pipes are not destroyed by writing.
+fn identity(metadata: io::Result<fs::Metadata>) -> Option<(u64, u64)> {
+    let metadata = metadata.ok().filter(fs::Metadata::is_file)?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// Whether two paths lead to one file, which need not exist.
 fn is_same_path(a: &Path, b: &Path) -> bool {
-    match (fs::metadata(a), fs::metadata(b)) {
-        (Ok(a), Ok(b)) => is_same_file(&a, &b),
-        (Err(_), Err(_)) => name_in_directory(a).is_some_and(|a| name_in_directory(b) == Some(a)),
-        _ => false,
+    match (identity(fs::metadata(a)), identity(fs::metadata(b))) {
+        (None, None) => name_in_directory(a).is_some_and(|a| name_in_directory(b) == Some(a)),
+        (a, b) => a == b,
     }
 }
 

@@ -85,8 +85,8 @@ pub(crate) fn hint(
 /// Every path of the API begins with `/videos`. The target may be a relative reference.
 fn redirect_hint(target: &str) -> String {
     let is_end = |rest: &str| rest.is_empty() || rest.starts_with('/');
-    let mut places = target.rmatch_indices("/videos");
-    let place = places.find(|(at, path)| is_end(&target[at + path.len()..]));
+    let places = target.match_indices("/videos");
+    let place = places.filter(|(at, path)| is_end(&target[at + path.len()..])).last();
     let base_url = place.map(|(at, _)| &target[..at]);
     match base_url.filter(|url| BaseUrl::new(url).is_ok()) {
         Some(url) => format!("set --base-url to {}", quoted(url)),
