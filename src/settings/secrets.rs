@@ -41,7 +41,10 @@ impl Secrets {
         if short.contains(&text) {
             return MARK.to_owned();
         }
-        let forms: Vec<Form> = long.iter().flat_map(|secret| Form::all(secret)).collect();
+        let mut forms = Vec::new();
+        for secret in long {
+            forms.append(&mut Form::all(secret));
+        }
         let text = if forms.is_empty() { text } else { replace(&text, &forms) };
         if !short.is_empty() && json::is_json(&text) {
             return replace_strings(&text, &|string, _| short.contains(string)).into_owned();
@@ -279,16 +282,20 @@ fn referenced(text: &str) -> Option<(char, &str)> {
     let start = text.strip_prefix('&')?;
     let end = start.bytes().take(LONGEST_ESCAPE).position(|byte| byte == b';')?;
     let (name, rest) = (&start[..end], &start[end + 1..]);
-    let code = match name.strip_prefix('#').map(|number| (number, number.strip_prefix(['x', 'X'])))
-    {
-        Some((_, Some(hex))) => u32::from_str_radix(hex, 16).ok()?,
-        Some((decimal, None)) => decimal.parse().ok()?,
-        None => {
-            let named = [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\'')];
-            named.iter().find(|(known, _)| *known == name)?.1.into()
+    let c = match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let hex = number.strip_prefix(['x', 'X']);
+            let (digits, radix) = hex.map_or((number, 10), |hex| (hex, 16));
+            char::from_u32(u32::from_str_radix(digits, radix).ok()?)?
         }
     };
-    Some((char::from_u32(code)?, rest))
+    Some((c, rest))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::cli::args::flags::{Args, FIELDS, FLAGS, Flag};
 use crate::cli::args::parse::command;
 use crate::cli::args::value::{choice, invalid};
 use crate::cli::env::{Env, env_value};
-use crate::cli::plan::input::{PipedBody, id};
+use crate::cli::plan::input::{PipedBody, id, is_standard_input};
 use crate::cli::plan::output::{
     Output, check_distinct, check_standard_output, check_writable, output, skips_existing,
 };
@@ -218,27 +218,28 @@ fn wait(args: &Args) -> Wait {
 
 /// Whether an argument names standard input, which can be read only once.
 fn reads_standard_input(args: &Args, env: Env<'_>) -> Result<bool, Error> {
-    let is = |value: &Option<OsString>| value.as_deref() == Some(OsStr::new("-"));
-    let key_file = env_value(env, "OPENAI_API_KEY_FILE");
-    let header_files = args.headers.iter().filter(|value| input::is_standard_input(value.as_ref()));
-    let readers: Vec<&str> = [
-        ("--prompt @-", args.prompt.as_deref().is_some_and(input::is_standard_input)),
-        ("--video @-", args.video.as_deref().is_some_and(input::is_standard_input)),
-        (
-            "--input-reference @-",
-            args.input_reference.as_deref().is_some_and(input::is_standard_input),
-        ),
-        ("--body -", is(&args.body)),
-        ("--api-key-file -", is(&args.api_key_file)),
-        (
-            "OPENAI_API_KEY_FILE=-",
-            is(&key_file) && args.api_key.is_none() && args.api_key_file.is_none(),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(name, reads)| reads.then_some(name))
-    .chain(header_files.map(|_| "--header @-"))
-    .collect();
+    let is_path = |path: &Option<OsString>| path.as_deref() == Some(OsStr::new("-"));
+    let is_value = |value: &Option<OsString>| value.as_deref().is_some_and(is_standard_input);
+    let has_key = args.api_key.is_some() || args.api_key_file.is_some();
+    let key_file = env_value(env, "OPENAI_API_KEY_FILE").filter(|_| !has_key);
+    let mut readers = Vec::new();
+    for (name, reads) in [
+        ("--prompt @-", is_value(&args.prompt)),
+        ("--video @-", is_value(&args.video)),
+        ("--input-reference @-", is_value(&args.input_reference)),
+        ("--body -", is_path(&args.body)),
+        ("--api-key-file -", is_path(&args.api_key_file)),
+        ("OPENAI_API_KEY_FILE=-", is_path(&key_file)),
+    ] {
+        if reads {
+            readers.push(name);
+        }
+    }
+    for value in &args.headers {
+        if is_standard_input(value.as_ref()) {
+            readers.push("--header @-");
+        }
+    }
     match readers[..] {
         [first, second, ..] => {
             Err(Error::invalid(format!("{first} and {second} cannot both read standard input")))

@@ -43,7 +43,11 @@ pub(crate) fn known_secrets(args: &Args, env: Env<'_>) -> Option<Settings> {
     let variable = || env_value(env, "OPENAI_API_KEY")?.into_string().ok();
     let key = args.api_key.clone().or_else(variable);
     settings.api_key = key.and_then(|key| ApiKey::new(key.trim_matches(' ')).ok());
-    settings.headers = args.headers.iter().filter_map(|line| Header::parse(line).ok()).collect();
+    for line in &args.headers {
+        if let Ok(header) = Header::parse(line) {
+            settings.headers.push(header);
+        }
+    }
     Some(settings)
 }
 
@@ -63,9 +67,11 @@ fn headers(args: &Args) -> Result<Vec<Header>, Error> {
 fn header_file(path: &OsStr) -> Result<Vec<Header>, Error> {
     const REFUSED: [&str; 3] = ["host", "content-length", "transfer-encoding"];
     let text = input::read(path, "--header")?;
-    let is_header = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
-    let numbered = text.lines().enumerate().filter(|(_, line)| is_header(line));
-    let read = |(at, line): (usize, &str)| {
+    let mut headers = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
         let refuse = |reason: &str, hint: &str| {
             let place = format!("--header: {}, line {}", input::shown(path), at + 1);
             Error::invalid_with(format!("{place}: {reason}"), hint)
@@ -75,11 +81,12 @@ fn header_file(path: &OsStr) -> Result<Vec<Header>, Error> {
             let reason = format!("the header '{name}' cannot be set");
             return Err(refuse(&reason, "remove the line"));
         }
-        Header::parse(line).map(Header::secret).map_err(|_| {
+        let header = Header::parse(line).map_err(|_| {
             refuse("invalid header", "write it as 'Name: value', without control characters")
-        })
-    };
-    numbered.map(read).collect()
+        })?;
+        headers.push(header.secret());
+    }
+    Ok(headers)
 }
 
 /// The key: from a flag, else from a variable; as text, or from a file. Two flags, or two
