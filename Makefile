@@ -73,14 +73,17 @@ NO_TABLES_SCRIPT = SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*
 # No thread here has a name: setting it brings printf, 10 KB.
 UNUSED = $(patsubst %,-C link-arg=-Wl$(comma)--defsym=%=abort,_Unwind_Backtrace _Unwind_GetIP pthread_setname_np)
 comma := ,
-# Moves the code that a plain HTTP request does not run to the end, and before it the code that TLS
-# shares with the rest. The kernel maps 64 KB of the file around each page that is executed, so that
-# less of it becomes resident.
+# Moves the code that a plain HTTP request does not run to the end: what TLS shares with the rest,
+# then TLS and downloads, then what most runs do not need. The kernel maps 64 KB of the file around
+# each page that is executed, so that less of it becomes resident.
 ORDERED = -C link-arg=-Wl,-T,$(PROBE).order.ld
 SHARED = 4core3ptr 5alloc3 5alloc7raw_vec 16rustls_pki_types 16default_provider 12SecureRandom 15GetRandomFailed
-RARE = 6rustls 6webpki 4ring 13saphyr_parser 4mpmc 5gjson9modifiers 3api4yaml 3net11tls_session 4jobs4list 4jobs4wait \
-    4jobs8download 4jobs8recovery 4jobs10state_file 4jobs11output_file
+TLS = 6rustls 6webpki 4ring 3net11tls_session 4jobs8download 4jobs11output_file
+# Ciphers and variants that most processors do not need.
+SPARE = *chacha* *poly1305* *vpaes* *nohw* *sha512*
+RARE = 13saphyr_parser 4mpmc 5gjson9modifiers 3api4yaml 4jobs4list 4jobs4wait 4jobs8recovery 4jobs10state_file
 ORDER_SCRIPT = SECTIONS { .text.shared : { *($(SHARED:%=.text.*%?*) .text.unlikely .text.unlikely.*) } \
+    .text.tls : { *libring*(EXCLUDE_FILE($(SPARE)) .text EXCLUDE_FILE($(SPARE)) .text.*) *($(TLS:%=.text.*%?*)) } \
     .text.rare : { *libring*(.text .text.*) *libunwind*(.text .text.*) *($(RARE:%=.text.*%?*)) } } INSERT AFTER .text;
 # Packs relative relocations: 107 KB less in a position-independent binary. With a C library that
 # does not support them (glibc before 2.36, musl before 1.2.4) the binary crashes at its start, so

@@ -124,8 +124,11 @@ impl PageBuffer {
             self.start = self.memory.as_ptr().align_offset(PAGE).min(PAGE);
         }
         let end = self.start + size.min(self.most);
-        if self.memory.len() < end {
-            self.memory.resize(end, 0);
+        // Not `resize`, which is a loop over the bytes where the code is optimised for size.
+        let zeros = [0; PAGE];
+        while self.memory.len() < end {
+            let missing = end - self.memory.len();
+            self.memory.extend_from_slice(&zeros[..missing.min(PAGE)]);
         }
     }
 

@@ -9,10 +9,14 @@ pub struct TempDir(PathBuf);
 
 impl TempDir {
     pub fn new() -> TempDir {
+        TempDir::within(&std::env::temp_dir())
+    }
+
+    pub fn within(parent: &Path) -> TempDir {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("openai-videos-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         // An earlier process with this id may have been killed before it removed its directory.
         drop(fs::remove_dir_all(&path));
         fs::create_dir(&path).expect("a temporary directory");
