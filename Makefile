@@ -30,16 +30,21 @@ LINKER_NAME := CARGO_TARGET_$(shell echo $(TARGET) | tr a-z- A-Z_)_LINKER
 LINKER = $($(LINKER_NAME))
 ALONE := $(and $(READY),$(filter $(MUSL),$(TARGET)),$(if $(filter build,$(STD)),,yes))
 ZIG := $(if $(findstring musl,$(TARGET)),$(if $(LINKER)$(ALONE),,$(CURDIR)/tests/zig-cc.sh))
-# Moves sequences of instructions that occur more than once into functions: 29 KB with musl, 44 KB
-# with glibc. For ARM's 64-bit processors LLVM does this anyway, and for 32-bit x86 it cannot.
-ifneq ($(filter x86_64-%,$(TARGET)),)
+# Moves sequences of instructions that occur more than once into functions: 29 KB less, for 6 % more
+# instructions in a request. For ARM's 64-bit processors LLVM does this anyway; for 32-bit x86 it
+# cannot.
+ifneq ($(filter x86_64-%-musl,$(TARGET)),)
 STATIC_FLAGS += -C llvm-args=-enable-machine-outliner=always
+endif
+# At a fixed address there is nothing to relocate, which makes 0.1 MB of data resident.
+ifneq ($(ZIG)$(filter gnu,$(LIBC)),)
+STATIC_FLAGS += -C relocation-model=static
 endif
 ifdef ZIG
 static: export TARGET := $(TARGET)
 static: export CC_$(subst -,_,$(TARGET)) = $(ZIG)
 static: export $(LINKER_NAME) = $(ZIG)
-STATIC_FLAGS += -C relocation-model=static -C link-self-contained=no
+STATIC_FLAGS += -C link-self-contained=no
 endif
 # STD=build builds the standard library from its source, as small as the rest and without symbols
 # for backtraces, which a stripped binary has none of: 0.2 MB less. It needs unstable options of

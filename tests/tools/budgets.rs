@@ -31,24 +31,9 @@ const MEMORY_RUNS: usize = 3;
 /// A line of the table that is to be measured.
 struct Line {
     what: &'static str,
-    limit: Limit,
-    measure: Measure,
-}
-
-/// A budget and the figure that fails, both in the unit of the figure.
-#[derive(Clone, Copy)]
-struct Limit {
+    /// In the unit of the figure.
     budget: f64,
-    fails_above: f64,
-}
-
-const fn budget(budget: f64) -> Limit {
-    Limit { budget, fails_above: budget }
-}
-
-/// A budget that is not met yet, and the figure above which it fails until then.
-const fn owed(budget: f64, fails_above: f64) -> Limit {
-    Limit { budget, fails_above }
+    measure: Measure,
 }
 
 #[derive(Clone, Copy)]
@@ -73,63 +58,46 @@ struct Row {
 /// A value, its unit, and the number of decimals that are printed.
 struct Figure(f64, &'static str, usize);
 
-/// The limits that depend on the linked C library, in MB: the size, and the peak memory of a
-/// request, of one over TLS, of anything large, and of that over TLS.
-struct Limits {
-    size: Limit,
-    request: Limit,
-    tls_request: Limit,
-    large: Limit,
-    tls_large: Limit,
+/// The budgets that depend on the linked C library, in MB: the size, and the peak memory of a
+/// request, of one over TLS, and of anything large.
+struct Megabytes {
+    size: f64,
+    request: f64,
+    tls_request: f64,
+    large: f64,
 }
 
-const MUSL: Limits = Limits {
-    size: owed(1.65, 1.82),
-    request: owed(1.3, 1.6),
-    tls_request: owed(1.8, 2.1),
-    large: budget(2.0),
-    tls_large: owed(2.0, 2.3),
-};
-const GLIBC: Limits = Limits {
-    size: owed(2.7, 2.87),
-    request: owed(2.4, 2.6),
-    tls_request: owed(2.7, 3.0),
-    large: budget(3.0),
-    tls_large: owed(3.0, 3.4),
-};
+const MUSL: Megabytes = Megabytes { size: 1.65, request: 1.3, tls_request: 1.8, large: 2.0 };
+const GLIBC: Megabytes = Megabytes { size: 2.7, request: 2.4, tls_request: 2.7, large: 3.0 };
 
 /// The table of the budgets.
-fn lines(limits: &Limits) -> Vec<Line> {
+fn lines(megabytes: &Megabytes) -> Vec<Line> {
     use Kind::{BundledRequest, Discard, Download, List, Request, Upload};
     use Measure::{Crates, Instructions, Memory, Size, Time};
     let plain = |kind| Case { kind, tls: false };
     let tls = |kind| Case { kind, tls: true };
-    let line = |what, limit: Limit, measure| Line { what, limit, measure };
+    let line = |what, budget, measure| Line { what, budget, measure };
     let request = |case| Memory(case, MEMORY_RUNS);
     let large = |case| Memory(case, 1);
     vec![
-        line("static binary", limits.size, Size),
-        line("peak memory, one request", limits.request, request(plain(Request))),
-        line("... over TLS", limits.tls_request, request(tls(Request))),
-        line("peak memory, 1 GiB upload", limits.large, large(plain(Upload))),
-        line("... over TLS", limits.tls_large, large(tls(Upload))),
-        line("peak memory, 1 GiB download", limits.large, large(plain(Download))),
-        line("... over TLS", limits.tls_large, large(tls(Download))),
-        line("peak memory, list of 100,000 jobs", limits.large, large(plain(List))),
-        line("whole run, one request", budget(0.2), Time(plain(Request), REQUEST_PAIRS)),
-        line("instructions, one request", budget(0.035), Instructions(plain(Request))),
-        line("... with SSL_CERT_FILE", budget(0.04), Instructions(plain(BundledRequest))),
-        line("... over TLS", budget(0.12), Instructions(tls(Request))),
-        line("1 GiB upload", budget(0.95), Time(plain(Upload), TRANSFER_PAIRS)),
-        line("... over TLS", budget(0.75), Time(tls(Upload), TRANSFER_PAIRS)),
-        line(
-            "1 GiB download to a file in memory",
-            budget(0.8),
-            Time(plain(Download), TRANSFER_PAIRS),
-        ),
-        line("... over TLS", budget(0.85), Time(tls(Download), TRANSFER_PAIRS)),
-        line("... over TLS, to /dev/null", budget(0.85), Time(tls(Discard), TRANSFER_PAIRS)),
-        line("run-time crates", budget(45.0), Crates),
+        line("static binary", megabytes.size, Size),
+        line("peak memory, one request", megabytes.request, request(plain(Request))),
+        line("... over TLS", megabytes.tls_request, request(tls(Request))),
+        line("peak memory, 1 GiB upload", megabytes.large, large(plain(Upload))),
+        line("... over TLS", megabytes.large, large(tls(Upload))),
+        line("peak memory, 1 GiB download", megabytes.large, large(plain(Download))),
+        line("... over TLS", megabytes.large, large(tls(Download))),
+        line("peak memory, list of 100,000 jobs", megabytes.large, large(plain(List))),
+        line("whole run, one request", 0.2, Time(plain(Request), REQUEST_PAIRS)),
+        line("instructions, one request", 0.035, Instructions(plain(Request))),
+        line("... with SSL_CERT_FILE", 0.04, Instructions(plain(BundledRequest))),
+        line("... over TLS", 0.12, Instructions(tls(Request))),
+        line("1 GiB upload", 0.95, Time(plain(Upload), TRANSFER_PAIRS)),
+        line("... over TLS", 0.75, Time(tls(Upload), TRANSFER_PAIRS)),
+        line("1 GiB download to a file in memory", 0.8, Time(plain(Download), TRANSFER_PAIRS)),
+        line("... over TLS", 0.85, Time(tls(Download), TRANSFER_PAIRS)),
+        line("... over TLS, to /dev/null", 0.85, Time(tls(Discard), TRANSFER_PAIRS)),
+        line("run-time crates", 45.0, Crates),
     ]
 }
 
@@ -149,7 +117,7 @@ fn run() -> Result<bool, String> {
     let [flag, libc, binary] = args.as_slice() else {
         return Err(USAGE.to_owned());
     };
-    let limits = match (flag.to_str(), libc.to_str()) {
+    let megabytes = match (flag.to_str(), libc.to_str()) {
         (Some("--libc"), Some("musl")) => MUSL,
         (Some("--libc"), Some("gnu")) => GLIBC,
         _ => return Err(USAGE.to_owned()),
@@ -165,28 +133,22 @@ fn run() -> Result<bool, String> {
     println!();
     println!("{:<40}{:>14}{:>14}  {:<6}{:>10}", "what", "measured", "budget", "", "curl");
     let mut within = true;
-    for line in lines(&limits) {
+    for line in lines(&megabytes) {
         let row = line.measure(&bench)?;
         println!("{row}");
         within &= row.verdict() != "OVER";
     }
     println!();
-    println!(
-        "OVER is a failure; owed is a budget that is not met yet, within its limit until then;"
-    );
-    println!("over is a time, which varies with the machine and never fails");
+    println!("OVER is a failure; over is a time, which varies with the machine and never fails");
     Ok(within)
 }
 
 impl Row {
     fn verdict(&self) -> &'static str {
-        let Limit { budget, fails_above } = self.line.limit;
-        if self.measured.0 <= budget {
+        if self.measured.0 <= self.line.budget {
             "ok"
         } else if matches!(self.line.measure, Measure::Time(..)) {
             "over"
-        } else if self.measured.0 <= fails_above {
-            "owed"
         } else {
             "OVER"
         }
@@ -197,7 +159,7 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Figure(_, unit, decimals) = self.measured;
         let measured = self.measured.to_string();
-        let budget = Figure(self.line.limit.budget, unit, decimals).to_string();
+        let budget = Figure(self.line.budget, unit, decimals).to_string();
         let peer = self.peer.as_ref().map_or_else(|| "-".to_owned(), Figure::to_string);
         let (what, verdict) = (self.line.what, self.verdict());
         write!(f, "{what:<40}{measured:>14}{budget:>14}  {verdict:<6}{peer:>10}")
