@@ -1,19 +1,20 @@
 //! The certificates that are trusted, and the one that this client presents.
 
 use std::fmt;
+use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::ring;
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::{self, PemObject, ReadIter};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, RootCertStore};
 
 use crate::api::error::Error;
 
-/// The certificates that are trusted to sign a server's, as a bundle in PEM. It is parsed before
-/// the first TLS handshake, so that plain http costs nothing. Default: Mozilla's, as they were when
-/// this was built.
+/// The certificates that are trusted to sign a server's, as a bundle in PEM. It is read and parsed
+/// before the first TLS handshake, so that plain http costs nothing. Default: Mozilla's, as they
+/// were when this was built.
 #[derive(Clone)]
 pub struct Roots {
     name: String,
@@ -21,36 +22,47 @@ pub struct Roots {
 }
 
 enum Bundle {
-    Pem(Vec<u8>),
+    Unread(Box<dyn Read + Send>),
     Parsed(Arc<RootCertStore>),
+    Refused { message: String, hint: Option<String> },
 }
 
 impl Roots {
     /// Takes a bundle in PEM: any number of certificates, with any text between them. Certificates
     /// that cannot be parsed are skipped, as old bundles hold some. Errors call the bundle by
     /// `name`, such as the name of its file.
-    pub fn from_pem(name: impl Into<String>, pem: Vec<u8>) -> Self {
-        Self { name: name.into(), bundle: Arc::new(Mutex::new(Bundle::Pem(pem))) }
+    pub fn from_pem(name: impl Into<String>, pem: impl Read + Send + 'static) -> Self {
+        Self { name: name.into(), bundle: Arc::new(Mutex::new(Bundle::Unread(Box::new(pem)))) }
     }
 
-    /// The parsed bundle, which is parsed by the first call.
+    /// The parsed bundle, which is read by the first call.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it is broken PEM or holds no usable certificate.
+    /// [`Error::Invalid`] if it cannot be read, is broken PEM, or holds no usable certificate.
     pub(crate) fn store(&self) -> Result<Arc<RootCertStore>, Error> {
         let mut bundle = self.bundle.lock().unwrap_or_else(PoisonError::into_inner);
-        let store = match &*bundle {
-            Bundle::Parsed(store) => return Ok(Arc::clone(store)),
-            Bundle::Pem(pem) => Arc::new(parse(pem).map_err(|error| named(error, &self.name))?),
-        };
-        *bundle = Bundle::Parsed(Arc::clone(&store));
-        Ok(store)
+        if let Bundle::Unread(pem) = &mut *bundle {
+            *bundle = match parse(pem) {
+                Ok(store) => Bundle::Parsed(Arc::new(store)),
+                Err(Error::Invalid { message, hint }) => {
+                    Bundle::Refused { message: format!("{}: {message}", self.name), hint }
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        match &*bundle {
+            Bundle::Parsed(store) => Ok(Arc::clone(store)),
+            Bundle::Refused { message, hint } => {
+                Err(Error::Invalid { message: message.clone(), hint: hint.clone() })
+            }
+            Bundle::Unread(_) => Err(Error::invalid("the bundle was not read")),
+        }
     }
 }
 
-fn parse(pem: &[u8]) -> Result<RootCertStore, Error> {
+fn parse(pem: impl Read) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem) {
+    for certificate in certificates(BufReader::new(pem)) {
         roots.add_parsable_certificates([certificate?]);
     }
     if roots.is_empty() {
@@ -113,10 +125,15 @@ impl fmt::Debug for ClientCertificate {
 }
 
 /// The certificates in a text, parsed from PEM one at a time; at least one, or an error.
-fn certificates(text: &[u8]) -> impl Iterator<Item = Result<CertificateDer<'static>, Error>> {
+fn certificates(
+    mut text: impl BufRead,
+) -> impl Iterator<Item = Result<CertificateDer<'static>, Error>> {
     // A byte order mark would hide the first one.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut found = CertificateDer::pem_slice_iter(text).peekable();
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if text.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
+        text.consume(MARK.len());
+    }
+    let mut found = ReadIter::<_, CertificateDer<'static>>::new(text).peekable();
     let missing = found.peek().is_none().then(|| {
         Err(Error::invalid_with(
             "there is no certificate in it",
@@ -128,6 +145,7 @@ fn certificates(text: &[u8]) -> impl Iterator<Item = Result<CertificateDer<'stat
             pem::Error::MissingSectionEnd { .. } => {
                 Error::invalid("a certificate in it has no end")
             }
+            pem::Error::Io(error) => Error::invalid(format!("it cannot be read: {error}")),
             _ => Error::invalid("a certificate in it is broken PEM"),
         })
     });
@@ -141,5 +159,20 @@ fn named(error: Error, name: &str) -> Error {
             Error::Invalid { message: format!("{name}: {message}"), hint }
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_bundle_is_refused_with_the_same_reason_again() {
+        let pem: &[u8] = b"-----BEGIN CERTIFICATE-----\nAAAA\n";
+        let roots = Roots::from_pem("ca.pem", pem);
+        for _ in 0..2 {
+            let error = roots.store().unwrap_err();
+            assert_eq!(error.to_string(), "ca.pem: a certificate in it has no end");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The files with certificates and keys that flags or variables name.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{Cursor, Read};
 
 use openai_videos::{ClientCertificate, Error, Roots, Settings};
 
@@ -17,8 +19,7 @@ pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result
         None => env_value(env, variable).map(|path| (variable, path)),
     };
     if let Some((name, path)) = named(&args.cacert, "--cacert", "SSL_CERT_FILE") {
-        let (pem, shown) = read_file(name, &path)?;
-        settings.roots = Some(Roots::from_pem(shown, pem));
+        settings.roots = Some(roots(name, &path)?);
     }
     let (certificate_flag, key_flag) = ("--mtls-client-cert-file", "--mtls-client-key-file");
     let certificate = named(&args.client_cert, certificate_flag, "OPENAI_MTLS_CLIENT_CERT_FILE");
@@ -41,11 +42,29 @@ pub(crate) fn read(args: &Args, env: Env<'_>, settings: &mut Settings) -> Result
     }
 }
 
+/// The bundle in a file. A regular file is read when it is needed, anything else at once.
+fn roots(name: &str, path: &OsStr) -> Result<Roots, Error> {
+    let is_plain = fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() <= input::LIMIT);
+    if path != "-"
+        && is_plain
+        && let Ok(file) = File::open(path)
+    {
+        return Ok(Roots::from_pem(shown(name, path), file.take(input::LIMIT)));
+    }
+    let (pem, shown) = read_file(name, path)?;
+    Ok(Roots::from_pem(shown, Cursor::new(pem)))
+}
+
+/// What errors call a file that the flag or variable `name` names.
+fn shown(name: &str, path: &OsStr) -> String {
+    format!("{name} '{}'", path.display())
+}
+
 /// The contents of a file, and the name that errors give it: `name` is the flag or variable that
 /// names it.
 fn read_file(name: &str, path: &OsStr) -> Result<(Vec<u8>, String), Error> {
     if path == "-" {
         return Err(invalid(name, "it cannot be read from standard input"));
     }
-    Ok((input::bytes(path, name)?, format!("{name} '{}'", path.display())))
+    Ok((input::bytes(path, name)?, shown(name, path)))
 }

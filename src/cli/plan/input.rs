@@ -21,7 +21,7 @@ use crate::cli::args::value::{invalid, text};
 
 /// The most that is read into memory, in bytes. A prompt has 128 KB at most, a request body hardly
 /// more.
-const LIMIT: u64 = 4 * 1024 * 1024;
+pub(crate) const LIMIT: u64 = 4 * 1024 * 1024;
 /// How long to wait for a program that opens a named pipe for writing.
 const WRITER_WITHIN: Duration = Duration::from_secs(10);
 /// How often to look whether the pipe is open.
