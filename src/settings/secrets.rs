@@ -109,7 +109,7 @@ fn replace(text: &str, forms: &[Form]) -> String {
     while let Some(at) = rest.find(may_start) {
         redacted += &rest[..at];
         rest = &rest[at..];
-        let len = forms.iter().find_map(|form| form.len_at(rest));
+        let len = forms.iter().filter_map(|form| form.len_at(rest)).max();
         let next = rest.chars().next().map_or(0, char::len_utf8);
         redacted += if len.is_some() { MARK } else { &rest[..next] };
         rest = &rest[len.unwrap_or(next)..];
@@ -146,9 +146,12 @@ impl Form {
     /// The length of this form at the start of a text, if it stands there in some encoding, or as
     /// much of it as the text has before it is cut.
     fn len_at(&self, text: &str) -> Option<usize> {
+        // The longest: what is a whole secret in one encoding may look cut in another.
         let len = [plain_step, json_step, percent_step, html_step]
             .into_iter()
-            .find_map(|step| self.len_by(text, step))?;
+            .filter_map(|step| self.len_by(text, step))
+            .filter(|len| *len > 0)
+            .max()?;
         let follows = |c: &u8| c.is_ascii_alphanumeric() || b"+/-_=".contains(c);
         let more = text.bytes().skip(len).take_while(follows).count();
         Some(if self.is_base64 { len + more } else { len })
@@ -333,6 +336,9 @@ mod tests {
                 "bad key '[key]...' (see the manual)",
             ),
             ("sk-topsec...ret", "bad key 'sk-topsec...'", "bad key '[key]...'"),
+            ("sk-topsec...&ret", "bad key sk-topsec...%26ret", "bad key [key]"),
+            ("sk-topsec...\"ret", r#""bad key sk-topsec...\"ret""#, r#""bad key [key]""#),
+            ("............", ".........x", ".........x"),
             ("sk-topsecret", "c2stdG9wc2VjcmV0", "[key]"),
             ("sk-topsecre", "Basic c2stdG9wc2VjcmU=", "Basic [key]"),
             // base64("u:sk-topsecret"), base64("us:sk-topsecret") and a form for URLs.
