@@ -37,6 +37,8 @@ const EXPECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// not available.
 const MAX_IDLE: Duration = Duration::from_secs(300);
 const MAX_REDIRECTS: u32 = 10;
+/// The longest URL that is sent, in bytes. It fits into the output buffer with the rest of its line.
+const LONGEST_URL: usize = 32 * 1024;
 
 /// Sends requests to one server over as few connections as it allows.
 pub(crate) struct Http {
@@ -157,7 +159,8 @@ impl Http {
                 ))
             } else {
                 AttemptError::Final(Error::invalid(format!(
-                    "cannot send a request to '{url}': {error}"
+                    "cannot send a request to '{}': {error}",
+                    shorten(url)
                 )))
             }
         })?;
@@ -307,10 +310,17 @@ fn agent(
     Agent::with_parts(config, connector, NoResolver)
 }
 
-/// A request without its body.
-fn build(method: Method, url: &str, headers: &Headers) -> Result<http::Request<()>, http::Error> {
+/// A request without its body. The error is a reason.
+fn build(method: Method, url: &str, headers: &Headers) -> Result<http::Request<()>, String> {
+    if url.len() > LONGEST_URL {
+        return Err(format!("the URL is longer than {} KiB", LONGEST_URL >> 10));
+    }
     let builder = http::Request::builder().method(method.name()).uri(url);
-    headers.iter().fold(builder, |builder, (name, value)| builder.header(name, value)).body(())
+    headers
+        .iter()
+        .fold(builder, |builder, (name, value)| builder.header(name, value))
+        .body(())
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ pub(crate) const BUFFER: usize = 64 * 1024;
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
 /// Room for more than the largest head, so that a larger one is recognised.
 const INPUT: usize = MAX_HEAD + 4096;
-/// Size of the output until a body needs more: room for the longest line of a request head, as the
-/// settings limit the headers.
+/// Size of the output until a body needs more: room for the longest line of a request head, as
+/// headers and URLs are limited to this much.
 const FIRST_OUTPUT: usize = Settings::LARGEST_HEADERS + PAGE;
 /// Room after the input that is always free: ureq reads the request body into it, however much of
 /// an early response the input holds.
@@ -100,8 +100,8 @@ impl transport::Buffers for Buffers {
     }
 }
 
-/// Memory that begins at a page boundary, and grows within what is reserved for it. What it has not
-/// grown to is not touched, so that the kernel provides no pages for it; some C libraries touch all
+/// Memory that begins at a page boundary, and grows within what is reserved for it. The part
+/// beyond its size is never touched, so that the kernel provides no pages for it; some C libraries touch all
 /// of what is allocated as zeros. The kernel holds files and packets in whole pages, and processors
 /// copy slowly between addresses whose offsets within a page differ by just a few bytes: without
 /// the alignment an upload takes a tenth longer.

@@ -193,6 +193,19 @@ fn a_redirected_post_is_not_followed_and_its_target_is_reported() {
 }
 
 #[test]
+fn a_url_that_is_too_long_is_refused_before_anything_is_sent() {
+    for command in ["retrieve", "download-content", "delete"] {
+        openai(&["videos", command, &"v".repeat(33_000)])
+            .args(&["--base-url", "http://127.0.0.1:9/v1"])
+            .run()
+            .code(2)
+            .stdout("")
+            .stderr_contains("openai: cannot send a request to 'http://127.0.0.1:9/v1/videos/vvv")
+            .stderr_contains("': the URL is longer than 32 KiB\n");
+    }
+}
+
+#[test]
 fn a_redirect_to_the_same_url_over_https_means_that_nothing_was_done() {
     for (status, path, code) in [
         (301, "/v1/videos/extensions", 3),
