@@ -35,5 +35,10 @@ printed=$(ZIG_VERBOSE_LINK=1 "${compile[@]}" 2>&1) || {
     echo "$printed" >&2
     exit 1
 }
-read -ra call <<<"$(grep '^ld.lld ' <<<"$printed" | tail -n 1)"
+line=$(grep '^ld.lld ' <<<"$printed" | tail -n 1) || true
+if [[ ! $line ]]; then
+    echo 'zig did not print its call of ld.lld; ziglang 0.15.2 does' >&2
+    exit 1
+fi
+read -ra call <<<"$line"
 exec python-zig "${call[@]}" "${direct[@]}"
