@@ -146,7 +146,7 @@ fn write_canonical(text: &str, depth: usize, into: &mut String) {
 /// A number in as few digits as tell it apart. Whole numbers have no fraction: 8, not 8.0.
 fn shortest(number: f64) -> String {
     let whole = number as i64;
-    // As serde_json writes it, whose code is in use anyway: that of std is 9 KB more.
+    // As serde_json writes it, whose code is in use anyway: std's would add 9 KB.
     if whole as f64 == number {
         whole.to_string()
     } else {

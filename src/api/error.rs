@@ -50,11 +50,11 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// The response to such a request is too large to be a job or a list.
+    /// The response to a GET or DELETE is larger than a job or a list can be.
     TooLarge {
         /// Method and path.
         request: String,
-        /// The largest size that is read, in a sentence.
+        /// The reason, with the largest size that is read.
         reason: String,
     },
     /// A POST was sent and its outcome is not known: a job may exist and may be paid for, or a

@@ -188,8 +188,14 @@ impl State for StateFile {
         // Before a POST there has to be room for the record of its job too.
         let needed = if record.id.is_some() { length } else { 2 * length + LONGEST_ID };
         let is_too_large = record.id.is_none() && length > LARGEST_RECORD;
-        if is_too_large || self.journal.end + needed > LIMIT {
+        if is_too_large {
             return Err(Error::invalid("the request is too large for a state file: 2 MB at most"));
+        }
+        if self.journal.end + needed > LIMIT {
+            return Err(Error::invalid_with(
+                "the state file is full: every attempt of this request is recorded in it",
+                "look for the job at the server; remove the file only if there is none",
+            ));
         }
         let is_first = self.journal.end == 0;
         self.journal.note(record).map_err(|error| self.unwritable(error))?;

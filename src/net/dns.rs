@@ -90,39 +90,38 @@ fn resolve(
 /// The lookups that were started, one for each family.
 struct Lookups {
     pending: usize,
-    ended: Arc<Ended>,
+    shared: Arc<LookupResults>,
 }
 
-/// The results of those that ended.
+/// The results so far, shared with the threads of the lookups.
 #[derive(Default)]
-struct Ended {
+struct LookupResults {
     results: Mutex<Vec<(Family, Found)>>,
-    is_one_more: Condvar,
+    added: Condvar,
 }
 
 impl Lookups {
     /// Starts a thread per family, as a lookup blocks and cannot be interrupted: past the timeout it
     /// ends with the process.
     fn start(host: &str, wanted: Option<Family>) -> std::io::Result<Self> {
-        let mut lookups = Self { pending: 0, ended: Arc::default() };
+        let mut lookups = Self { pending: 0, shared: Arc::default() };
         let families = [Family::V6, Family::V4].into_iter();
         for family in families.filter(|it| wanted.is_none_or(|wanted| wanted == *it)) {
-            let (ended, host) = (Arc::clone(&lookups.ended), host.to_owned());
+            let (shared, host) = (Arc::clone(&lookups.shared), host.to_owned());
             thread::Builder::new().spawn(move || {
                 let found = addresses(&host, family);
-                ended.results.lock().unwrap_or_else(PoisonError::into_inner).push((family, found));
-                ended.is_one_more.notify_one();
+                shared.results.lock().unwrap_or_else(PoisonError::into_inner).push((family, found));
+                shared.added.notify_one();
             })?;
             lookups.pending += 1;
         }
         Ok(lookups)
     }
 
-    /// The result of the next one that ends within `timeout`.
+    /// The next result, or `None` if there is none within `timeout`.
     fn next(&mut self, timeout: Duration) -> Option<(Family, Found)> {
-        let results = self.ended.results.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited =
-            self.ended.is_one_more.wait_timeout_while(results, timeout, |it| it.is_empty());
+        let results = self.shared.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.shared.added.wait_timeout_while(results, timeout, |it| it.is_empty());
         let result = waited.unwrap_or_else(PoisonError::into_inner).0.pop();
         self.pending -= usize::from(result.is_some());
         result

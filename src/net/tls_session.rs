@@ -21,7 +21,7 @@ use crate::net::transport::DirectTransport;
 
 /// Room for four records that are received at once, or for the largest message of a handshake.
 const INCOMING: usize = BUFFER + 4 * 1024;
-/// How much of that is used until more arrives at once.
+/// Its first size. It grows once a read fills it.
 const FIRST_INCOMING: usize = 8 * 1024;
 /// How much longer records are than their plaintext, at most.
 const OVERHEAD: usize = 1024;

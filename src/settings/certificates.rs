@@ -29,8 +29,9 @@ enum Bundle {
 
 impl Roots {
     /// Takes a bundle in PEM: any number of certificates, with any text between them. Certificates
-    /// that cannot be parsed are skipped, as old bundles hold some. Errors call the bundle by
-    /// `name`, such as the name of its file.
+    /// that cannot be parsed are skipped, as old bundles hold some. `pem` is read to its end by the
+    /// first TLS handshake: a [`File`](std::fs::File), or bytes in a [`Cursor`](std::io::Cursor).
+    /// Errors call the bundle by `name`, such as the name of its file.
     pub fn from_pem(name: impl Into<String>, pem: impl Read + Send + 'static) -> Self {
         Self { name: name.into(), bundle: Arc::new(Mutex::new(Bundle::Unread(Box::new(pem)))) }
     }

@@ -54,9 +54,9 @@ pub struct Case {
 }
 
 pub struct Bench {
-    /// A copy in memory. Of a file on a disk the kernel makes more pages resident around each that
-    /// is executed, up to 0.4 MB, depending on how the file was written before it was run; the copy
-    /// takes as much as a file that is read from the disk.
+    /// A copy in memory. The kernel maps a file on a disk in blocks whose size depends on how the
+    /// file was written, which changes the figure by up to 0.4 MB; for the copy it is always that of
+    /// a file that was read from the disk.
     pub binary: PathBuf,
     sink: SocketAddr,
     nginx: Nginx,

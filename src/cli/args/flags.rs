@@ -164,7 +164,7 @@ pub(crate) enum Set {
     Number(fn(&mut Args, u32)),
 }
 
-/// What the rows below need not say, for each group of the help.
+/// The default values of a row, for each group of the help.
 const REQUEST: Flag = Flag { group: Group::Request, ..SERVER };
 const RESULT: Flag = Flag { group: Group::Result, ..SERVER };
 const OUTPUT: Flag = Flag { group: Group::Output, ..SERVER };
@@ -311,7 +311,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         help: "Read the request's fields from an object in FILE, JSON or YAML",
         more: "'-' reads standard input. If a required option is missing, standard input is read \
                without '-', too, if it is a pipe or a regular file; a pipe that sends nothing for \
-               10 s is given up. Options override its fields. '@' has no special meaning in it.",
+               10 s counts as empty. Options override its fields. '@' has no special meaning in it.",
         set: Set::Os(|args, value| args.body = Some(value)),
         ..REQUEST
     },

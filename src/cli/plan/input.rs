@@ -103,12 +103,12 @@ pub(crate) fn stdin_metadata() -> io::Result<fs::Metadata> {
     stdin()?.metadata()
 }
 
-/// What standard input has for the options that are missing.
+/// What standard input gave for the options that are missing.
 pub(crate) enum PipedBody {
     Text(String),
     /// It is empty, or neither a pipe nor a regular file.
     Nothing,
-    /// Nothing came, and its end did not come either.
+    /// It sent nothing for the longest time allowed, and did not end.
     Silence,
 }
 

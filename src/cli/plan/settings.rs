@@ -36,8 +36,8 @@ pub(crate) fn settings(args: &Args, env: Env<'_>) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// Settings with the secrets that options and variables contain themselves, for errors about the
-/// others.
+/// Settings with only the secrets that stand in options and variables, not in files: usage errors
+/// are redacted with them, before the real settings are known.
 pub(crate) fn known_secrets(args: &Args, env: Env<'_>) -> Option<Settings> {
     let mut settings = Settings::new(BaseUrl::new(DEFAULT_BASE_URL).ok()?);
     let variable = || env_value(env, "OPENAI_API_KEY")?.into_string().ok();

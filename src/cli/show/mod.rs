@@ -31,7 +31,7 @@ pub(crate) struct Printer {
     results: View,
     errors: View,
     /// Their secrets are redacted, and hints name their base URL. Until the arguments are resolved,
-    /// they have no more than the secrets in them.
+    /// these are the settings of `known_secrets`.
     settings: Option<Arc<Settings>>,
     /// The resource that the command names by its id, for hints.
     named: Option<Named>,
