@@ -145,7 +145,9 @@ fn run() -> Result<bool, String> {
 
 impl Row {
     fn verdict(&self) -> &'static str {
-        if self.measured.0 <= self.line.budget {
+        // The resident set varies by some pages from run to run.
+        let tolerance = if matches!(self.line.measure, Measure::Memory(..)) { 1.02 } else { 1.0 };
+        if self.measured.0 <= self.line.budget * tolerance {
             "ok"
         } else if matches!(self.line.measure, Measure::Time(..)) {
             "over"
