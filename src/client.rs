@@ -182,8 +182,8 @@ impl Client {
     /// A character as JSON: `GET /videos/characters/{character_id}` (`GetVideoCharacter`).
     ///
     /// # Errors
-    /// [`Error::Api`], [`Error::Connect`], [`Error::TooLarge`], or [`Error::NoResponse`] if there is
-    /// no readable response, after the retries.
+    /// [`Error::Api`], [`Error::Connect`], [`Error::TooLarge`], or [`Error::NoResponse`] if there
+    /// is no readable response, after the retries.
     pub fn get_character(&self, id: &str) -> Result<String, Error> {
         let path = format!("/videos/characters/{}", segment(id));
         let request = Request::get(&path);
@@ -202,8 +202,8 @@ impl Client {
     ///
     /// # Errors
     /// - [`Error::Invalid`]: the limit is out of range.
-    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`], [`Error::TooLarge`]: a page could
-    ///   not be fetched after the retries, is not a list, or is larger than 16 MiB.
+    /// - [`Error::Api`], [`Error::Connect`], [`Error::NoResponse`], [`Error::TooLarge`]: a page
+    ///   could not be fetched after the retries, is not a list, or is larger than 16 MiB.
     /// - those of `each`.
     pub fn list(
         &self,
@@ -224,8 +224,8 @@ impl Client {
     /// The job as it is now: `GET /videos/{video_id}` (`GetVideo`).
     ///
     /// # Errors
-    /// [`Error::Api`], [`Error::Connect`], [`Error::TooLarge`], or [`Error::NoResponse`] if there is
-    /// no readable response, after the retries.
+    /// [`Error::Api`], [`Error::Connect`], [`Error::TooLarge`], or [`Error::NoResponse`] if there
+    /// is no readable response, after the retries.
     pub fn retrieve(&self, id: &str) -> Result<Job, Error> {
         wait::retrieve(&self.http, id)
     }
@@ -270,8 +270,8 @@ impl Client {
     /// job does not exist.
     ///
     /// # Errors
-    /// [`Error::Api`], [`Error::Connect`], [`Error::TooLarge`], or [`Error::NoResponse`] if there is
-    /// no readable response, after the retries.
+    /// [`Error::Api`], [`Error::Connect`], [`Error::TooLarge`], or [`Error::NoResponse`] if there
+    /// is no readable response, after the retries.
     pub fn delete(&self, id: &str) -> Result<String, Error> {
         self.http.delete(&format!("/videos/{}", segment(id)))
     }

@@ -37,7 +37,7 @@ const EXPECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// not available.
 const MAX_IDLE: Duration = Duration::from_secs(300);
 const MAX_REDIRECTS: u32 = 10;
-/// The longest URL that is sent, in bytes. It fits into the output buffer with the rest of its line.
+/// The longest URL that is sent, in bytes. Its line has to fit into the output buffer.
 const LONGEST_URL: usize = 32 * 1024;
 
 /// Sends requests to one server over as few connections as it allows.

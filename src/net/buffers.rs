@@ -100,11 +100,11 @@ impl transport::Buffers for Buffers {
     }
 }
 
-/// Memory that begins at a page boundary, and grows within what is reserved for it. The part
-/// beyond its size is never touched, so that the kernel provides no pages for it; some C libraries touch all
-/// of what is allocated as zeros. The kernel holds files and packets in whole pages, and processors
-/// copy slowly between addresses whose offsets within a page differ by just a few bytes: without
-/// the alignment an upload takes a tenth longer.
+/// Memory that begins at a page boundary, and grows within what is reserved for it. The part beyond
+/// its size is never touched, so that the kernel provides no pages for it; some C libraries touch
+/// all of what is allocated as zeros. The kernel holds files and packets in whole pages, and
+/// processors copy slowly between addresses whose offsets within a page differ by just a few bytes:
+/// without the alignment an upload takes a tenth longer.
 pub(crate) struct PageBuffer {
     memory: Vec<u8>,
     start: usize,
@@ -124,6 +124,10 @@ impl PageBuffer {
             self.start = self.memory.as_ptr().align_offset(PAGE).min(PAGE);
         }
         let end = self.start + size.min(self.most);
+        // Most calls, one for each read.
+        if self.memory.len() >= end {
+            return;
+        }
         // Not `resize`, which is a loop over the bytes where the code is optimised for size.
         let zeros = [0; PAGE];
         while self.memory.len() < end {

@@ -101,8 +101,8 @@ struct LookupResults {
 }
 
 impl Lookups {
-    /// Starts a thread per family, as a lookup blocks and cannot be interrupted: past the timeout it
-    /// ends with the process.
+    /// Starts a thread per family, as a lookup blocks and cannot be interrupted: past the timeout
+    /// it ends with the process.
     fn start(host: &str, wanted: Option<Family>) -> std::io::Result<Self> {
         let mut lookups = Self { pending: 0, shared: Arc::default() };
         let families = [Family::V6, Family::V4].into_iter();

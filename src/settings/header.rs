@@ -82,7 +82,7 @@ impl Header {
     ///
     /// # Errors
     /// [`Error::Invalid`] without a colon, for an invalid name or one that the request body owns,
-    /// for a control character in the value, or for one outside ASCII in `Authorization` and `Host`.
+    /// for a control character in the value, or for one outside ASCII in `Authorization` or `Host`.
     /// The message shows the name only: the value may be a secret.
     pub fn parse(line: &str) -> Result<Self, Error> {
         let Some((name, value)) = line.split_once(':') else {

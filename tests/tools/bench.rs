@@ -55,8 +55,8 @@ pub struct Case {
 
 pub struct Bench {
     /// A copy in memory. The kernel maps a file on a disk in blocks whose size depends on how the
-    /// file was written, which changes the figure by up to 0.4 MB; for the copy it is always that of
-    /// a file that was read from the disk.
+    /// file was written, which changes the figure by up to 0.4 MB; for the copy it is always that
+    /// of a file that was read from the disk.
     pub binary: PathBuf,
     sink: SocketAddr,
     nginx: Nginx,

@@ -311,7 +311,8 @@ pub(crate) const FLAGS: &[Flag] = &[
         help: "Read the request's fields from an object in FILE, JSON or YAML",
         more: "'-' reads standard input. If a required option is missing, standard input is read \
                without '-', too, if it is a pipe or a regular file; a pipe that sends nothing for \
-               10 s counts as empty. Options override its fields. '@' has no special meaning in it.",
+               10 s counts as empty. Options override its fields. '@' has no special meaning in \
+               it.",
         set: Set::Os(|args, value| args.body = Some(value)),
         ..REQUEST
     },

@@ -243,7 +243,8 @@ fn inputs(args: &Args) -> Vec<(&'static str, Option<(u64, u64)>)> {
     inputs
 }
 
-/// The device and inode of a regular file; `None` for anything else. Devices and pipes are not destroyed by writing.
+/// The device and inode of a regular file; `None` for anything else. Devices and pipes are not
+/// destroyed by writing.
 fn identity(metadata: io::Result<fs::Metadata>) -> Option<(u64, u64)> {
     let metadata = metadata.ok().filter(fs::Metadata::is_file)?;
     Some((metadata.dev(), metadata.ino()))
