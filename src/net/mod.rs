@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! buffers, connect_error, crate_messages, response_head
-//! transport, tls_errors, proxy_handshake, dns
+//! transport, tls_errors, server_certificate, proxy_handshake, dns
 //! routes, tcp, tls_session, direct_read
 //! tls, tracker
 //! connect
@@ -69,6 +69,7 @@ pub(crate) mod dns;
 pub(crate) mod proxy_handshake;
 pub(crate) mod response_head;
 pub(crate) mod routes;
+pub(crate) mod server_certificate;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod tls_errors;

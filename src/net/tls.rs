@@ -6,16 +6,15 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use rustls::SupportedCipherSuite;
 use rustls::client::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::sign::SingleCertAndKey;
-use rustls::{RootCertStore, SupportedCipherSuite};
 use ureq::unversioned::transport::{self, Buffers as _, NextTimeout, Transport};
 
-use webpki_roots::TLS_SERVER_ROOTS;
-
 use crate::net::buffers::Buffers;
+use crate::net::server_certificate::ServerVerifier;
 use crate::net::tls_session::Session;
 use crate::net::transport::DirectTransport;
 use crate::settings::Settings;
@@ -44,22 +43,25 @@ impl TlsConfig {
         if let Some(config) = self.config.get() {
             return Ok(Arc::clone(config));
         }
-        let roots = match &self.roots {
-            Some(roots) => roots.store().map_err(io::Error::other)?,
-            None => Arc::new(RootCertStore { roots: TLS_SERVER_ROOTS.to_vec() }),
-        };
-        let config = config(roots, self.client_certificate.as_ref()).map_err(io::Error::other)?;
+        if let Some(roots) = &self.roots {
+            roots.read().map_err(io::Error::other)?;
+        }
+        let config = config(self.roots.clone(), self.client_certificate.as_ref())
+            .map_err(io::Error::other)?;
         Ok(Arc::clone(self.config.get_or_init(|| Arc::new(config))))
     }
 }
 
 fn config(
-    roots: Arc<RootCertStore>,
+    roots: Option<Roots>,
     client_certificate: Option<&ClientCertificate>,
 ) -> Result<ClientConfig, rustls::Error> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
+    let provider = Arc::new(provider());
+    let algorithms = provider.signature_verification_algorithms;
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots);
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(ServerVerifier { roots, algorithms }));
     Ok(match client_certificate {
         None => builder.with_no_client_auth(),
         Some(certificate) => {

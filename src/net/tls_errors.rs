@@ -30,6 +30,8 @@ pub(crate) fn explain(error: &rustls::Error) -> ConnectError {
         rustls::Error::AlertReceived(alert) => {
             ConnectError::other(format!("the server refused the TLS handshake ({alert:?})"))
         }
+        // About the bundle of trusted certificates.
+        rustls::Error::Other(error) => ConnectError::other(error.to_string()),
         error => ConnectError::other(format!(
             "the TLS handshake failed: {}",
             shorten(&error.to_string())

@@ -187,7 +187,7 @@ impl Settings {
         }
         self.check_headers()?;
         if let Some(roots) = self.roots.as_ref().filter(|_| self.base_url.is_https()) {
-            roots.store()?;
+            roots.read()?;
         }
         Ok(())
     }
