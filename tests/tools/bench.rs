@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{self, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,15 @@ pub enum Kind {
 pub struct Case {
     pub kind: Kind,
     pub tls: bool,
+}
+
+/// The seconds that a run took.
+pub struct Run {
+    pub wall: f64,
+    /// The processor time of the client.
+    pub client: f64,
+    /// The processor time of the server in the meantime.
+    pub server: f64,
 }
 
 pub struct Bench {
@@ -114,31 +123,40 @@ impl Bench {
             .ok_or_else(|| format!("callgrind reports no count: {text}"))
     }
 
-    /// The wall times in seconds of this many pairs of runs, ours and curl's. The order within the
-    /// pairs alternates.
-    pub fn pairs(&self, case: Case, pairs: usize) -> Result<Vec<(f64, f64)>, String> {
+    /// This many pairs of runs, ours and curl's. The order within the pairs alternates.
+    pub fn pairs(&self, case: Case, pairs: usize) -> Result<Vec<(Run, Run)>, String> {
         // The first run of each is not measured.
-        self.seconds(Client::Ours, case)?;
-        self.seconds(Client::Curl, case)?;
+        self.run(Client::Ours, case)?;
+        self.run(Client::Curl, case)?;
         let pair = |number| {
             if number % 2 == 0 {
-                let ours = self.seconds(Client::Ours, case)?;
-                Ok((ours, self.seconds(Client::Curl, case)?))
+                let ours = self.run(Client::Ours, case)?;
+                Ok((ours, self.run(Client::Curl, case)?))
             } else {
-                let curl = self.seconds(Client::Curl, case)?;
-                Ok((self.seconds(Client::Ours, case)?, curl))
+                let curl = self.run(Client::Curl, case)?;
+                Ok((self.run(Client::Ours, case)?, curl))
             }
         };
         (0..pairs).map(pair).collect()
     }
 
-    fn seconds(&self, client: Client, case: Case) -> Result<f64, String> {
+    fn run(&self, client: Client, case: Case) -> Result<Run, String> {
         let mut command = self.command(&[], client, case);
         // Each client creates the file, so that the truncation of an old one is not measured.
         drop(fs::remove_file(self.download()));
+        // The server of plain http is a thread of this process, which itself only waits meanwhile.
+        let this = process::id();
+        let server = if case.tls { self.nginx.id() } else { this };
+        let clients_before = processor_time(this)?.children;
+        let server_before = processor_time(server)?.own;
         let start = Instant::now();
         checked(&mut command)?;
-        Ok(start.elapsed().as_secs_f64())
+        let wall = start.elapsed().as_secs_f64();
+        Ok(Run {
+            wall,
+            client: processor_time(this)?.children - clients_before,
+            server: processor_time(server)?.own - server_before,
+        })
     }
 
     /// The command for a request, after the arguments of a launcher, if any.
@@ -236,6 +254,33 @@ fn resident(strace: u32) -> Option<u64> {
     let sizes = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
     let line = sizes.lines().find_map(|line| line.strip_prefix("Rss:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// The processor time, user and system, in seconds.
+struct ProcessorTime {
+    /// That of the process.
+    own: f64,
+    /// That of its children that have ended.
+    children: f64,
+}
+
+/// What proc(5) reports of a process. It counts in ticks of 10 ms, which is precise enough for runs
+/// of 0.2 to 1.2 s.
+fn processor_time(process: u32) -> Result<ProcessorTime, String> {
+    let path = format!("/proc/{process}/stat");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    // The second field is the name in parentheses, which may contain spaces. Fields 14 to 17 are
+    // the ticks of the process, user and system, and those of its children.
+    let (_, from_third) = text.rsplit_once(')').unwrap_or_default();
+    let fields = from_third.split_whitespace().skip(11).take(4);
+    let ticks: Vec<f64> = fields.filter_map(|field| field.parse().ok()).collect();
+    let [user, system, children_user, children_system] = ticks[..] else {
+        return Err(format!("{path} has no processor times: {text}"));
+    };
+    Ok(ProcessorTime {
+        own: (user + system) / 100.0,
+        children: (children_user + children_system) / 100.0,
+    })
 }
 
 /// Creates the large file: sparse, as only the number of bytes matters, and read once, so that it

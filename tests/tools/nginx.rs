@@ -48,6 +48,11 @@ impl Nginx {
         let log = fs::read_to_string(directory.join("error.log")).unwrap_or_default();
         Err(format!("nginx does not listen: {log}"))
     }
+
+    /// The id of its process, the only one.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
 }
 
 impl Drop for Nginx {
