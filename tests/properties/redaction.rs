@@ -8,7 +8,7 @@ use super::suite::cases;
 use super::suite::random::{self, Random};
 use crate::{ApiKey, BaseUrl, Header, Proxy, Settings};
 
-use secrets::{echo, reveals, secret, short_secret};
+use secrets::{LONG, echo, reveals, secret, short_secret};
 
 const COUNT: u64 = 1000;
 /// The text in the place of a secret.
@@ -65,21 +65,26 @@ fn a_diagnostic_contains_no_secret() {
     });
 }
 
+/// The text before the piece of an escape at its end, such as `\u00`, `%2` or `&quot`, which can
+/// look like characters of the secret.
+fn before_piece(text: &str) -> &str {
+    let start = text.rfind(['\\', '%', '&']).filter(|start| text.len() - start < 7);
+    text[..start.unwrap_or(text.len())].trim_end_matches('\\')
+}
+
 #[test]
 fn a_diagnostic_truncated_within_a_secret_contains_no_part_of_it() {
     cases(COUNT, |random| {
         let secret = secret(random);
-        if secret.contains("  ") {
-            // Half of `%20` at the end may look like a character of the secret.
-            return;
-        }
         let settings = settings(&secret, random);
         let mut text = words(random) + &echo(&secret, random);
         let length = text.chars().count();
         text = text.chars().take(length - random.below(length.min(20))).collect();
-        text += ["", "...", "...' ended\n"][random.below(3)];
+        let end = ["", "...", "...' ended\n"][random.below(3)];
+        text += end;
         let shown = settings.redact(text.clone());
-        assert!(!reveals(&shown, &secret), "{secret}\n{text}\n{shown}");
+        let before_cut = before_piece(shown.strip_suffix(end).unwrap_or(&shown));
+        assert!(!reveals(before_cut, &secret), "{secret}\n{text}\n{shown}");
     });
 }
 
@@ -88,7 +93,16 @@ fn a_diagnostic_without_the_secret_is_unchanged() {
     cases(COUNT, |random| {
         let (secret, other) = (secret(random), secret(random));
         let text = text_with(&other, random);
-        if !text.contains(&secret) {
+        // The longer parts of a header's value are secrets, too. Base64 has only some bits of the
+        // first and the last character in digits of their own.
+        let parts = secret.split([' ', ';', ',', '=', '"']).filter(|part| part.len() >= LONG);
+        let is_in_other = |part: &str| {
+            let mut inner = part.chars();
+            inner.next();
+            inner.next_back();
+            other.contains(inner.as_str())
+        };
+        if !parts.chain([secret.as_str()]).any(is_in_other) {
             assert_eq!(settings(&secret, random).redact(text.clone()), text, "{secret}");
         }
     });

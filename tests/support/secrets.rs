@@ -49,19 +49,20 @@ pub fn echo(secret: &str, random: &mut Random) -> String {
         let quoted = serde_json::to_string(text).expect("a string");
         quoted[1..quoted.len() - 1].to_owned()
     };
-    match random.below(10) {
+    match random.below(11) {
         0 => secret.to_owned(),
         1 => inside(secret),
         2 => inside(&inside(secret)),
         3 => escaped(secret, random),
-        4 => secret.bytes().map(|byte| format!("%{byte:02X}")).collect(),
-        5 => percent_encoded(secret, random),
-        6 => STANDARD.encode(format!("Bearer {secret}")),
-        7 => {
+        4 => inside(&escaped(secret, random)),
+        5 => secret.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        6 => percent_encoded(secret, random),
+        7 => STANDARD.encode(format!("Bearer {secret}")),
+        8 => {
             let before = "user:pass"[..random.below(9)].to_owned();
             URL_SAFE_NO_PAD.encode(before + secret + &"tail"[..random.below(4)])
         }
-        8 => in_html(secret, random),
+        9 => in_html(secret, random),
         // As a message on one line has it.
         _ => secret.split_whitespace().collect::<Vec<_>>().join(" "),
     }
