@@ -129,8 +129,7 @@ impl Form {
         let on_one_line = secret.split_whitespace().collect::<Vec<_>>().join(" ");
         // A hint quotes words for a shell.
         let in_shell = on_one_line.replace('\'', "'\\''");
-        let mut texts = vec![with_single_backslashes(&on_one_line), on_one_line, in_shell];
-        texts.push(secret.to_owned());
+        let mut texts = vec![secret.to_owned(), on_one_line, in_shell];
         texts.retain(|text| !text.is_empty());
         texts.dedup();
         let mut forms: Vec<Self> =
@@ -147,7 +146,7 @@ impl Form {
     /// much of it as the text has before it is cut.
     fn len_at(&self, text: &str) -> Option<usize> {
         // The longest: what is a whole secret in one encoding may look cut in another.
-        let len = [plain_step, json_step, percent_step, html_step]
+        let len = STEPS
             .into_iter()
             .filter_map(|step| self.len_by(text, step))
             .filter(|len| *len > 0)
@@ -194,7 +193,7 @@ fn cut_len(rest: &str) -> Option<usize> {
     let piece = rest.split("...").next().unwrap_or_default();
     let is_in_escape = |byte: u8| byte.is_ascii_hexdigit() || b"\\u%".contains(&byte);
     let is_in_html = |byte: u8| byte.is_ascii_alphanumeric() || b"&#".contains(&byte);
-    let is_escape = (piece.starts_with(['\\', 'u', '%']) && piece.bytes().all(is_in_escape))
+    let is_escape = (piece.starts_with(['\\', '%']) && piece.bytes().all(is_in_escape))
         || (piece.starts_with('&') && piece.bytes().all(is_in_html));
     let is_escape = is_escape && piece.len() < LONGEST_ESCAPE;
     (piece.is_empty() || is_escape).then_some(piece.len())
@@ -211,30 +210,26 @@ fn base64_at(offset: usize, secret: &str) -> String {
 /// Strips one character of a secret from the start of a text, in some encoding.
 type Step = fn(&str, char) -> Option<&str>;
 
-fn plain_step(text: &str, c: char) -> Option<&str> {
-    text.strip_prefix(c)
-}
+/// One for each encoding.
+const STEPS: [Step; 6] = [
+    |text, c| text.strip_prefix(c),
+    |text, c| json_step(text, c, 1),
+    |text, c| json_step(text, c, 2),
+    |text, c| json_step(text, c, 3),
+    percent_step,
+    html_step,
+];
 
 /// Inside a JSON string, where any character may be escaped. JSON inside a JSON string, as gateways
-/// quote the errors of others, is escaped twice: the number of backslashes does not matter.
-fn json_step(text: &str, c: char) -> Option<&str> {
-    let rest = text.trim_start_matches('\\');
-    let has_escape = rest.len() < text.len();
-    match c {
-        '\\' => strip_unit(rest, c).or(has_escape.then_some(rest)),
-        ' ' => strip_unit(text, c).or_else(|| text.strip_prefix(c)),
-        '\t' if has_escape && rest.starts_with('t') => Some(&rest[1..]),
-        _ => strip_unit(rest, c).or_else(|| rest.strip_prefix(c)),
-    }
-}
-
-/// Strips the part of a JSON escape after its backslash: `u00e9` or `ud83c\udfac`.
-fn strip_unit(text: &str, c: char) -> Option<&str> {
+/// quote the errors of others, is escaped twice: `depth` counts how often.
+fn json_step(text: &str, c: char, depth: usize) -> Option<&str> {
     let mut rest = text;
     for unit in c.encode_utf16(&mut [0; 2]) {
-        let digits = rest.trim_start_matches('\\').strip_prefix('u')?;
-        let (digits, after) = digits.split_at_checked(4)?;
-        if u16::from_str_radix(digits, 16) != Ok(*unit) {
+        let (code, after) = json_code(rest, depth)?;
+        if code == u32::from(c) {
+            return Some(after);
+        }
+        if code != u32::from(*unit) {
             return None;
         }
         rest = after;
@@ -242,15 +237,26 @@ fn strip_unit(text: &str, c: char) -> Option<&str> {
     Some(rest)
 }
 
-/// The text with one backslash for several in a row, as [`json_step`] reads them.
-fn with_single_backslashes(text: &str) -> String {
-    let mut single = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c != '\\' || !single.ends_with(c) {
-            single.push(c);
-        }
+/// The code point at the start of a JSON string, or one half of a surrogate pair, and the rest.
+fn json_code(text: &str, depth: usize) -> Option<(u32, &str)> {
+    let Some(inner) = depth.checked_sub(1) else {
+        let c = text.chars().next()?;
+        return Some((c.into(), &text[c.len_utf8()..]));
+    };
+    let (code, rest) = json_code(text, inner)?;
+    if code != u32::from('\\') {
+        return Some((code, rest));
     }
-    single
+    let (code, rest) = json_code(rest, inner)?;
+    match char::from_u32(code) {
+        Some('u') => {
+            let (digits, rest) = rest.split_at_checked(4)?;
+            Some((u32::from_str_radix(digits, 16).ok()?, rest))
+        }
+        // The value of a header can contain no other control character.
+        Some('t') => Some(('\t'.into(), rest)),
+        _ => Some((code, rest)),
+    }
 }
 
 /// In a part of a URL, where any byte may be percent-encoded.
@@ -324,6 +330,11 @@ mod tests {
             (r#"a"b\c/d-12"#, r#""{\"k\":\"a\\\"b\\\\c/d-12\"}""#, r#""{\"k\":\"[key]\"}""#),
             (r"ab \ cd ef", r"ab\u0020\\\u0020cd  ef", "[key]"),
             ("tab\tstop é🎬", r#"tab\tstop \u00e9\ud83c\udfac"#, "[key]"),
+            (r"ab\\\cd-ef", r"ab\u005c\\\u005Ccd-ef", "[key]"),
+            (r"ab  \\cd-ef", r"ab\u0020\u0020\\\\cd-ef", "[key]"),
+            (r"ab\\\-cd-ef", r"bad key ab\\\\\\-cd...", "bad key [key]..."),
+            ("sk-topsecu-ret", r"bad key \u0073k-topsec\u00...", "bad key [key]..."),
+            ("sk-topsecu0-ret", r"bad key \u0073k-topsec\u00...", "bad key [key]..."),
             ("a/b+c d%12", "?key=a%2Fb%2bc%20d%2512&x", "?key=[key]&x"),
             ("a/b+c d%12", "?key=%61/b%2Bc+d%2512", "?key=[key]"),
             ("a&b\"c'd<e>", "<p>a&amp;b&quot;c&#39;d&lt;e&gt;</p>", "<p>[key]</p>"),
