@@ -129,7 +129,7 @@ impl Form {
         let on_one_line = secret.split_whitespace().collect::<Vec<_>>().join(" ");
         // A hint quotes words for a shell.
         let in_shell = on_one_line.replace('\'', "'\\''");
-        let mut texts = vec![secret.to_owned(), on_one_line, in_shell];
+        let mut texts = vec![secret.trim().to_owned(), on_one_line, in_shell];
         texts.retain(|text| !text.is_empty());
         texts.dedup();
         let mut forms: Vec<Self> =
@@ -151,9 +151,11 @@ impl Form {
             .filter_map(|step| self.len_by(text, step))
             .filter(|len| *len > 0)
             .max()?;
+        if !self.is_base64 {
+            return Some(len);
+        }
         let follows = |c: &u8| c.is_ascii_alphanumeric() || b"+/-_=".contains(c);
-        let more = text.bytes().skip(len).take_while(follows).count();
-        Some(if self.is_base64 { len + more } else { len })
+        Some(len + text.bytes().skip(len).take_while(follows).count())
     }
 
     /// The same in one encoding, of which `step` strips one character.
@@ -190,13 +192,15 @@ impl Form {
 
 /// The length of the rest of a truncated text, up to `...`, if it is empty or a piece of an escape.
 fn cut_len(rest: &str) -> Option<usize> {
-    let piece = rest.split("...").next().unwrap_or_default();
-    let is_in_escape = |byte: u8| byte.is_ascii_hexdigit() || b"\\u%".contains(&byte);
-    let is_in_html = |byte: u8| byte.is_ascii_alphanumeric() || b"&#".contains(&byte);
-    let is_escape = (piece.starts_with(['\\', '%']) && piece.bytes().all(is_in_escape))
-        || (piece.starts_with('&') && piece.bytes().all(is_in_html));
-    let is_escape = is_escape && piece.len() < LONGEST_ESCAPE;
-    (piece.is_empty() || is_escape).then_some(piece.len())
+    let first = rest.bytes().next();
+    let is_in_piece = |byte: &u8| match first {
+        Some(b'\\' | b'%') => byte.is_ascii_hexdigit() || b"\\u%".contains(byte),
+        Some(b'&') => byte.is_ascii_alphanumeric() || b"&#".contains(byte),
+        _ => false,
+    };
+    let len = rest.bytes().take(LONGEST_ESCAPE).take_while(is_in_piece).count();
+    let after = &rest[len..];
+    (after.is_empty() || after.starts_with("...")).then_some(len)
 }
 
 /// The characters of a text in base64 that depend on the secret alone, if `offset` bytes (modulo 3)
@@ -322,6 +326,7 @@ mod tests {
             ("sk-topsecret", "xsk-topsecretsk-topsecrety", "x[key][key]y"),
             ("My API Key", "My API Key", "[key]"),
             ("anything", "anything goes", "[key] goes"),
+            ("  sk-topsecret ", "key:   sk-topsecret  !", "key:   [key]  !"),
             ("00000000", "video_00000000", "video_[key]"),
             (r#"a"b\c/d-12"#, r#"plain a"b\c/d-12."#, "plain [key]."),
             (r#"a"b\c/d-12"#, r#"{"k":"a\"b\\c\/d-12"}"#, r#"{"k":"[key]"}"#),
