@@ -215,13 +215,15 @@ fn base64_at(offset: usize, secret: &str) -> String {
 type Step = fn(&str, char) -> Option<&str>;
 
 /// One for each encoding.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 8] = [
     |text, c| text.strip_prefix(c),
     |text, c| json_step(text, c, 1),
     |text, c| json_step(text, c, 2),
     |text, c| json_step(text, c, 3),
     percent_step,
-    html_step,
+    |text, c| html_step(text, c, 0),
+    |text, c| html_step(text, c, 1),
+    |text, c| html_step(text, c, 2),
 ];
 
 /// Inside a JSON string, where any character may be escaped. JSON inside a JSON string, as gateways
@@ -282,17 +284,18 @@ fn percent_step(text: &str, c: char) -> Option<&str> {
     Some(rest)
 }
 
-/// In HTML, where a character may be a reference: `&quot;`, `&#34;` or `&#x22;`.
-fn html_step(text: &str, c: char) -> Option<&str> {
-    if !text.starts_with('&') {
-        return text.strip_prefix(c);
+/// In HTML, where a character may be a reference: `&quot;`, `&#34;` or `&#x22;`. The page may be
+/// inside a JSON string: `depth` as in [`json_step`].
+fn html_step(text: &str, c: char, depth: usize) -> Option<&str> {
+    let (code, start) = json_code(text, depth)?;
+    if code != u32::from('&') {
+        return json_step(text, c, depth);
     }
-    referenced(text).filter(|(known, _)| *known == c).map(|(_, rest)| rest)
+    referenced(start).filter(|(known, _)| *known == c).map(|(_, rest)| rest)
 }
 
-/// The character of the reference at the start of a text, and the rest of the text.
-fn referenced(text: &str) -> Option<(char, &str)> {
-    let start = text.strip_prefix('&')?;
+/// The character of a reference, of which `start` is the part after the `&`, and the rest.
+fn referenced(start: &str) -> Option<(char, &str)> {
     let end = start.bytes().take(LONGEST_ESCAPE).position(|byte| byte == b';')?;
     let (name, rest) = (&start[..end], &start[end + 1..]);
     let c = match name {
@@ -342,6 +345,7 @@ mod tests {
             ("sk-topsecu0-ret", r"bad key \u0073k-topsec\u00...", "bad key [key]..."),
             ("a/b+c d%12", "?key=a%2Fb%2bc%20d%2512&x", "?key=[key]&x"),
             ("a/b+c d%12", "?key=%61/b%2Bc+d%2512", "?key=[key]"),
+            (r#"a\b"c<d-12"#, r#"{"e":"a\\b&quot;c\u0026lt;d-12"}"#, r#"{"e":"[key]"}"#),
             ("a&b\"c'd<e>", "<p>a&amp;b&quot;c&#39;d&lt;e&gt;</p>", "<p>[key]</p>"),
             ("a&b\"c'd<e>", "a&#x26;b&#34;c&apos;d&#x3C;e>", "[key]"),
             ("a&b;c&amp;d", "a&amp;b;c&amp;amp;d a&b;c&amp;d", "[key] [key]"),
