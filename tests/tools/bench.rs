@@ -34,7 +34,7 @@ pub enum Client {
 #[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
     Request,
-    /// A request where the environment names the system's bundle of certificates.
+    /// A request where SSL_CERT_FILE names a bundle: the system's certificates, and nginx's.
     BundledRequest,
     /// An upload of 1 GiB.
     Upload,
@@ -90,7 +90,13 @@ impl Bench {
         make_large(&large).map_err(|error| format!("cannot create the large file: {error}"))?;
         let sink = sink::start().map_err(|error| format!("cannot start the server: {error}"))?;
         let nginx = Nginx::start(temp.path(), &large, sink)?;
-        Ok(Bench { binary: copy, sink, nginx, temp, memory })
+        let bench = Bench { binary: copy, sink, nginx, temp, memory };
+        let text = |path: &Path| {
+            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let bundle = text(Path::new(SYSTEM_BUNDLE))? + &text(&bench.nginx.authority)?;
+        fs::write(bench.bundle(), bundle).map_err(|error| error.to_string())?;
+        Ok(bench)
     }
 
     /// Peak resident memory in bytes: the largest of samples that are taken all the time and, as
@@ -170,7 +176,7 @@ impl Bench {
         command.args(words).stdin(Stdio::null()).stdout(Stdio::null());
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
         if case.kind == Kind::BundledRequest {
-            command.env("SSL_CERT_FILE", SYSTEM_BUNDLE);
+            command.env("SSL_CERT_FILE", self.bundle());
         }
         command
     }
@@ -189,7 +195,7 @@ impl Bench {
         let base = self.base_url(case);
         let mut words = vec![self.binary.clone().into_os_string()];
         words.extend(["--base-url", &base, "--api-key", "key"].map(OsString::from));
-        if case.tls {
+        if case.tls && case.kind != Kind::BundledRequest {
             words.extend(["--cacert".into(), self.nginx.authority.clone().into_os_string()]);
         }
         words.push("videos".into());
@@ -218,7 +224,7 @@ impl Bench {
         // -q: ignore ~/.curlrc.
         let mut words = ["curl", "-q", "-s", "-f"].map(OsString::from).to_vec();
         words.extend(["-H", "Authorization: Bearer key"].map(OsString::from));
-        if case.tls {
+        if case.tls && case.kind != Kind::BundledRequest {
             words.extend(["--cacert".into(), self.nginx.authority.clone().into_os_string()]);
         }
         words.extend(call.into_iter().map(OsString::from));
@@ -235,6 +241,10 @@ impl Bench {
 
     fn download(&self) -> String {
         self.memory.path().join("download.mp4").display().to_string()
+    }
+
+    fn bundle(&self) -> PathBuf {
+        self.temp.path().join("bundle.pem")
     }
 
     fn large(&self) -> PathBuf {

@@ -100,6 +100,11 @@ fn lines(megabytes: &Megabytes) -> Vec<Line> {
         line("static binary", megabytes.size, Size),
         line("peak memory, one request", megabytes.request, request(plain(Request))),
         line("... over TLS", megabytes.tls_request, request(tls(Request))),
+        line(
+            "... over TLS, with SSL_CERT_FILE",
+            megabytes.tls_request,
+            request(tls(BundledRequest)),
+        ),
         line("peak memory, 1 GiB upload", megabytes.large, large(plain(Upload))),
         line("... over TLS", megabytes.large, large(tls(Upload))),
         line("peak memory, 1 GiB download", megabytes.large, large(plain(Download))),
