@@ -190,8 +190,16 @@ impl Form {
     }
 }
 
-/// The length of the rest of a truncated text, up to `...`, if it is empty or a piece of an escape.
+/// What servers put in place of the rest of a truncated text.
+const ELLIPSES: [&str; 3] = ["...", "…", "\\u2026"];
+
+/// The length of the rest of a truncated text, up to the ellipsis, if it is empty or a piece of an
+/// escape.
 fn cut_len(rest: &str) -> Option<usize> {
+    let is_cut = |text: &str| text.is_empty() || ELLIPSES.iter().any(|it| text.starts_with(it));
+    if is_cut(rest) {
+        return Some(0);
+    }
     let first = rest.bytes().next();
     let is_in_piece = |byte: &u8| match first {
         Some(b'\\' | b'%') => byte.is_ascii_hexdigit() || b"\\u%".contains(byte),
@@ -199,8 +207,7 @@ fn cut_len(rest: &str) -> Option<usize> {
         _ => false,
     };
     let len = rest.bytes().take(LONGEST_ESCAPE).take_while(is_in_piece).count();
-    let after = &rest[len..];
-    (after.is_empty() || after.starts_with("...")).then_some(len)
+    is_cut(&rest[len..]).then_some(len)
 }
 
 /// The characters of a text in base64 that depend on the secret alone, if `offset` bytes (modulo 3)
@@ -341,6 +348,9 @@ mod tests {
             (r"ab\\\cd-ef", r"ab\u005c\\\u005Ccd-ef", "[key]"),
             (r"ab  \\cd-ef", r"ab\u0020\u0020\\\\cd-ef", "[key]"),
             (r"ab\\\-cd-ef", r"bad key ab\\\\\\-cd...", "bad key [key]..."),
+            ("sk-topsecret", "bad key sk-topsec… is", "bad key [key]… is"),
+            ("sk-topsecret", r#""bad key sk-topsec\u2026""#, r#""bad key [key]\u2026""#),
+            ("sk-topsecu-ret", r"bad key \u0073k-topsec\u00…", "bad key [key]…"),
             ("sk-topsecu-ret", r"bad key \u0073k-topsec\u00...", "bad key [key]..."),
             ("sk-topsecu0-ret", r"bad key \u0073k-topsec\u00...", "bad key [key]..."),
             ("a/b+c d%12", "?key=a%2Fb%2bc%20d%2512&x", "?key=[key]&x"),
