@@ -74,8 +74,9 @@ NO_TABLES = -C link-arg=-Wl,-T,$(PROBE).ld
 NO_TABLES_SCRIPT = SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*.o) .eh_frame \
     .gcc_except_table* .ARM.exidx* .ARM.extab*) } } INSERT AFTER .text;
 # Only with zig, and not tried first: functions that std refers to and this program does not need
-# abort, and what they would bring is left out. Without the tables a backtrace, 16 KB, finds nothing, and a panic aborts after it anyway.
-# No thread here has a name: setting it brings printf, 10 KB.
+# abort, and what they would bring is left out. Without the tables a backtrace, 16 KB, finds
+# nothing, and a panic aborts after it anyway. No thread here has a name: setting it brings printf,
+# 10 KB.
 UNUSED = $(patsubst %,-C link-arg=-Wl$(comma)--defsym=%=abort,_Unwind_Backtrace _Unwind_GetIP pthread_setname_np)
 comma := ,
 # Moves the code that a plain HTTP request does not run to the end: what TLS shares with the rest,

@@ -40,7 +40,6 @@ struct Index {
     entries: Vec<Entry>,
 }
 
-#[derive(Clone, Copy)]
 struct Entry {
     /// A hash of the certificate's subject.
     subject: u64,
@@ -119,7 +118,7 @@ impl Index {
 
     /// Reads the bundle from its start to its end.
     fn read(&mut self) -> Result<(), Error> {
-        let mut pem = self.from(self.start)?;
+        let mut pem = from(&mut self.pem, self.start)?;
         let mut entries = Vec::new();
         let mut has_certificate = false;
         skip_mark(&mut pem);
@@ -145,14 +144,11 @@ impl Index {
         let changed = || Error::invalid("it changed while it was read");
         let hashes: Vec<u64> = subjects.iter().map(|subject| hash(subject)).collect();
         let mut anchors = Vec::new();
-        for index in 0..self.entries.len() {
-            let Entry { subject, start } = self.entries[index];
-            if !hashes.contains(&subject) {
-                continue;
-            }
-            let certificate = next_certificate(&mut self.from(start)?)?.ok_or_else(changed)?;
+        for entry in self.entries.iter().filter(|entry| hashes.contains(&entry.subject)) {
+            let mut pem = from(&mut self.pem, entry.start)?;
+            let certificate = next_certificate(&mut pem)?.ok_or_else(changed)?;
             let anchor = anchor_from_trusted_cert(&certificate).map_err(|_| changed())?;
-            if hash(&anchor.subject) != subject {
+            if hash(&anchor.subject) != entry.subject {
                 return Err(changed());
             }
             if subjects.contains(&&*anchor.subject) {
@@ -161,12 +157,12 @@ impl Index {
         }
         Ok(anchors)
     }
+}
 
-    /// The bundle from this position on.
-    fn from(&mut self, start: u64) -> Result<BufReader<&mut Box<dyn Pem>>, Error> {
-        self.pem.seek(SeekFrom::Start(start)).map_err(unreadable)?;
-        Ok(BufReader::new(&mut self.pem))
-    }
+/// The bundle from this position on.
+fn from(pem: &mut Box<dyn Pem>, start: u64) -> Result<BufReader<&mut Box<dyn Pem>>, Error> {
+    pem.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+    Ok(BufReader::new(pem))
 }
 
 fn hash(subject: &[u8]) -> u64 {
@@ -350,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_that_was_removed_is_named() {
+    fn a_bundle_that_was_emptied_is_named() {
         let directory = TempDir::new();
         let path = directory.path().join("ca.pem");
         let (pem, der) = authority("first");

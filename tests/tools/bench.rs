@@ -195,9 +195,7 @@ impl Bench {
         let base = self.base_url(case);
         let mut words = vec![self.binary.clone().into_os_string()];
         words.extend(["--base-url", &base, "--api-key", "key"].map(OsString::from));
-        if case.tls && case.kind != Kind::BundledRequest {
-            words.extend(["--cacert".into(), self.nginx.authority.clone().into_os_string()]);
-        }
+        words.extend(self.cacert(case));
         words.push("videos".into());
         words.extend(call.into_iter().map(OsString::from));
         words
@@ -224,11 +222,18 @@ impl Bench {
         // -q: ignore ~/.curlrc.
         let mut words = ["curl", "-q", "-s", "-f"].map(OsString::from).to_vec();
         words.extend(["-H", "Authorization: Bearer key"].map(OsString::from));
-        if case.tls && case.kind != Kind::BundledRequest {
-            words.extend(["--cacert".into(), self.nginx.authority.clone().into_os_string()]);
-        }
+        words.extend(self.cacert(case));
         words.extend(call.into_iter().map(OsString::from));
         words
+    }
+
+    /// The option of both clients for nginx's certificate, unless it is in the bundle.
+    fn cacert(&self, case: Case) -> Vec<OsString> {
+        if case.tls && case.kind != Kind::BundledRequest {
+            vec!["--cacert".into(), self.nginx.authority.clone().into_os_string()]
+        } else {
+            Vec::new()
+        }
     }
 
     fn base_url(&self, case: Case) -> String {

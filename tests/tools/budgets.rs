@@ -1,8 +1,7 @@
 //! Measures the built binary over loopback and compares it with its budgets and with curl: `budgets
-//! --libc musl|gnu BINARY`. Figures that are the same in every run (size, memory, instructions,
-//! crates) fail above their budget, or above the limit that holds until an owed one is met. Times
-//! are printed with their budget and never fail. Plain http is measured against a server of this
-//! program's own, TLS against nginx.
+//! --libc musl|gnu BINARY`. Figures that hardly vary from run to run (size, memory, instructions,
+//! crates) fail above their budget. Times are printed with their budget and never fail. Plain http
+//! is measured against a server of this program's own, TLS against nginx.
 //!
 //! The wall time of a transfer over TLS says little about the client: nginx encrypts on one
 //! processor and is busy nearly all the time, so that a client could hardly be faster even if it
